@@ -1,0 +1,38 @@
+import { resolve } from 'node:path';
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'electron-vite';
+
+const root = import.meta.dirname;
+
+export default defineConfig({
+  main: {
+    build: {
+      outDir: 'out/main',
+      rollupOptions: {
+        // index: Electron's entry. cli: the entry with no screen, and the command line. worker and job-host run in
+        // threads and processes of their own.
+        input: {
+          index: resolve(root, 'main/index.ts'),
+          cli: resolve(root, 'main/cli.ts'),
+          'store-worker': resolve(root, 'main/base/store/worker.ts'),
+          worker: resolve(root, 'main/worker.ts'),
+          'job-host': resolve(root, 'main/kernel/runtime/host/main.ts'),
+        },
+        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+      },
+    },
+  },
+  preload: {
+    build: {
+      outDir: 'out/preload',
+      // A sandboxed preload can load no package, so zod is bundled into it.
+      externalizeDeps: false,
+      rollupOptions: { input: { index: resolve(root, 'preload/index.ts') }, output: { format: 'cjs', entryFileNames: '[name].cjs' } },
+    },
+  },
+  renderer: {
+    root: resolve(root, 'renderer'),
+    build: { outDir: resolve(root, 'out/renderer'), minify: true, rollupOptions: { input: { index: resolve(root, 'renderer/index.html'), gpu: resolve(root, 'renderer/gpu.html') } } },
+    plugins: [react()],
+  },
+});

@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto';
+import { decode, encode } from '@ipld/dag-cbor';
+import { CID } from 'multiformats/cid';
+import { create as createDigest } from 'multiformats/hashes/digest';
+
+/** Multicodec of dag-cbor, https://github.com/multiformats/multicodec. */
+const DAG_CBOR = 0x71;
+/** Multihash code of sha2-256. */
+const SHA2_256 = 0x12;
+
+/** Deterministic CBOR of everything that is hashed, signed, stored or sent. */
+export const encodeCbor = (value: unknown): Uint8Array => encode(value);
+
+/** @throws {Error} when the bytes are not strict dag-cbor: trailing bytes, indefinite lengths, unsorted keys, floats that fit integers. */
+export const decodeCbor = (data: Uint8Array): unknown => decode(data);
+
+export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
+
+/** CIDv1, dag-cbor, sha2-256, base32 text of an encoded value. */
+export const cidOf = (encoded: Uint8Array): string => CID.createV1(DAG_CBOR, createDigest(SHA2_256, sha256(encoded))).toString();

@@ -1,0 +1,11 @@
+export * from './codec.ts';
+export * from './errors.ts';
+export * from './events.ts';
+export * from './ids.ts';
+export type * from './lifecycle.ts';
+export type * from './outside.ts';
+export type * from './data-folder/interface.ts';
+export type * from './logging/interface.ts';
+export type * from './metrics/interface.ts';
+export type * from './store/interface.ts';
+export type * from './workers/interface.ts';

@@ -1,0 +1,39 @@
+import type { z } from 'zod';
+import { hardwareCalls, hardwarePushes } from './hardware.ts';
+import { jobCalls, jobPushes } from './jobs.ts';
+import { nodeCalls, nodePushes } from './node.ts';
+import { shareCalls, sharePushes } from './share.ts';
+
+export * from './common.ts';
+export * from './define.ts';
+export * from './hardware.ts';
+export * from './jobs.ts';
+export * from './node.ts';
+export * from './share.ts';
+
+/** Every call there is. A capability that is not here does not exist. */
+export const calls = { ...nodeCalls, ...hardwareCalls, ...shareCalls, ...jobCalls } as const;
+/** Every push there is. */
+export const pushes = { ...nodePushes, ...hardwarePushes, ...sharePushes, ...jobPushes } as const;
+
+export type Call = keyof typeof calls;
+/** A request after parsing: defaults filled in. */
+export type RequestOf<C extends Call> = z.output<(typeof calls)[C]['request']>;
+/** A request as a caller writes it: fields with defaults may be left out. */
+export type RequestInputOf<C extends Call> = z.input<(typeof calls)[C]['request']>;
+export type ResponseOf<C extends Call> = z.output<(typeof calls)[C]['response']>;
+export type Push = keyof typeof pushes;
+export type PayloadOf<P extends Push> = z.output<(typeof pushes)[P]['payload']>;
+
+export const isCall = (name: unknown): name is Call => typeof name === 'string' && Object.hasOwn(calls, name);
+export const isPush = (name: unknown): name is Push => typeof name === 'string' && Object.hasOwn(pushes, name);
+
+/**
+ * What the faces see of the node, whatever lies between: the preload bridge in the window, a WebSocket in a browser.
+ */
+export interface NodeClient {
+  /** Never rejects for an expected failure: that is `ok: false` with a code. Rejects only if the connection is gone. */
+  call<C extends Call>(name: C, request: RequestInputOf<C>): Promise<import('./common.ts').Reply<ResponseOf<C>>>;
+  /** Calls `listener` on each push until the returned function is called. */
+  subscribe<P extends Push>(name: P, listener: (payload: PayloadOf<P>) => void): () => void;
+}
