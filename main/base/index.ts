@@ -9,3 +9,4 @@ export type * from './logging/interface.ts';
 export type * from './metrics/interface.ts';
 export type * from './store/interface.ts';
 export type * from './workers/interface.ts';
+export { createSystemOutside } from './system-outside.ts';
