@@ -17,4 +17,5 @@ export const decodeCbor = (data: Uint8Array): unknown => decode(data);
 export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 
 /** CIDv1, dag-cbor, sha2-256, base32 text of an encoded value. */
-export const cidOf = (encoded: Uint8Array): string => CID.createV1(DAG_CBOR, createDigest(SHA2_256, sha256(encoded))).toString();
+export const cidOf = (encoded: Uint8Array): string =>
+  CID.createV1(DAG_CBOR, createDigest(SHA2_256, sha256(encoded))).toString();

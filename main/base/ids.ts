@@ -14,11 +14,13 @@ const JOB_ID = /^job-[0-9a-z]{16}$/;
 
 /** @returns the id, or null when the text is not one */
 export const parseAssetId = (text: string): AssetId | null => (ASSET_ID.test(text) ? (text as AssetId) : null);
-export const parseAllocationId = (text: string): AllocationId | null => (ALLOCATION_ID.test(text) ? (text as AllocationId) : null);
+export const parseAllocationId = (text: string): AllocationId | null =>
+  ALLOCATION_ID.test(text) ? (text as AllocationId) : null;
 export const parseJobId = (text: string): JobId | null => (JOB_ID.test(text) ? (text as JobId) : null);
 
 /** @param record - the registration record; its dag-cbor bytes are what the id names */
-export const assetIdOf = (kind: string, record: unknown): AssetId => `asset:${kind}:${cidOf(encodeCbor(record))}` as AssetId;
+export const assetIdOf = (kind: string, record: unknown): AssetId =>
+  `asset:${kind}:${cidOf(encodeCbor(record))}` as AssetId;
 
 /** 16 characters of base 36 carry 82 bits: no two alike in the life of any node. */
 const randomTail = (random: Random): string => Array.from({ length: 16 }, () => random.below(36).toString(36)).join('');

@@ -10,3 +10,5 @@ export type * from './metrics/interface.ts';
 export type * from './store/interface.ts';
 export type * from './workers/interface.ts';
 export { createSystemOutside } from './system-outside.ts';
+export { createStore, type StoreComponents, type StoreInit } from './store/create-store.ts';
+export { StoreError, type StoreErrorType } from './store/errors.ts';

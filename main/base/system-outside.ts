@@ -21,9 +21,14 @@ const startTimer = (ms: number, keepsAlive: boolean, fire: () => void): (() => v
   const dueMs = performance.now() + ms;
   let timer: NodeJS.Timeout;
   const arm = (): void => {
-    const restMs = Math.max(0, dueMs - performance.now());
-    timer = restMs > TIMER_MS_MAX ? setTimeout(arm, TIMER_MS_MAX) : setTimeout(fire, restMs);
+    const restMs = Math.ceil(dueMs - performance.now());
+    timer = setTimeout(onTimer, Math.min(Math.max(0, restMs), TIMER_MS_MAX));
     if (!keepsAlive) timer.unref();
+  };
+  // Node rounds to whole ms and may call a fraction of one early.
+  const onTimer = (): void => {
+    if (performance.now() < dueMs) arm();
+    else fire();
   };
   arm();
   return () => clearTimeout(timer);

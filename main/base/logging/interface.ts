@@ -11,7 +11,13 @@ export interface Logger {
   child(module: string): Logger;
 }
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-export interface LogLine { atMs: number; level: LogLevel; module: string; message: string; context: Record<string, unknown> }
+export interface LogLine {
+  atMs: number;
+  level: LogLevel;
+  module: string;
+  message: string;
+  context: Record<string, unknown>;
+}
 
 /** Where lines go: rolled files in the data folder, a bounded memory of the newest, listeners, and (headless) stderr. */
 export interface LogBook {

@@ -9,7 +9,11 @@ export interface WorkerPool {
    * @param onProgress - what the task reports on its way
    * @throws {WorkerError} `QUEUE_FULL` when too many wait; `TASK_FAILED`; rejects with `signal.reason` when aborted (the thread is ended and replaced)
    */
-  run<I, O, P = never>(task: string, input: I, options?: { signal?: AbortSignal; onProgress?: (progress: P) => void; transfer?: readonly ArrayBuffer[] }): Promise<O>;
+  run<I, O, P = never>(
+    task: string,
+    input: I,
+    options?: { signal?: AbortSignal; onProgress?: (progress: P) => void; transfer?: readonly ArrayBuffer[] },
+  ): Promise<O>;
   /** Threads that may run at once. */
   readonly size: number;
   close(): Promise<void>;
