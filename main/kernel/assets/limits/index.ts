@@ -1,0 +1,5 @@
+export * from './defaults.ts';
+export * from './evaluate-level.ts';
+export * from './local-time.ts';
+export * from './share-format.ts';
+export * from './temperature.ts';
