@@ -1,0 +1,4 @@
+export { createDesktop, type Desktop, type DesktopComponents, type DesktopInit } from './desktop.ts';
+export { createEarlyLogger, type EarlyLogger } from './early-logger.ts';
+export { DesktopError } from './errors.ts';
+export { registerPageScheme } from './protocol.ts';
