@@ -23,7 +23,10 @@ export interface MachineSample {
   storageUsedBytes: Reading<number>;
   storageTotalBytes: Reading<number>;
   /** By card slug. Empty when nobody watches, since asking wakes some cards. */
-  gpus: ReadonlyMap<string, { usedPercent: Reading<number>; memoryUsedBytes: Reading<number>; temperatureCelsius: Reading<number> }>;
+  gpus: ReadonlyMap<
+    string,
+    { usedPercent: Reading<number>; memoryUsedBytes: Reading<number>; temperatureCelsius: Reading<number> }
+  >;
   app: { cpuPercentOfCore: number; memoryBytes: number };
 }
 
