@@ -12,3 +12,6 @@ export type * from './workers/interface.ts';
 export { createSystemOutside } from './system-outside.ts';
 export { createStore, type StoreComponents, type StoreInit } from './store/create-store.ts';
 export { StoreError, type StoreErrorType } from './store/errors.ts';
+export { createLogBook, formatLogLine, type LogBookComponents, type LogBookInit } from './logging/create-log-book.ts';
+export { createRedactor, type Redactor } from './logging/redact.ts';
+export { createMetricsRegistry, type MetricsComponents } from './metrics/create-metrics-registry.ts';
