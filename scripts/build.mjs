@@ -1,0 +1,7 @@
+// `npm run build`: dependencies and out/, nothing started.
+import { runScript, setUp } from './setup/index.mjs';
+
+runScript(async () => {
+  await setUp();
+  return 0;
+});
