@@ -15,3 +15,6 @@ export { StoreError, type StoreErrorType } from './store/errors.ts';
 export { createLogBook, formatLogLine, type LogBookComponents, type LogBookInit } from './logging/create-log-book.ts';
 export { createRedactor, type Redactor } from './logging/redact.ts';
 export { createMetricsRegistry, type MetricsComponents } from './metrics/create-metrics-registry.ts';
+export { createWorkerPool, type WorkerPoolComponents, type WorkerPoolInit } from './workers/create-worker-pool.ts';
+export { WorkerError } from './workers/errors.ts';
+export type { Task, TaskContext } from './workers/task.ts';

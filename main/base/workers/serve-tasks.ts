@@ -1,0 +1,29 @@
+import { parentPort } from 'node:worker_threads';
+import { assert } from '../errors.ts';
+import type { FromTaskThread, ToTaskThread } from './messages.ts';
+import { PROGRESS_MAX, type Task } from './task.ts';
+
+/** Answers the pool's runs in this thread, until the pool ends it. Called once, by the worker entry. */
+export const serveTasks = (tasks: Readonly<Record<string, Task>>): void => {
+  const port = parentPort;
+  assert(port !== null, 'Tasks are served in a thread.');
+  const tell = (message: FromTaskThread): void => port.postMessage(message);
+
+  const run = async ({ task: name, input }: ToTaskThread): Promise<void> => {
+    try {
+      const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
+      assert(task !== undefined, `There is no task ${name}; register it in main/worker.ts.`);
+      let reports = 0;
+      const output = await task(input, {
+        report: (progress) => {
+          if (reports++ < PROGRESS_MAX) tell({ kind: 'progress', progress });
+        },
+      });
+      tell({ kind: 'done', output });
+    } catch (error) {
+      const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+      tell({ kind: 'failed', name, message, stack });
+    }
+  };
+  port.on('message', (message: ToTaskThread) => void run(message));
+};

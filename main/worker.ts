@@ -1,0 +1,11 @@
+// Entry of the worker pool's threads. It imports no front door, so that a thread loads what its tasks need and no more.
+import { sha256 } from './base/codec.ts';
+import { serveTasks } from './base/workers/serve-tasks.ts';
+import type { Task } from './base/workers/task.ts';
+
+const baseTasks: Record<string, Task> = {
+  /** Takes bytes, gives their sha2-256. */
+  'hash.sha256': (input) => sha256(input as Uint8Array),
+};
+
+serveTasks(baseTasks);
