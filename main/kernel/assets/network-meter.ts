@@ -29,15 +29,15 @@ export const createNetworkMeter = (components: { clock: Clock; logger: Logger; s
     if (month === undefined) {
       months.set(key, (month = { bytes: 0, unwritten: 0 }));
       const fresh = month;
-      // A month that is new to this run may have a row: after a start, and when the clock was set back.
+      // A month that is new to this run may have a row, when the clock was set back. The read is asked for before any
+      // write of ours, so nothing is counted twice.
       void read(key).then(
         (stored) => {
           fresh.bytes += stored;
         },
         (error: unknown) => {
           if (!isNodeError(error)) throw error;
-          months.delete(key);
-          logger.warn('The network use of a month could not be read', { month: key, reason: messageOf(error) });
+          logger.warn('The network use of a month could not be read, so only what comes from now on counts', { month: key, reason: messageOf(error) });
         },
       );
     }
