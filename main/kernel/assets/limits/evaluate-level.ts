@@ -142,9 +142,10 @@ export const evaluateLevel = (situation: Situation): Evaluation => {
     }
   }
 
-  const capped = share.resource === 'network' && rules.network.monthlyBytesMax !== null;
-  const capReached = capped && situation.monthBytes >= (rules.network.monthlyBytesMax ?? Infinity);
-  const capUntilMs = nextUtcMonth(nowMs);
+  const capBytes = share.resource === 'network' ? rules.network.monthlyBytesMax : null;
+  const capReached = capBytes !== null && situation.monthBytes >= capBytes;
+  // A cap of no bytes is reached before any month begins.
+  const capUntilMs = capBytes === 0 ? null : nextUtcMonth(nowMs);
   const gridAlike = share.grid.every((cell) => cell === share.grid[0]);
   /** The rules that time alone changes, at a moment from now on. */
   const timedAt = (atMs: number): Rated[] => {
@@ -161,13 +162,13 @@ export const evaluateLevel = (situation: Situation): Evaluation => {
       const end = (from: number): string => (untilMs === null ? 'you resume' : sayTime(untilMs, from, zone));
       rated.push({ rule: 'pause', percent: 0, untilMs, reason: (from) => `Paused by you until ${end(from)}` });
     }
-    if (capReached && atMs < capUntilMs)
-      rated.push({
-        rule: 'monthlyCap',
-        percent: 0,
-        untilMs: capUntilMs,
-        reason: (from) => `This month's network bytes are used up: 0 % until ${sayTime(capUntilMs, from, zone)}`,
-      });
+    if (capReached && (capUntilMs === null || atMs < capUntilMs)) {
+      const reason = (from: number): string =>
+        capUntilMs === null
+          ? 'The monthly cap is 0 bytes: 0 % until you raise it'
+          : `This month's network bytes are used up: 0 % until ${sayTime(capUntilMs, from, zone)}`;
+      rated.push({ rule: 'monthlyCap', percent: 0, untilMs: capUntilMs, reason });
+    }
     return rated;
   };
 
