@@ -57,7 +57,14 @@ export const zoneOf = (timeZone: string): ((utcMs: number) => number) => {
   });
   return (utcMs) => {
     const part = Object.fromEntries(format.formatToParts(utcMs).map(({ type, value }) => [type, Number(value)]));
-    const local = Date.UTC(part['year']!, part['month']! - 1, part['day'], part['hour'], part['minute'], part['second']);
+    const local = Date.UTC(
+      part['year']!,
+      part['month']! - 1,
+      part['day'],
+      part['hour'],
+      part['minute'],
+      part['second'],
+    );
     return local - Math.floor(utcMs / 1000) * 1000;
   };
 };

@@ -239,7 +239,8 @@ class Book implements DrivenAllocationBook {
     return Array.from(this.#accounts.values(), (account) => {
       let measured: number | null = account.live.size === 0 ? 0 : null;
       for (const entry of account.live.values())
-        if (entry.used !== null && nowMs - entry.usedAtMs <= USE_REPORT_MAX_AGE_MS) measured = (measured ?? 0) + entry.used;
+        if (entry.used !== null && nowMs - entry.usedAtMs <= USE_REPORT_MAX_AGE_MS)
+          measured = (measured ?? 0) + entry.used;
       return {
         resource: account.booked.resource,
         unit: account.booked.unit,
@@ -299,7 +300,10 @@ class Book implements DrivenAllocationBook {
   #reserve(requests: readonly AllocationRequest[]): Entry[] {
     assert(requests.length > 0 && requests.length <= REQUESTS_MAX, `A request is for 1 to ${REQUESTS_MAX} resources.`);
     if (!this.#isOpen)
-      throw new AllocationError({ code: 'NOT_RUNNING' }, 'The node is starting or stopping, so it lends nothing; try again once it runs.');
+      throw new AllocationError(
+        { code: 'NOT_RUNNING' },
+        'The node is starting or stopping, so it lends nothing; try again once it runs.',
+      );
     if (this.#entries.size + requests.length > ALLOCATIONS_MAX)
       throw new AllocationError(
         { code: 'TOO_MANY_ALLOCATIONS', allocationsMax: ALLOCATIONS_MAX },
@@ -354,7 +358,10 @@ class Book implements DrivenAllocationBook {
   /** reserving -> live, for all of a request or none. */
   #admit(entries: readonly Entry[]): void {
     if (!this.#isOpen)
-      throw new AllocationError({ code: 'NOT_RUNNING' }, 'The node is stopping, so it lends nothing; try again once it runs.');
+      throw new AllocationError(
+        { code: 'NOT_RUNNING' },
+        'The node is stopping, so it lends nothing; try again once it runs.',
+      );
     const wanted = new Map<Account, number>();
     for (const { account, amount } of entries) wanted.set(account, (wanted.get(account) ?? 0) + amount);
     // Others that are still being written do not count here: each of them comes through this door itself.
@@ -421,7 +428,8 @@ class Book implements DrivenAllocationBook {
       for (const entry of Array.from(account.live.values()).reverse()) {
         if (account.livePromised <= keepable) break;
         // A holder that ends at once releases its other allocations too, which may be among these.
-        if (entry.state === 'live') this.#evict(entry, `${account.booked.resource} has to go back to its owner: ${reason}`);
+        if (entry.state === 'live')
+          this.#evict(entry, `${account.booked.resource} has to go back to its owner: ${reason}`);
       }
       this.#changed();
       return;
@@ -527,7 +535,8 @@ class Book implements DrivenAllocationBook {
 
   async #deleteIds(ids: readonly AllocationId[]): Promise<void> {
     const [only] = ids;
-    if (only !== undefined && ids.length === 1) await this.#components.store.run('allocations.delete', DELETE_SQL, [only]);
+    if (only !== undefined && ids.length === 1)
+      await this.#components.store.run('allocations.delete', DELETE_SQL, [only]);
     else
       await this.#components.store.transaction(
         'allocations.delete',
@@ -583,4 +592,5 @@ class Book implements DrivenAllocationBook {
 }
 
 /** The book of this node; see {@link AllocationBook} for what it promises. */
-export const createAllocationBook = (components: AllocationBookComponents): DrivenAllocationBook => new Book(components);
+export const createAllocationBook = (components: AllocationBookComponents): DrivenAllocationBook =>
+  new Book(components);

@@ -43,7 +43,12 @@ export interface StoredBenchmark {
 
 const isStoredBenchmark = (value: unknown): value is StoredBenchmark => {
   const { version, state } = (value ?? {}) as { version?: unknown; state?: Record<string, unknown> | null };
-  return version === 1 && state?.['status'] === 'done' && typeof state['tookMs'] === 'number' && Array.isArray(state['results']);
+  return (
+    version === 1 &&
+    state?.['status'] === 'done' &&
+    typeof state['tookMs'] === 'number' &&
+    Array.isArray(state['results'])
+  );
 };
 
 export const createBenchmarkKeeper = (components: BenchmarkKeeperComponents): BenchmarkKeeper => {

@@ -92,7 +92,14 @@ export interface AssetsInit {
 }
 
 /** Resources that every machine has limits for, whether or not the hardware is there; cards come on top. */
-const FIXED_RESOURCES = ['cpu', 'memory', 'storage', 'network', 'container', 'economic'] as const satisfies readonly ResourceKey[];
+const FIXED_RESOURCES = [
+  'cpu',
+  'memory',
+  'storage',
+  'network',
+  'container',
+  'economic',
+] as const satisfies readonly ResourceKey[];
 /** In the order in which faces list them. */
 const KIND_ORDER: readonly ResourceKind[] = ['cpu', 'gpu', 'memory', 'storage', 'network', 'container', 'economic'];
 /** Units of kinds, for what was never found on this machine and so has no asset that says it. */
@@ -366,7 +373,10 @@ class NodeAssets implements Assets {
           : new Map(
               this.#resources()
                 .filter((resource) => kindOf(resource) === 'gpu')
-                .map((resource) => [resource.slice('gpu:'.length), { known: true as const, value: temperatureCelsius }]),
+                .map((resource) => [
+                  resource.slice('gpu:'.length),
+                  { known: true as const, value: temperatureCelsius },
+                ]),
             ),
       programs: known(programs === undefined ? undefined : new Set(programs), now.programs),
     };
@@ -700,7 +710,9 @@ class NodeAssets implements Assets {
   }
 
   #isBusy(): boolean {
-    return this.#book.size > 0 || this.#emitter.hasListeners('promisesChanged') || this.#emitter.hasListeners('liveSampled');
+    return (
+      this.#book.size > 0 || this.#emitter.hasListeners('promisesChanged') || this.#emitter.hasListeners('liveSampled')
+    );
   }
 
   /** Sets the next look at the conditions. Never one long wait for a boundary: the clock may be set meanwhile. */
@@ -785,7 +797,9 @@ class NodeAssets implements Assets {
         const { usedPercent, used, temperatureCelsius } = await this.#adapterOf(kindOf(resource)).measure(resource);
         const measured = promises.get(resource)?.measured ?? null;
         const lentUsed: Reading<number> =
-          measured === null ? { known: false, reason: 'no holder has reported its use lately' } : { known: true, value: measured };
+          measured === null
+            ? { known: false, reason: 'no holder has reported its use lately' }
+            : { known: true, value: measured };
         return { resource, usedPercent, used, lentUsed, temperatureCelsius };
       }),
     );
@@ -803,4 +817,5 @@ class NodeAssets implements Assets {
 }
 
 /** Hardware, limits and allocations of this node; see {@link Assets} for what it promises. */
-export const createAssets = (components: AssetsComponents, init: AssetsInit = {}): Assets => new NodeAssets(components, init);
+export const createAssets = (components: AssetsComponents, init: AssetsInit = {}): Assets =>
+  new NodeAssets(components, init);

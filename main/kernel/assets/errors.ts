@@ -51,4 +51,3 @@ export class RegistryError extends NodeError<
 > {
   override readonly name = 'RegistryError';
 }
-

@@ -1,5 +1,23 @@
 import type { AllocationId, AssetId, EventSource, Startable } from '../../base/index.ts';
-import type { AllocationView, Asset, BenchmarkState, CapacityUnit, Inventory, Level, LiveSample, MachineRules, PauseState, PreviewConditions, Reading, ResourceKey, ResourceKind, ResourcePromise, ResourceShare, LendingTerms, ShareState } from '../../../preload/contract/index.ts';
+import type {
+  AllocationView,
+  Asset,
+  BenchmarkState,
+  CapacityUnit,
+  Inventory,
+  Level,
+  LiveSample,
+  MachineRules,
+  PauseState,
+  PreviewConditions,
+  Reading,
+  ResourceKey,
+  ResourceKind,
+  ResourcePromise,
+  ResourceShare,
+  LendingTerms,
+  ShareState,
+} from '../../../preload/contract/index.ts';
 
 /** What an adapter found: one lendable thing. */
 export interface DetectedAsset {
@@ -106,7 +124,10 @@ export interface Assets extends Startable, EventSource<AssetEvents> {
   share(): ShareState;
   levels(): Level[];
   /** @throws {LimitsError} `RESOURCE_UNKNOWN` */
-  setShare(resource: ResourceKey, change: Partial<Omit<ResourceShare, 'resource' | 'terms'>> & { terms?: Partial<LendingTerms> | undefined }): Promise<ResourceShare>;
+  setShare(
+    resource: ResourceKey,
+    change: Partial<Omit<ResourceShare, 'resource' | 'terms'>> & { terms?: Partial<LendingTerms> | undefined },
+  ): Promise<ResourceShare>;
   setRules(change: Partial<MachineRules>): Promise<MachineRules>;
   preview(conditions: PreviewConditions): Promise<Level[]>;
   /** @throws {LimitsError} `PAUSE_IN_THE_PAST` */

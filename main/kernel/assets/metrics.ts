@@ -29,7 +29,9 @@ export const createAssetsMetrics = (registry: MetricsRegistry | null): AssetsMet
           // The promise is 1 ms; the buckets below show how far under it we are, those above how far a slow disk throws us.
           [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25],
         ),
-        refusals: registry.counter('hypermesh_assets_allocation_refusals_total', 'Refused allocations by code.', ['code']),
+        refusals: registry.counter('hypermesh_assets_allocation_refusals_total', 'Refused allocations by code.', [
+          'code',
+        ]),
         evictions: registry.counter('hypermesh_assets_evictions_total', 'Allocations ended by a level or the owner.', [
           'resource',
         ]),

@@ -37,14 +37,19 @@ export const createNetworkMeter = (components: { clock: Clock; logger: Logger; s
         },
         (error: unknown) => {
           if (!isNodeError(error)) throw error;
-          logger.warn('The network use of a month could not be read, so only what comes from now on counts', { month: key, reason: messageOf(error) });
+          logger.warn('The network use of a month could not be read, so only what comes from now on counts', {
+            month: key,
+            reason: messageOf(error),
+          });
         },
       );
     }
     return month;
   };
   const read = async (key: string): Promise<number> => {
-    const row = await store.get<{ bytes: number }>('network_use.get', 'SELECT bytes FROM network_use WHERE month = ?', [key]);
+    const row = await store.get<{ bytes: number }>('network_use.get', 'SELECT bytes FROM network_use WHERE month = ?', [
+      key,
+    ]);
     return row?.bytes ?? 0;
   };
   const write = async (): Promise<void> => {

@@ -143,7 +143,10 @@ export const createAssetRegistry = (components: AssetRegistryComponents, init: A
           sql: 'INSERT INTO assets (id, kind, resource, label, unit, record, registered_at_ms, last_seen_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
           params: [id, kind, resource, label, unit, bytes, nowMs, nowMs],
         });
-        found.push({ asset: { id, kind, resource, label, unit, capacity, registeredAtMs: nowMs, present: true }, record });
+        found.push({
+          asset: { id, kind, resource, label, unit, capacity, registeredAtMs: nowMs, present: true },
+          record,
+        });
       }
       if (statements.length > 0) await store.transaction('assets.update', statements);
 

@@ -10,7 +10,10 @@ import { assert } from '../../base/index.ts';
  */
 export const scaleShares = (amounts: readonly number[], total: number): number[] => {
   const sum = amounts.reduce((a, b) => a + b, 0);
-  assert(Number.isSafeInteger(sum) && Number.isSafeInteger(total) && total >= 0, 'Shares are counted in safe integers.');
+  assert(
+    Number.isSafeInteger(sum) && Number.isSafeInteger(total) && total >= 0,
+    'Shares are counted in safe integers.',
+  );
   if (sum <= total) return [...amounts];
   const shares: number[] = [];
   const remainders: bigint[] = [];

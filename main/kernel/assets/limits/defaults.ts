@@ -1,9 +1,18 @@
-import type { LendingTerms, MachineRules, ResourceKey, ResourceKind, ResourceShare } from '../../../../preload/contract/index.ts';
+import type {
+  LendingTerms,
+  MachineRules,
+  ResourceKey,
+  ResourceKind,
+  ResourceShare,
+} from '../../../../preload/contract/index.ts';
 
 /** Cells of a week grid. The contract's GRID_CELLS; main imports only types from there. */
 export const GRID_CELLS = 168;
 
-type Percents = Pick<ResourceShare, 'percentMax' | 'usingPercent' | 'awayPercent' | 'batteryPercent' | 'meteredPercent'>;
+type Percents = Pick<
+  ResourceShare,
+  'percentMax' | 'usingPercent' | 'awayPercent' | 'batteryPercent' | 'meteredPercent'
+>;
 
 /**
  * What is lent before the owner has said anything. Half of what works in bursts, a quarter of memory, a tenth of the
@@ -33,7 +42,8 @@ const TERMS: LendingTerms = {
 };
 
 /** @returns the kind of a resource key: `gpu` for `gpu:card0` */
-export const kindOf = (resource: ResourceKey): ResourceKind => (resource.startsWith('gpu:') ? 'gpu' : (resource as ResourceKind));
+export const kindOf = (resource: ResourceKey): ResourceKind =>
+  resource.startsWith('gpu:') ? 'gpu' : (resource as ResourceKind);
 
 /** @returns limits of a resource that the owner has not touched, a fresh object at each call */
 export const defaultShare = (resource: ResourceKey): ResourceShare => ({

@@ -154,7 +154,8 @@ export const evaluateLevel = (situation: Situation): Evaluation => {
     assert(percent !== undefined, 'A week grid has 168 cells.');
     if (!gridAlike || percent < 100) {
       const untilMs = nextGridChange(share.grid, atMs, zone);
-      const end = (from: number): string => (untilMs === null ? 'at all times' : `until ${sayTime(untilMs, from, zone)}`);
+      const end = (from: number): string =>
+        untilMs === null ? 'at all times' : `until ${sayTime(untilMs, from, zone)}`;
       rated.push({ rule: 'grid', percent, untilMs, reason: (from) => `Week grid: ${percent} % ${end(from)}` });
     }
     if (pause.paused && (pause.untilMs === null || atMs < pause.untilMs)) {

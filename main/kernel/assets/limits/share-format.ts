@@ -57,7 +57,8 @@ const text =
 const matching =
   (pattern: RegExp, what: string): Parser<string> =>
   (value, path) => {
-    if (typeof value !== 'string' || !pattern.test(value)) throw new FormatProblem(path, `must be ${what}, not ${say(value)}`);
+    if (typeof value !== 'string' || !pattern.test(value))
+      throw new FormatProblem(path, `must be ${what}, not ${say(value)}`);
     return value;
   };
 const oneOf =
@@ -161,13 +162,13 @@ const storedPause: Parser<StoredPause> = (value, path) =>
   flag((value as { paused?: unknown } | null | undefined)?.paused, `${path}.paused`)
     ? record<{ version: typeof SHARE_VERSION; paused: true; sinceMs: number; untilMs: number | null }>({
         version: version1,
-        paused: (paused, at) => (flag(paused, at) as true),
+        paused: (paused, at) => flag(paused, at) as true,
         sinceMs: anyBytes,
         untilMs: orNull(anyBytes),
       })(value, path)
     : record<{ version: typeof SHARE_VERSION; paused: false }>({
         version: version1,
-        paused: (paused, at) => (flag(paused, at) as false),
+        paused: (paused, at) => flag(paused, at) as false,
       })(value, path);
 
 /** Reads what is on disk: says "newer" before it says "damaged", since a newer format may look like anything. */

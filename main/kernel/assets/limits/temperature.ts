@@ -32,7 +32,12 @@ const step = (percent: number, direction: number, rule: TemperatureRule): number
  *
  * @param monotonicMs - never goes back
  */
-export const nextTemperature = (state: TemperatureState, reading: Reading<number>, rule: TemperatureRule | null, monotonicMs: number): TemperatureState => {
+export const nextTemperature = (
+  state: TemperatureState,
+  reading: Reading<number>,
+  rule: TemperatureRule | null,
+  monotonicMs: number,
+): TemperatureState => {
   if (rule === null) return COOL;
   if (state.steppedAtMs !== null && monotonicMs - state.steppedAtMs < TEMPERATURE_STEP_INTERVAL_MS) return state;
   const percent = step(state.percent, directionOf(reading, rule), rule);

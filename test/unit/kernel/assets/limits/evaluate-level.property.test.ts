@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { evaluateLevel, nextGridChange, weekCellOf, type Situation } from '../../../../../main/kernel/assets/limits/index.ts';
+import {
+  evaluateLevel,
+  nextGridChange,
+  weekCellOf,
+  type Situation,
+} from '../../../../../main/kernel/assets/limits/index.ts';
 import type { Reading } from '../../../../../preload/contract/index.ts';
 import { conditionsOf, situationOf, zoneOf } from '../../../../support/situation.ts';
 
@@ -8,7 +13,10 @@ const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'
 const zones = new Map(ZONES.map((name) => [name, zoneOf(name)]));
 const percent = fc.integer({ min: 0, max: 100 });
 const reading = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Reading<T>> =>
-  fc.oneof(value.map((known) => ({ known: true as const, value: known })), fc.constant({ known: false as const, reason: 'no sensor' }));
+  fc.oneof(
+    value.map((known) => ({ known: true as const, value: known })),
+    fc.constant({ known: false as const, reason: 'no sensor' }),
+  );
 /** 2025 to 2027, with half of the moments near changes of the clocks. */
 const momentMs = fc.oneof(
   fc.integer({ min: Date.UTC(2025, 0, 1), max: Date.UTC(2027, 0, 1) }),
@@ -37,7 +45,14 @@ const situation: fc.Arbitrary<Situation> = fc
     zone: fc.constantFrom(...ZONES).map((name) => zones.get(name)!),
     nowMs: momentMs,
     resource: fc.constantFrom('cpu' as const, 'memory' as const, 'network' as const, 'gpu:a' as const),
-    share: fc.record({ percentMax: percent, grid, usingPercent: percent, awayPercent: percent, batteryPercent: percent, meteredPercent: percent }),
+    share: fc.record({
+      percentMax: percent,
+      grid,
+      usingPercent: percent,
+      awayPercent: percent,
+      batteryPercent: percent,
+      meteredPercent: percent,
+    }),
     programs: fc.array(fc.record({ name: fc.constantFrom('a', 'b'), percent }), { maxLength: 3 }),
     monthlyBytesMax: fc.option(fc.integer({ min: 0, max: 10 })),
     monthBytes: fc.integer({ min: 0, max: 10 }),
@@ -80,11 +95,14 @@ describe('evaluateLevel, for any situation', () => {
         expect(Number.isInteger(level.percent) && level.percent >= 0 && level.percent <= 100).toBe(true);
         expect(level.percent).toBe(Math.min(...level.all.map((rule) => rule.percent)));
         expect(level.all[0]).toMatchObject({ rule: level.rule, percent: level.percent, reason: level.reason });
-        expect(level.all.map((rule) => rule.percent)).toEqual(level.all.map((rule) => rule.percent).sort((a, b) => a - b));
+        expect(level.all.map((rule) => rule.percent)).toEqual(
+          level.all.map((rule) => rule.percent).sort((a, b) => a - b),
+        );
         expect(keepPercent).toBeGreaterThanOrEqual(level.percent);
         if (given.elasticity === 'share') expect(keepPercent).toBe(level.percent);
         // What was not read has no say, but for heat, which is given back step by step.
-        for (const { rule } of level.unread) if (rule !== 'temperature') expect(level.all.some((one) => one.rule === rule)).toBe(false);
+        for (const { rule } of level.unread)
+          if (rule !== 'temperature') expect(level.all.some((one) => one.rule === rule)).toBe(false);
       }),
       { numRuns: 300 },
     );
@@ -101,7 +119,8 @@ describe('evaluateLevel, for any situation', () => {
         };
         if (level.untilMs === null) {
           const later = at(given.nowMs + Math.floor(part * 14 * 86_400_000));
-          if (!level.all.some((rule) => rule.rule === 'monthlyCap')) expect([later.percent, later.rule]).toEqual([level.percent, level.rule]);
+          if (!level.all.some((rule) => rule.rule === 'monthlyCap'))
+            expect([later.percent, later.rule]).toEqual([level.percent, level.rule]);
           return;
         }
         expect(level.untilMs).toBeGreaterThan(given.nowMs);

@@ -71,16 +71,40 @@ describe('evaluateLevel', () => {
         }),
       ).level;
     expect(at(299_999)).toMatchObject({ percent: 20, rule: 'presence', reason: 'You are using this machine: 20 %' });
-    expect(at(300_000)).toMatchObject({ percent: 90, rule: 'presence', reason: 'You are away from this machine: 90 %' });
+    expect(at(300_000)).toMatchObject({
+      percent: 90,
+      rule: 'presence',
+      reason: 'You are away from this machine: 90 %',
+    });
   });
 
   it.each([
-    ['battery', { share: { batteryPercent: 10 }, conditions: conditionsOf({ onBattery: known(true) }) }, 'On battery: 10 %'],
-    ['metered', { share: { meteredPercent: 10 }, conditions: conditionsOf({ metered: known(true) }) }, 'Metered network: 10 %'],
-    ['temperature', { rules: { temperature: { ceilingCelsius: 80, hysteresisCelsius: 5, stepPercent: 10 } }, temperaturePercent: 10, conditions: conditionsOf({ cpuTemperatureCelsius: known(90) }) }, 'Heat: 10 %, to stay below 80 °C'],
+    [
+      'battery',
+      { share: { batteryPercent: 10 }, conditions: conditionsOf({ onBattery: known(true) }) },
+      'On battery: 10 %',
+    ],
+    [
+      'metered',
+      { share: { meteredPercent: 10 }, conditions: conditionsOf({ metered: known(true) }) },
+      'Metered network: 10 %',
+    ],
+    [
+      'temperature',
+      {
+        rules: { temperature: { ceilingCelsius: 80, hysteresisCelsius: 5, stepPercent: 10 } },
+        temperaturePercent: 10,
+        conditions: conditionsOf({ cpuTemperatureCelsius: known(90) }),
+      },
+      'Heat: 10 %, to stay below 80 °C',
+    ],
     ['absent', { absentReason: 'no engine answers' }, 'Cannot be lent: no engine answers'],
     ['pause', { pause: { paused: true as const, sinceMs: 0, untilMs: null } }, 'Paused by you until you resume'],
-    ['pause', { pause: { paused: true as const, sinceMs: 0, untilMs: MONDAY_MS + HOUR_MS } }, 'Paused by you until 01:00'],
+    [
+      'pause',
+      { pause: { paused: true as const, sinceMs: 0, untilMs: MONDAY_MS + HOUR_MS } },
+      'Paused by you until 01:00',
+    ],
   ] as const)('lets %s lower the level', (rule, given, reason) => {
     const { level } = evaluateLevel(situationOf(given));
     expect(level).toMatchObject({ rule, reason, unread: [] });
@@ -125,7 +149,13 @@ describe('evaluateLevel', () => {
       }),
     );
     expect(level.percent).toBe(100);
-    expect(level.unread.map((unread) => unread.rule)).toEqual(['presence', 'battery', 'metered', 'temperature', 'program']);
+    expect(level.unread.map((unread) => unread.rule)).toEqual([
+      'presence',
+      'battery',
+      'metered',
+      'temperature',
+      'program',
+    ]);
   });
 
   it('reads each card by its own sensor, and memory by none', () => {
@@ -160,7 +190,12 @@ describe('evaluateLevel', () => {
       conditions: conditionsOf({ onBattery: known(true) }),
     });
     expect(evaluateLevel(passing)).toMatchObject({ level: { percent: 0, rule: 'pause' }, keepPercent: 60 });
-    const using = situationOf({ ...passing, resource: 'memory', share: { usingPercent: 15 }, conditions: conditionsOf({ idleMs: known(0) }) });
+    const using = situationOf({
+      ...passing,
+      resource: 'memory',
+      share: { usingPercent: 15 },
+      conditions: conditionsOf({ idleMs: known(0) }),
+    });
     expect(evaluateLevel(using).keepPercent).toBe(15);
     expect(evaluateLevel(situationOf({ resource: 'memory', absentReason: 'gone' })).keepPercent).toBe(0);
     // A processor can be squeezed, so a pause squeezes it to nothing.

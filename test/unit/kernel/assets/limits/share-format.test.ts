@@ -54,17 +54,71 @@ describe('the stored limits', () => {
     ['an unknown field', { ...stored(), colour: 'red' }, 'share.colour'],
     ['an inherited field in place of an own one', Object.create(stored()) as object, 'share.version'],
     ['no rules', { version: 1, resources: [] }, 'share.rules'],
-    ['167 cells', { ...stored(), resources: [{ ...defaultShare('cpu'), grid: Array(167).fill(1) }] }, 'share.resources[0].grid'],
-    ['169 cells', { ...stored(), resources: [{ ...defaultShare('cpu'), grid: Array(169).fill(1) }] }, 'share.resources[0].grid'],
-    ['101 %', { ...stored(), resources: [{ ...defaultShare('cpu'), percentMax: 101 }] }, 'share.resources[0].percentMax'],
-    ['-1 %', { ...stored(), resources: [{ ...defaultShare('cpu'), usingPercent: -1 }] }, 'share.resources[0].usingPercent'],
-    ['49.5 %', { ...stored(), resources: [{ ...defaultShare('cpu'), percentMax: 49.5 }] }, 'share.resources[0].percentMax'],
-    ['"50" %', { ...stored(), resources: [{ ...defaultShare('cpu'), percentMax: '50' }] }, 'share.resources[0].percentMax'],
-    ['an unknown resource', { ...stored(), resources: [{ ...defaultShare('cpu'), resource: 'gpu' }] }, 'share.resources[0].resource'],
+    [
+      '167 cells',
+      { ...stored(), resources: [{ ...defaultShare('cpu'), grid: Array(167).fill(1) }] },
+      'share.resources[0].grid',
+    ],
+    [
+      '169 cells',
+      { ...stored(), resources: [{ ...defaultShare('cpu'), grid: Array(169).fill(1) }] },
+      'share.resources[0].grid',
+    ],
+    [
+      '101 %',
+      { ...stored(), resources: [{ ...defaultShare('cpu'), percentMax: 101 }] },
+      'share.resources[0].percentMax',
+    ],
+    [
+      '-1 %',
+      { ...stored(), resources: [{ ...defaultShare('cpu'), usingPercent: -1 }] },
+      'share.resources[0].usingPercent',
+    ],
+    [
+      '49.5 %',
+      { ...stored(), resources: [{ ...defaultShare('cpu'), percentMax: 49.5 }] },
+      'share.resources[0].percentMax',
+    ],
+    [
+      '"50" %',
+      { ...stored(), resources: [{ ...defaultShare('cpu'), percentMax: '50' }] },
+      'share.resources[0].percentMax',
+    ],
+    [
+      'an unknown resource',
+      { ...stored(), resources: [{ ...defaultShare('cpu'), resource: 'gpu' }] },
+      'share.resources[0].resource',
+    ],
     ['a resource twice', { ...stored(), resources: [defaultShare('cpu'), defaultShare('cpu')] }, 'share.resources'],
-    ['an unknown price', { ...stored(), resources: [{ ...defaultShare('cpu'), terms: { ...defaultShare('cpu').terms, price: { mode: 'gift' } } }] }, 'share.resources[0].terms.price.mode'],
-    ['a market price with an amount', { ...stored(), resources: [{ ...defaultShare('cpu'), terms: { ...defaultShare('cpu').terms, price: { mode: 'market', microPerUnitHour: '1' } } }] }, 'share.resources[0].terms.price.microPerUnitHour'],
-    ['a ceiling of 20 °C', { ...stored(), rules: { ...defaultRules(), temperature: { ceilingCelsius: 20, hysteresisCelsius: 5, stepPercent: 5 } } }, 'share.rules.temperature.ceilingCelsius'],
+    [
+      'an unknown price',
+      {
+        ...stored(),
+        resources: [{ ...defaultShare('cpu'), terms: { ...defaultShare('cpu').terms, price: { mode: 'gift' } } }],
+      },
+      'share.resources[0].terms.price.mode',
+    ],
+    [
+      'a market price with an amount',
+      {
+        ...stored(),
+        resources: [
+          {
+            ...defaultShare('cpu'),
+            terms: { ...defaultShare('cpu').terms, price: { mode: 'market', microPerUnitHour: '1' } },
+          },
+        ],
+      },
+      'share.resources[0].terms.price.microPerUnitHour',
+    ],
+    [
+      'a ceiling of 20 °C',
+      {
+        ...stored(),
+        rules: { ...defaultRules(), temperature: { ceilingCelsius: 20, hysteresisCelsius: 5, stepPercent: 5 } },
+      },
+      'share.rules.temperature.ceilingCelsius',
+    ],
   ])('with %s are refused as damaged, with the place', (_what, value, path) => {
     const { code, data } = refusal(() => parseStoredShare(value));
     expect(code).toBe('SHARE_RULES_CORRUPT');
@@ -94,7 +148,16 @@ describe('the parser of changes', () => {
     // Kernel code may not run the contract's schemas; this test holds the two parsers together.
     const odd = fc.oneof(fc.integer({ min: -2, max: 103 }), fc.constantFrom(null, 1.5, 'x', true, [], {}, undefined));
     const share = fc.record({
-      resource: fc.constantFrom('cpu', 'gpu:0000-01.0', 'gpu:', 'GPU:a', 'economic', 'disk', `gpu:${'a'.repeat(64)}`, `gpu:${'a'.repeat(65)}`),
+      resource: fc.constantFrom(
+        'cpu',
+        'gpu:0000-01.0',
+        'gpu:',
+        'GPU:a',
+        'economic',
+        'disk',
+        `gpu:${'a'.repeat(64)}`,
+        `gpu:${'a'.repeat(65)}`,
+      ),
       percentMax: odd,
       grid: fc.constantFrom(Array(GRID_CELLS).fill(7), Array(GRID_CELLS - 1).fill(7), Array(GRID_CELLS).fill(101)),
     });
@@ -108,8 +171,14 @@ describe('the parser of changes', () => {
     );
     const rules = fc.record({
       awayAfterMinutes: fc.oneof(odd, fc.constantFrom(1440, 1441)),
-      temperature: fc.oneof(fc.constant(null), fc.record({ ceilingCelsius: odd, hysteresisCelsius: odd, stepPercent: odd })),
-      programs: fc.oneof(odd, fc.array(fc.record({ name: fc.string({ maxLength: 130 }), percent: odd }), { maxLength: 2 })),
+      temperature: fc.oneof(
+        fc.constant(null),
+        fc.record({ ceilingCelsius: odd, hysteresisCelsius: odd, stepPercent: odd }),
+      ),
+      programs: fc.oneof(
+        odd,
+        fc.array(fc.record({ name: fc.string({ maxLength: 130 }), percent: odd }), { maxLength: 2 }),
+      ),
       network: fc.record({ sendBytesPerSecondMax: odd, receiveBytesPerSecondMax: odd, monthlyBytesMax: odd }),
     });
     fc.assert(

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { COOL, nextTemperature, previewTemperature, TEMPERATURE_STEP_INTERVAL_MS, type TemperatureState } from '../../../../../main/kernel/assets/limits/index.ts';
+import {
+  COOL,
+  nextTemperature,
+  previewTemperature,
+  TEMPERATURE_STEP_INTERVAL_MS,
+  type TemperatureState,
+} from '../../../../../main/kernel/assets/limits/index.ts';
 import type { Reading } from '../../../../../preload/contract/index.ts';
 
 const rule = { ceilingCelsius: 80, hysteresisCelsius: 5, stepPercent: 30 };
@@ -30,7 +36,12 @@ describe('nextTemperature', () => {
         let movedAtMs = -Infinity;
         for (const { celsius, afterMs } of looks) {
           nowMs += afterMs;
-          const next = nextTemperature(state, celsius === null ? { known: false, reason: 'gone' } : at(celsius), rule, nowMs);
+          const next = nextTemperature(
+            state,
+            celsius === null ? { known: false, reason: 'gone' } : at(celsius),
+            rule,
+            nowMs,
+          );
           if (next.percent !== state.percent) {
             expect(Math.abs(next.percent - state.percent)).toBeLessThanOrEqual(rule.stepPercent);
             expect(nowMs - movedAtMs).toBeGreaterThanOrEqual(TEMPERATURE_STEP_INTERVAL_MS);
@@ -58,9 +69,13 @@ describe('previewTemperature', () => {
         (percent, ago, reading, seconds) => {
           const nowMs = 1_000_000;
           // Steps fall on whole seconds here, as the looks do.
-          const start: TemperatureState = { percent, steppedAtMs: ago === null ? null : nowMs - Math.floor(ago / 1000) * 1000 };
+          const start: TemperatureState = {
+            percent,
+            steppedAtMs: ago === null ? null : nowMs - Math.floor(ago / 1000) * 1000,
+          };
           let state = start;
-          for (let ms = nowMs; ms <= nowMs + seconds * 1000; ms += 1000) state = nextTemperature(state, reading, rule, ms);
+          for (let ms = nowMs; ms <= nowMs + seconds * 1000; ms += 1000)
+            state = nextTemperature(state, reading, rule, ms);
           expect(previewTemperature(start, reading, rule, nowMs, seconds * 1000).percent).toBe(state.percent);
         },
       ),
