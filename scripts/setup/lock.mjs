@@ -45,7 +45,9 @@ export async function withLock(path, work, { say = () => {}, waitMsMax = WAIT_MS
     if (!told) say(`Another set-up of this folder is running (process ${holder}): waiting for it.`);
     told = true;
     if (performance.now() > deadlineMs) {
-      throw new SetupError(`Process ${holder} has been setting up this folder for too long: end it, remove ${path} and run the command again.`);
+      throw new SetupError(
+        `Process ${holder} has been setting up this folder for too long: end it, remove ${path} and run the command again.`,
+      );
     }
     await sleep(POLL_MS);
   }

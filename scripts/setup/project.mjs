@@ -67,7 +67,9 @@ export function npmCommand(env = process.env) {
     return { command: node, args: [cli], shell: false };
   }
   // Windows' npm is a .cmd file, which only a shell can start.
-  return process.platform === 'win32' ? { command: 'npm.cmd', args: [], shell: true } : { command: 'npm', args: [], shell: false };
+  return process.platform === 'win32'
+    ? { command: 'npm.cmd', args: [], shell: true }
+    : { command: 'npm', args: [], shell: false };
 }
 
 /**
@@ -78,7 +80,9 @@ export function npmCommand(env = process.env) {
  */
 export function environmentOutside(env = process.env) {
   const key = Object.keys(env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
-  const outside = (env[key] ?? '').split(delimiter).filter((folder) => !folder.replaceAll('\\', '/').includes('node_modules/.bin'));
+  const outside = (env[key] ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.replaceAll('\\', '/').includes('node_modules/.bin'));
   return { ...env, [key]: outside.join(delimiter) };
 }
 
@@ -99,6 +103,8 @@ export function requireNodeVersion() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const [needMajor = 0, needMinor = 0] = NODE_VERSION_MIN;
   if (major < needMajor || (major === needMajor && minor < needMinor)) {
-    throw new SetupError(`Node ${process.versions.node} is too old to set this up: install Node ${NODE_VERSION_MIN.join('.')} or newer from https://nodejs.org and run the command again.`);
+    throw new SetupError(
+      `Node ${process.versions.node} is too old to set this up: install Node ${NODE_VERSION_MIN.join('.')} or newer from https://nodejs.org and run the command again.`,
+    );
   }
 }

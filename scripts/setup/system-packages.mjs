@@ -57,10 +57,30 @@ const ELECTRON_RUNTIME_PACKAGES = ['libnotify4', 'libsecret-1-0'];
 export const TEST_NEEDS = [
   { name: 'display', what: 'everything in a window (e2e)', programs: ['Xvfb', 'xauth'], packages: ['xvfb', 'xauth'] },
   { name: 'session bus', what: 'notifications and autostart (e2e)', programs: ['dbus-daemon'], packages: ['dbus'] },
-  { name: 'browser', what: 'the page in a browser (e2e)', programs: ['chromium|chromium-browser|google-chrome'], packages: ['chromium'] },
-  { name: 'docker', what: 'the container adapter against a real engine', programs: ['dockerd', 'iptables', 'busybox'], packages: ['docker.io', 'iptables', 'busybox-static'] },
-  { name: 'packaging', what: 'the .deb and everything on the installed package', programs: ['fakeroot', 'dpkg-deb'], packages: ['fakeroot'] },
-  { name: 'network tools', what: 'the network adapter against real interfaces', programs: ['ip', 'nft'], packages: ['iproute2', 'nftables'] },
+  {
+    name: 'browser',
+    what: 'the page in a browser (e2e)',
+    programs: ['chromium|chromium-browser|google-chrome'],
+    packages: ['chromium'],
+  },
+  {
+    name: 'docker',
+    what: 'the container adapter against a real engine',
+    programs: ['dockerd', 'iptables', 'busybox'],
+    packages: ['docker.io', 'iptables', 'busybox-static'],
+  },
+  {
+    name: 'packaging',
+    what: 'the .deb and everything on the installed package',
+    programs: ['fakeroot', 'dpkg-deb'],
+    packages: ['fakeroot'],
+  },
+  {
+    name: 'network tools',
+    what: 'the network adapter against real interfaces',
+    programs: ['ip', 'nft'],
+    packages: ['iproute2', 'nftables'],
+  },
 ];
 
 /**
@@ -148,7 +168,13 @@ export async function installCommand(packages) {
 async function notInstalled(packages) {
   const missing = [];
   for (const choice of packages) {
-    const installed = await Promise.all(choice.split('|').map(async (name) => (await run('dpkg-query', ['-W', '-f', '${db:Status-Status}', name])).stdout === 'installed'));
+    const installed = await Promise.all(
+      choice
+        .split('|')
+        .map(
+          async (name) => (await run('dpkg-query', ['-W', '-f', '${db:Status-Status}', name])).stdout === 'installed',
+        ),
+    );
     if (!installed.includes(true)) missing.push(choice);
   }
   return missing;
@@ -181,14 +207,17 @@ export async function ensureTestNeeds(progress, { electronExecutable }) {
   let packages = [];
   if (hasApt()) {
     packages = [...needs.flatMap((need) => need.packages), ...packagesOf(libraries).packages];
-    if (electronExecutable !== null && process.platform === 'linux') packages.push(...(await notInstalled(ELECTRON_RUNTIME_PACKAGES)));
+    if (electronExecutable !== null && process.platform === 'linux')
+      packages.push(...(await notInstalled(ELECTRON_RUNTIME_PACKAGES)));
   }
   let command = '';
   if (packages.length > 0) {
     command = await installCommand(packages);
     const before = await privilege();
     if (before === null) {
-      progress.say(`Some tests need packages that only an administrator can install. The command for all of them:\n  ${command}`);
+      progress.say(
+        `Some tests need packages that only an administrator can install. The command for all of them:\n  ${command}`,
+      );
     } else {
       const stage = progress.stage('System packages');
       progress.say(`  ${command.replaceAll('sudo ', before.length > 0 ? 'sudo -n ' : '')}`);
@@ -226,7 +255,15 @@ async function aptInstall(before, packages, detail) {
     return run(command, rest, { env, timeoutMs: APT_TIMEOUT_MS, onLine: (line) => detail(line.slice(0, 60)) });
   };
   const updated = await apt(['-q', 'update']);
-  const result = await apt(['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', 'install', '--no-install-recommends', ...(await resolvePackages(packages))]);
+  const result = await apt([
+    '-q',
+    '-y',
+    '-o',
+    'DPkg::Lock::Timeout=300',
+    'install',
+    '--no-install-recommends',
+    ...(await resolvePackages(packages)),
+  ]);
   if (result.code === 0) return null;
   return outputTail(updated.code === 0 ? result : { ...result, stderr: `${updated.stderr}\n${result.stderr}` });
 }
@@ -241,7 +278,10 @@ export async function explainMissingLibraries(electronExecutable) {
   const libraries = await missingElectronLibraries(electronExecutable);
   if (libraries.length === 0) return null;
   const { packages, unknown } = packagesOf(libraries);
-  const how = hasApt() && packages.length > 0 ? `install them with:\n  ${await installCommand(packages)}` : 'install them with your system’s package manager';
+  const how =
+    hasApt() && packages.length > 0
+      ? `install them with:\n  ${await installCommand(packages)}`
+      : 'install them with your system’s package manager';
   const rest = unknown.length > 0 && packages.length > 0 ? `\nFor ${unknown.join(', ')} no package is known here.` : '';
   return `Electron cannot find ${libraries.join(', ')}: ${how}${rest}\nWithout a window the node runs as it is: npm start -- --headless`;
 }

@@ -25,14 +25,21 @@ export default class CountReporter {
     const path = process.env['HYPERMESH_TEST_COUNTS'];
     if (path === undefined) return;
     /** @type {import('./counts.mjs').Counts} */
-    const counts = { passed: 0, failed: 0, failures: this.#errors.map((error) => `outside of any test: ${error.split('\n')[0]}`), skips: [] };
+    const counts = {
+      passed: 0,
+      failed: 0,
+      failures: this.#errors.map((error) => `outside of any test: ${error.split('\n')[0]}`),
+      skips: [],
+    };
     for (const test of this.#suite?.allTests() ?? []) {
       const name = `${relative(process.cwd(), test.location.file)} > ${test.titlePath().slice(3).join(' > ')}`;
       const outcome = test.outcome();
       if (outcome === 'expected') counts.passed += 1;
       else if (outcome === 'skipped') {
         const annotations = [...test.annotations, ...test.results.flatMap((result) => result.annotations)];
-        const why = annotations.find(({ type, description }) => (type === 'skip' || type === 'fixme') && description)?.description;
+        const why = annotations.find(
+          ({ type, description }) => (type === 'skip' || type === 'fixme') && description,
+        )?.description;
         // Without an annotation it never began, because one before it in a serial group failed.
         counts.skips.push({ name, reason: why ?? 'an earlier step of the same walk failed' });
       } else counts.failures.push(outcome === 'flaky' ? `${name} (passed only when tried again)` : name);

@@ -29,7 +29,8 @@ export default class CountReporter {
         else if (result.state === 'skipped') counts.skips.push({ name, reason: result.note ?? 'no reason given' });
         else fail(name);
       }
-      for (const suite of module.children.allSuites()) for (const error of suite.errors()) fail(`${where} > ${suite.fullName}: ${error.message}`);
+      for (const suite of module.children.allSuites())
+        for (const error of suite.errors()) fail(`${where} > ${suite.fullName}: ${error.message}`);
     }
     for (const error of unhandledErrors) fail(`unhandled error: ${error.message ?? 'unknown'}`);
     writeWhole(path, JSON.stringify(counts));

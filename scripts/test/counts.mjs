@@ -35,7 +35,9 @@ export function skippedStep(name, reason) {
  * @returns {Counts} of a step that is one check
  */
 export function oneCheck(name, ok, why) {
-  return ok ? { ...noCounts(), passed: 1 } : { ...noCounts(), failed: 1, failures: [why === undefined ? name : `${name}: ${why}`] };
+  return ok
+    ? { ...noCounts(), passed: 1 }
+    : { ...noCounts(), failed: 1, failures: [why === undefined ? name : `${name}: ${why}`] };
 }
 
 /**
@@ -49,7 +51,8 @@ export function oneCheck(name, ok, why) {
 export function judge(name, counts, exitCode) {
   if (counts === null) return oneCheck(name, false, `ended with exit code ${exitCode} before it counted anything`);
   if (counts.passed + counts.failed + counts.skips.length === 0) return oneCheck(name, false, 'ran no test at all');
-  if (exitCode !== 0 && counts.failed === 0) return add([counts, oneCheck(name, false, `no test failed, but the run ended with exit code ${exitCode}`)]);
+  if (exitCode !== 0 && counts.failed === 0)
+    return add([counts, oneCheck(name, false, `no test failed, but the run ended with exit code ${exitCode}`)]);
   return counts;
 }
 

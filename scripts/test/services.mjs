@@ -73,7 +73,9 @@ function firstLine(child, stream) {
  */
 export async function startDisplay() {
   if (which('Xvfb') === null) return 'Xvfb is missing';
-  const child = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1600x1000x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  const child = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1600x1000x24', '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
   const line = await firstLine(child, /** @type {import('node:stream').Readable} */ (child.stdio[3]));
   if (line === null) {
     await end(child);
@@ -89,7 +91,9 @@ export async function startDisplay() {
  */
 export async function startSessionBus() {
   if (which('dbus-daemon') === null) return 'dbus-daemon is missing';
-  const child = spawn('dbus-daemon', ['--session', '--nofork', '--nopidfile', '--print-address=1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('dbus-daemon', ['--session', '--nofork', '--nopidfile', '--print-address=1'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const address = await firstLine(child, child.stdout);
   if (address === null) {
     await end(child);
@@ -124,7 +128,10 @@ export async function startDocker({ logPath }) {
       ['--bridge', 'none'],
       ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'],
     ].flat(),
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } },
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+    },
   );
   writeFileSync(join(folder, 'daemon.json'), '{}\n');
   let log = '';

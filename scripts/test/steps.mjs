@@ -43,7 +43,12 @@ function check(name, title, args) {
   return {
     name,
     title,
-    run: async ({ env }) => oneCheck(title, (await runStep(name, pinnedNode(), args, { env })).exitCode === 0, `see .cache/test-logs/${name}.log`),
+    run: async ({ env }) =>
+      oneCheck(
+        title,
+        (await runStep(name, pinnedNode(), args, { env })).exitCode === 0,
+        `see .cache/test-logs/${name}.log`,
+      ),
   };
 }
 
@@ -66,8 +71,13 @@ export const STEPS = [
     name: 'commits',
     title: 'Commit messages',
     run: async ({ env }) => {
-      if (which('git') === null || !existsSync(join(root, '.git'))) return skippedStep('Commit messages', 'this copy has no git history');
-      return oneCheck('Commit messages', (await runStep('commits', pinnedNode(), ['scripts/check-commits.mjs'], { env })).exitCode === 0, 'see .cache/test-logs/commits.log');
+      if (which('git') === null || !existsSync(join(root, '.git')))
+        return skippedStep('Commit messages', 'this copy has no git history');
+      return oneCheck(
+        'Commit messages',
+        (await runStep('commits', pinnedNode(), ['scripts/check-commits.mjs'], { env })).exitCode === 0,
+        'see .cache/test-logs/commits.log',
+      );
     },
   },
   {
@@ -98,9 +108,14 @@ export const STEPS = [
     needsElectron: true,
     run: async ({ env, electron }) => {
       const folders = UNDER_ELECTRON.filter((folder) => existsSync(join(root, folder)));
-      const { counts, exitCode } = await runStep('unit-electron', electron?.executable ?? '', [...vitest, '--project', 'node', ...folders], {
-        env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
-      });
+      const { counts, exitCode } = await runStep(
+        'unit-electron',
+        electron?.executable ?? '',
+        [...vitest, '--project', 'node', ...folders],
+        {
+          env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
+        },
+      );
       return judge('Tests under Electron', counts, exitCode);
     },
   },
@@ -133,7 +148,11 @@ export const STEPS = [
       if (process.platform !== 'linux') return skippedStep(title, 'the .deb is installed on Linux only');
       const problem = context.unmet.get('packaging');
       if (problem !== undefined) return skippedStep(title, problem);
-      if (process.getuid?.() !== 0) return skippedStep(title, 'only root may install a package and make a fresh account; run `sudo npm test -- --only package,e2e-installed`');
+      if (process.getuid?.() !== 0)
+        return skippedStep(
+          title,
+          'only root may install a package and make a fresh account; run `sudo npm test -- --only package,e2e-installed`',
+        );
       const deb = newestDeb();
       if (deb === null) return oneCheck(title, false, 'dist/ holds no .deb: the step "package" has to run first');
       return await endToEnd('e2e-installed', 'installed', context, { HYPERMESH_TEST_DEB: deb });
@@ -150,9 +169,24 @@ export const STEPS = [
  */
 async function endToEnd(name, project, { env, electron, unmet }, extra) {
   const problem = unmet.get('display');
-  if (problem !== undefined && env['DISPLAY'] === undefined && env['WAYLAND_DISPLAY'] === undefined && process.platform === 'linux') return skippedStep(name, problem);
-  const args = [tool('@playwright/test/cli.js'), 'test', '-c', 'test/e2e/playwright.config.ts', `--project=${project}`, '--reporter=list,./scripts/test/count-playwright.mjs'];
-  const { counts, exitCode } = await runStep(name, pinnedNode(), args, { env: { ...env, HYPERMESH_TEST_ELECTRON: electron?.folder ?? '', ...extra } });
+  if (
+    problem !== undefined &&
+    env['DISPLAY'] === undefined &&
+    env['WAYLAND_DISPLAY'] === undefined &&
+    process.platform === 'linux'
+  )
+    return skippedStep(name, problem);
+  const args = [
+    tool('@playwright/test/cli.js'),
+    'test',
+    '-c',
+    'test/e2e/playwright.config.ts',
+    `--project=${project}`,
+    '--reporter=list,./scripts/test/count-playwright.mjs',
+  ];
+  const { counts, exitCode } = await runStep(name, pinnedNode(), args, {
+    env: { ...env, HYPERMESH_TEST_ELECTRON: electron?.folder ?? '', ...extra },
+  });
   return judge(name, counts, exitCode);
 }
 
@@ -176,7 +210,11 @@ export function chooseSteps(names) {
   /** @param {string} wanted @param {string} name */
   const matches = (wanted, name) => name === wanted || name.startsWith(`${wanted}-`);
   return {
-    chosen: STEPS.filter(({ name }) => names.length === 0 || names.some((wanted) => (STEPS.some((step) => step.name === wanted) ? name === wanted : matches(wanted, name)))),
+    chosen: STEPS.filter(
+      ({ name }) =>
+        names.length === 0 ||
+        names.some((wanted) => (STEPS.some((step) => step.name === wanted) ? name === wanted : matches(wanted, name))),
+    ),
     unknown: names.filter((wanted) => !STEPS.some(({ name }) => matches(wanted, name))),
   };
 }
