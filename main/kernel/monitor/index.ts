@@ -16,4 +16,5 @@ export { readMetered, readMeteredByInterface } from './metered.ts';
 export { readPower, type Power } from './linux/power.ts';
 export { readFileText, readFileNumber, listFolder, linkTarget } from './linux/files.ts';
 export { defaultRoutes } from './linux/routes.ts';
+export { parseMeminfo } from './linux/proc.ts';
 export { known, knownNumber, knownText, mapReading, unknown } from './readings.ts';
