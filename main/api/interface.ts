@@ -1,4 +1,5 @@
-import type { Call, PayloadOf, Push, Reply, ResponseOf } from '../../preload/contract/index.ts';
+import type { Call, Config, NodeStatus, PayloadOf, Push, Reply, ResponseOf } from '../../preload/contract/index.ts';
+import type { EventSource } from '../base/index.ts';
 
 /** Who asks, for logs and for what only a window can do. */
 export interface Caller {
@@ -20,4 +21,31 @@ export interface Dispatcher {
 /** What a face with a window provides to the calls; absent without one. */
 export interface WindowControl {
   show(): void;
+}
+
+export interface NodeControlEvents {
+  /** Something in the status is different from what it was when this fired last. */
+  statusChanged: NodeStatus;
+}
+
+/** The node as a whole, as the calls see it. */
+export interface NodeControl extends EventSource<NodeControlEvents> {
+  status(): NodeStatus;
+  /** Sets the stop in motion and returns, so that the call that asked is still answered. May be called twice. */
+  requestStop(afterJobs: boolean): void;
+}
+
+export interface ConfigSourceEvents {
+  /** The file holds these settings now. */
+  changed: Config;
+}
+
+/** The owner's settings, kept in a file. */
+export interface ConfigSource extends EventSource<ConfigSourceEvents> {
+  get(): Config;
+  /**
+   * Writes the file, then takes effect.
+   * @throws {ConfigError} `CONFIG_NOT_WRITTEN`
+   */
+  set(change: { readonly [K in keyof Omit<Config, 'version'>]?: Config[K] | undefined }): Promise<Config>;
 }

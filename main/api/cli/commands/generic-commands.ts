@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { type Call, type RequestInputOf, calls, isCall } from '../../../../preload/contract/index.ts';
+import { completionScript, shells } from '../completion.ts';
+import { withExamples } from '../derive.ts';
+import { CliError } from '../errors.ts';
+import type { Session } from '../session.ts';
+
+/** `call`, `completion`. */
+export const addGenericCommands = (program: Command, session: Session): void => {
+  const call = program
+    .command('call')
+    .description('Make any call of the API by its name; the answer is JSON')
+    .argument('[name]', 'such as share:get; without one, lists all')
+    .argument('[request]', 'JSON object; {} otherwise')
+    .action(async (name: string | undefined, request = '{}') => {
+      if (name === undefined) {
+        const all = (Object.keys(calls) as Call[]).map((each) => ({ name: each, summary: calls[each].summary }));
+        if (session.json) session.printJson(all);
+        else session.print(all.map((each) => `${each.name.padEnd(24)}${each.summary}\n`).join(''));
+        return;
+      }
+      if (!isCall(name))
+        throw new CliError(
+          { code: 'USAGE' },
+          `There is no call "${name.slice(0, 40)}"; \`hypermesh call\` lists them.`,
+        );
+      let parsed: unknown;
+      try {
+        parsed = JSON.parse(request);
+      } catch {
+        throw new CliError(
+          { code: 'USAGE' },
+          'The request is not JSON; write it in single quotes: \'{"resource":"cpu","percentMax":40}\'',
+        );
+      }
+      if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+        throw new CliError({ code: 'USAGE' }, 'The request must be a JSON object.');
+      session.printJson(await session.call(name, parsed as RequestInputOf<Call>));
+    });
+  withExamples(call, [
+    'hypermesh call',
+    'hypermesh call node:status',
+    `hypermesh call share:set '{"resource":"cpu","percentMax":40}'`,
+  ]);
+
+  const completion = program
+    .command('completion')
+    .description('Print a script that completes commands and flags in your shell')
+    .addArgument(program.createArgument('<shell>', 'bash, zsh or fish').choices(shells))
+    .action((shell: (typeof shells)[number]) => session.print(completionScript(program, shell)));
+  withExamples(completion, [
+    'source <(hypermesh completion bash)',
+    'hypermesh completion fish > ~/.config/fish/completions/hypermesh.fish',
+  ]);
+};

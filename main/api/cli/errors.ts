@@ -1,0 +1,27 @@
+import { NodeError } from '../../base/errors.ts';
+import type { CallError } from '../../../preload/contract/index.ts';
+
+/** Why a command of the command line came to nothing. */
+export class CliError extends NodeError<
+  /** A word, flag or value that the command does not take. */
+  | { code: 'USAGE' }
+  /** No node runs with this data folder. */
+  | { code: 'NO_NODE' }
+  /** A node runs already, and another was asked for. */
+  | { code: 'NODE_RUNNING'; url: string | null }
+  /** A file that was named cannot be read. */
+  | { code: 'FILE_UNREADABLE'; path: string }
+  | { code: 'MODULE_TOO_LARGE'; bytes: number; bytesMax: number }
+  /** Ctrl-C. */
+  | { code: 'INTERRUPTED' }
+> {
+  override readonly name = 'CliError';
+}
+
+/** What a node answered in place of a value, on its way to the top of a command. */
+export class AnswerError extends NodeError<{ code: string }> {
+  override readonly name = 'AnswerError';
+  constructor({ code, message }: CallError) {
+    super({ code }, message);
+  }
+}

@@ -1,0 +1,139 @@
+import { Command, CommanderError } from 'commander';
+import type { Call } from '../../../preload/contract/index.ts';
+import { isNodeError, messageOf } from '../../base/errors.ts';
+import { addBenchmarkCommands } from './commands/benchmark-command.ts';
+import { addDiagnosticCommands } from './commands/diagnostic-commands.ts';
+import { addGenericCommands } from './commands/generic-commands.ts';
+import { addJobCommands } from './commands/job-commands.ts';
+import { addNodeCommands } from './commands/node-commands.ts';
+import { addPauseCommands } from './commands/pause-commands.ts';
+import { addShareCommands } from './commands/share-commands.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import type { CliComponents, CliInit } from './interface.ts';
+import { type GlobalOptions, Session } from './session.ts';
+
+/** Calls whose command has a hand-written body, with that command; all others derive theirs from the contract. */
+export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
+  'node:status': 'status',
+  'app:show': 'start',
+  'config:set': 'config set',
+  'logs:read': 'logs',
+  'doctor:run': 'doctor',
+  'bundle:create': 'bundle create',
+  'benchmark:start': 'benchmark',
+  'share:set': 'share set',
+  'share:setGrid': 'share grid',
+  'share:setRules': 'share rules',
+  'share:preview': 'share preview',
+  'share:pause': 'pause',
+  'share:stopEverything': 'pause',
+  'job:start': 'run',
+  'job:output': 'jobs output',
+};
+
+/** All commands, none of them run yet. */
+export const buildProgram = (session: Session): Command => {
+  const { terminal, init } = session;
+  const program = new Command('hypermesh')
+    .description('Lend what your hardware can spare, on your terms')
+    .version(init.version, '--version', 'print the version')
+    .helpOption('--help', 'what a command does, with examples')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .option('--json', 'JSON in place of tables; the fields are those of the API')
+    .option('--data <folder>', `data folder of the node (also HYPERMESH_DATA)`)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.writeOut(text),
+      writeErr: (text) => terminal.writeError(text),
+      // Said once, by `runCli`, in the form that `--json` asks for.
+      outputError: () => undefined,
+      getOutHelpWidth: () => terminal.columns,
+      getErrHelpWidth: () => terminal.columns,
+      getOutHasColors: () => terminal.colour,
+      getErrHasColors: () => false,
+    });
+  addNodeCommands(program, session);
+  addShareCommands(program, session);
+  addPauseCommands(program, session);
+  addJobCommands(program, session);
+  addDiagnosticCommands(program, session);
+  addBenchmarkCommands(program, session);
+  addGenericCommands(program, session);
+  program.addHelpText(
+    'after',
+    `
+Examples:
+  $ hypermesh start --headless
+  $ hypermesh share set cpu 40
+  $ hypermesh run hello.wasm
+  $ hypermesh pause until tomorrow
+
+Exit codes: ${EXIT.ok} done, ${EXIT.failed} refused or failed, ${EXIT.usage} wrong usage, ${EXIT.noNode} no node runs, ${EXIT.folder} data folder in use or not ours, ${EXIT.interrupted} interrupted.
+\`run\` ends with its job's own code. \`hypermesh COMMAND --help\` tells more.`,
+  );
+  inherit(program, program);
+  program.hook('preAction', (_program, action) => session.useOptions(action.optsWithGlobals<Partial<GlobalOptions>>()));
+  return program;
+};
+
+/** Every command takes `--json` and `--data` after its name too, and speaks through the same terminal. */
+const inherit = (program: Command, parent: Command): void => {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(program).helpOption('--help', 'what it does, with examples');
+    command.enablePositionalOptions();
+    command.option('--json', 'JSON in place of tables').option('--data <folder>', 'data folder of the node');
+    if (command.commands.length > 0) command.helpCommand(false);
+    inherit(program, command);
+  }
+};
+
+/** Commander's own refusals: their text with ours around it. */
+const usageMessage = (error: CommanderError): string => {
+  const text = error.message
+    .replace(/^error: /, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  return `${sentence}${/[.?)]$/.test(sentence) ? '' : '.'} See \`hypermesh --help\`.`;
+};
+
+/**
+ * Runs one command line.
+ *
+ * @param args - words after `hypermesh`
+ * @returns the exit code; see docs/cli.md
+ */
+export const runCli = async (components: CliComponents, init: CliInit, args: readonly string[]): Promise<number> => {
+  const session = new Session(components, init);
+  const program = buildProgram(session);
+  const { terminal } = components;
+  // Asked for before anything was understood: errors of usage keep to it too. What follows `--` is a job's.
+  const end = args.indexOf('--');
+  const json = (end < 0 ? args : args.slice(0, end)).includes('--json');
+  const fail = (code: string, message: string): number => {
+    terminal.writeError(
+      json ? `${JSON.stringify({ error: { code, message } })}\n` : `hypermesh: ${message} (${code})\n`,
+    );
+    return exitCodeOf(code);
+  };
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      // Only a group was named: its help was written, to stderr.
+      if (error.code === 'commander.help') return EXIT.usage;
+      return fail('USAGE', usageMessage(error));
+    }
+    if (isNodeError(error)) return fail(error.code, error.message);
+    terminal.writeError(json ? '' : `${error instanceof Error ? (error.stack ?? '') : ''}\n`);
+    return fail(
+      'INTERNAL',
+      `HyperMesh itself failed: ${messageOf(error)}; please report it with \`hypermesh bundle create\`.`,
+    );
+  } finally {
+    session.close();
+  }
+};

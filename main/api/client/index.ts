@@ -1,0 +1,3 @@
+export type * from './interface.ts';
+export { ClientError } from './errors.ts';
+export { createHttpClient } from './http-client.ts';

@@ -1,0 +1,3 @@
+export { createDispatcher, callErrorOf, type DispatcherComponents, type DispatcherInit } from './dispatcher.ts';
+export { InternalError, RequestError } from './errors.ts';
+export { parseRequest } from './request.ts';

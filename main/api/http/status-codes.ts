@@ -1,0 +1,27 @@
+/** HTTP status of an error code, RFC 9110. What is not listed is a conflict with the state of the node: 409. */
+const STATUS: Readonly<Record<string, number>> = {
+  BAD_REQUEST: 400,
+  AMOUNT_INVALID: 400,
+  MODULE_INVALID: 400,
+  PAUSE_IN_THE_PAST: 400,
+  UNAUTHORIZED: 401,
+  ORIGIN_REFUSED: 403,
+  NOT_FOUND: 404,
+  UNKNOWN_CALL: 404,
+  UNKNOWN_PUSH: 404,
+  JOB_UNKNOWN: 404,
+  RESOURCE_UNKNOWN: 404,
+  PAGE_MISSING: 404,
+  METHOD_NOT_ALLOWED: 405,
+  TOO_LARGE: 413,
+  MODULE_TOO_LARGE: 413,
+  UNSUPPORTED_TYPE: 415,
+  HOST_REFUSED: 421,
+  TOO_MANY_FAILURES: 429,
+  TOO_MANY_CALLS: 429,
+  INTERNAL: 500,
+  STOPPING: 503,
+  TOO_MANY_CONNECTIONS: 503,
+};
+
+export const statusOf = (code: string): number => STATUS[code] ?? 409;

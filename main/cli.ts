@@ -1,0 +1,149 @@
+// The entry with no screen: the command line, and the node it can run in this very process. The half of the program that
+// makes up a node is loaded only by `start`, so that every other command answers at once.
+import { spawn } from 'node:child_process';
+import { existsSync, fstatSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EXIT, type OpenDesktop, type RunHeadless, type Terminal, runCli } from './api/cli/index.ts';
+import { defaultDataPath } from './base/data-folder/index.ts';
+import { createSystemOutside } from './base/system-outside.ts';
+import { findProgramPaths } from './paths.ts';
+
+const { env, stdout, stderr, stdin } = process;
+const paths = findProgramPaths(import.meta.url);
+const outside = createSystemOutside();
+const fromSource = import.meta.url.endsWith('.ts');
+
+/** `package.json` lies two folders above the built entry and one above the source. */
+const readVersion = (): string => {
+  const folder = dirname(fileURLToPath(import.meta.url));
+  for (const path of [join(folder, '..', 'package.json'), join(folder, '..', '..', 'package.json')]) {
+    if (existsSync(path)) return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+  }
+  return 'unknown';
+};
+const version = readVersion();
+
+// A reader that went away, such as `head`, is no error of ours.
+for (const stream of [stdout, stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+
+const interruptListeners = new Set<() => void>();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    const listeners = [...interruptListeners];
+    // A second one means it.
+    interruptListeners.clear();
+    if (listeners.length === 0) process.exit(EXIT.interrupted);
+    for (const listener of listeners) listener();
+  });
+
+const readInput: Terminal['readInput'] = async (bytesMax) => {
+  try {
+    const found = fstatSync(0);
+    // A terminal waits for a person, and /dev/null has nothing to say.
+    if (!found.isFIFO() && !found.isFile() && !found.isSocket()) return null;
+  } catch {
+    return null;
+  }
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of stdin as AsyncIterable<Buffer>) {
+    size += part.length;
+    parts.push(part);
+    // One byte too many is enough for the node to refuse it with the right words.
+    if (size > bytesMax) break;
+  }
+  return Buffer.concat(parts);
+};
+
+const terminal: Terminal = {
+  writeOut: (text) => void stdout.write(text),
+  writeError: (text) => void stderr.write(text),
+  columns: stdout.columns ?? (Number(env['COLUMNS']) || 80),
+  colour: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+  progress: stderr.isTTY && env['TERM'] !== 'dumb',
+  readInput,
+  onInterrupt: (listener) => {
+    interruptListeners.add(listener);
+    return () => interruptListeners.delete(listener);
+  },
+};
+
+const runHeadless: RunHeadless = async ({ dataFolder, apiPort }, onReady) => {
+  const [{ openNode }, { createTerminalPresence }] = await Promise.all([
+    import('./node.ts'),
+    import('./kernel/monitor/index.ts'),
+  ]);
+  const node = await openNode(
+    { outside, presence: createTerminalPresence({ outside }), gpuProbe: null, windowControl: null },
+    {
+      dataFolder,
+      paths,
+      mode: 'headless',
+      version,
+      apiPort,
+      environment: { DOCKER_HOST: env['DOCKER_HOST'], XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'] },
+      logToTerminal: false,
+    },
+  );
+  terminal.onInterrupt(() => void node.stop());
+  onReady(node.running);
+  await node.stopped;
+};
+
+/** The installed app beside this program, or the one that development uses. */
+const findDesktop = (): { program: string; args: string[] } | null => {
+  const folder = dirname(fileURLToPath(import.meta.url));
+  const executable = process.platform === 'win32' ? 'HyperMesh.exe' : 'hypermesh-desktop';
+  // Installed: <app>/resources/app.asar/out/main/cli.js beside <app>/hypermesh-desktop.
+  const installed = [
+    env['HYPERMESH_DESKTOP'],
+    join(folder, '..', '..', '..', '..', executable),
+    join(folder, '..', '..', '..', executable),
+  ].find((path) => path !== undefined && existsSync(path));
+  if (installed !== undefined) return { program: installed, args: [] };
+  const root = fromSource ? dirname(folder) : dirname(dirname(folder));
+  const electron = join(
+    root,
+    'node_modules',
+    'electron',
+    'dist',
+    process.platform === 'win32' ? 'electron.exe' : 'electron',
+  );
+  return existsSync(electron) && existsSync(join(root, 'out', 'main', 'index.js'))
+    ? { program: electron, args: [root] }
+    : null;
+};
+
+const openDesktop: OpenDesktop = async (dataFolder) => {
+  const hasScreen = process.platform !== 'linux' || Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']);
+  if (!hasScreen) return { opened: false, reason: 'There is no screen here.' };
+  const desktop = findDesktop();
+  if (desktop === null) return { opened: false, reason: 'The desktop app is not installed here.' };
+  // Chromium's sandbox refuses to run as root, https://crbug.com/638180.
+  const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const child = spawn(desktop.program, [...desktop.args, ...asRoot], {
+    detached: true,
+    stdio: 'ignore',
+    env: { ...env, HYPERMESH_DATA: dataFolder },
+  });
+  const failed = await new Promise<Error | null>((resolve) => {
+    child.once('spawn', () => resolve(null));
+    child.once('error', resolve);
+  });
+  child.unref();
+  return failed === null
+    ? { opened: true }
+    : { opened: false, reason: `The desktop app does not start (${failed.message}).` };
+};
+
+process.exitCode = await runCli(
+  { terminal, clock: outside.clock, runHeadless, openDesktop },
+  { dataFolder: resolve(defaultDataPath(env, process.platform, homedir())), version },
+  process.argv.slice(2),
+);

@@ -1,0 +1,371 @@
+import {
+  type DataFolder,
+  Emitter,
+  type LogBook,
+  type Logger,
+  type MetricsRegistry,
+  type Outside,
+  type RunningNode,
+  assert,
+  createLogBook,
+  createMetricsRegistry,
+  createSettings,
+  createStore,
+  createWorkerPool,
+  isNodeError,
+  messageOf,
+  openConfig,
+  openDataFolder,
+} from './base/index.ts';
+import { createDiagnostics } from './api/diagnostics/index.ts';
+import { createDispatcher } from './api/dispatcher/index.ts';
+import { HttpError, TOKEN_BYTES, createHttpServer } from './api/http/index.ts';
+import type { ConfigSource, Dispatcher, NodeControl, NodeControlEvents, WindowControl } from './api/interface.ts';
+import { type AdapterEnvironment, createAdapters, createSystemReader } from './kernel/assets/adapters/index.ts';
+import { createBenchmark } from './kernel/assets/benchmark/index.ts';
+import { type GpuProbe, createAssets } from './kernel/assets/index.ts';
+import { type PresenceSource, createMonitor } from './kernel/monitor/index.ts';
+import { type Runtime, createRuntime } from './kernel/runtime/index.ts';
+import type { ProgramPaths } from './paths.ts';
+import type { NodeStatus } from '../preload/contract/index.ts';
+
+export interface NodeComponents {
+  outside: Outside;
+  /** Opened and locked. The node announces itself there; whoever opened it releases it. */
+  folder: DataFolder;
+  config: ConfigSource;
+  logs: LogBook;
+  presence: PresenceSource;
+  /** Null where no face has a window. */
+  gpuProbe: GpuProbe | null;
+  windowControl: WindowControl | null;
+}
+export interface NodeInit {
+  paths: ProgramPaths;
+  mode: 'desktop' | 'headless';
+  version: string;
+  /** In place of the port in the settings. @default the settings' */
+  apiPort?: number | null;
+  /** The variables that tell where a container engine listens; only an entry reads the environment. */
+  environment: AdapterEnvironment;
+}
+
+/** A whole node: all modules, built and started lowest layer first. It knows nothing of Electron. */
+export interface HyperMeshNode {
+  readonly dispatcher: Dispatcher;
+  /** What other programs of the same user are told. */
+  readonly running: RunningNode;
+  /** Resolves once the node has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>;
+  status(): NodeStatus;
+  /** Stops everything in reverse, the store last. May be called twice; both wait for the end. */
+  stop(): Promise<void>;
+}
+
+/** How far the node is. Never goes back. */
+const PHASES = ['starting', 'running', 'stopping', 'stopped'] as const;
+type Phase = (typeof PHASES)[number];
+
+/** So long a reply to `node:stop` may need to leave before its connection closes. */
+const STOP_DELAY_MS = 50;
+
+/**
+ * Where the node stands on its way into the network. This version is phase 0 and cannot be more: what later phases
+ * need does not exist in it yet, and it says so.
+ */
+const PHASE_ZERO = {
+  number: 0,
+  reason: 'This node works alone: it lends to jobs that its owner starts.',
+  nextNeeds:
+    'Phase 1 needs a certificate from TrustChain and other nodes to talk to, neither of which this version has yet.',
+} as const;
+
+/** What was started, so that it can be stopped in reverse. */
+class Started {
+  readonly #stops: { name: string; stop: () => Promise<unknown> }[] = [];
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  add(name: string, stop: () => Promise<unknown>): void {
+    this.#stops.push({ name, stop });
+  }
+
+  /** Goes on when one fails: the others still hold files and processes. */
+  async stopAll(): Promise<void> {
+    for (let step = this.#stops.pop(); step !== undefined; step = this.#stops.pop()) {
+      try {
+        await step.stop();
+      } catch (error) {
+        this.#logger.error('Module did not stop cleanly', { module: step.name, error: messageOf(error) });
+      }
+    }
+  }
+}
+
+/** {@link NodeControl}: the status as faces see it, and the way to stop. */
+class Control implements NodeControl {
+  readonly #emitter = new Emitter<NodeControlEvents>();
+  readonly #read: (phase: Exclude<Phase, 'stopped'>) => NodeStatus;
+  readonly #stop: (afterJobs: boolean) => void;
+  #phase: Phase = 'starting';
+  #lastText = '';
+
+  constructor(read: (phase: Exclude<Phase, 'stopped'>) => NodeStatus, stop: (afterJobs: boolean) => void) {
+    this.#read = read;
+    this.#stop = stop;
+  }
+
+  on<K extends keyof NodeControlEvents>(name: K, listener: (payload: NodeControlEvents[K]) => void): () => void {
+    return this.#emitter.on(name, listener);
+  }
+  status(): NodeStatus {
+    return this.#read(this.#phase === 'stopped' ? 'stopping' : this.#phase);
+  }
+  get phase(): Phase {
+    return this.#phase;
+  }
+  enter(phase: Phase): void {
+    assert(
+      PHASES.indexOf(phase) >= PHASES.indexOf(this.#phase),
+      `the node does not go from ${this.#phase} back to ${phase}`,
+    );
+    this.#phase = phase;
+    this.refresh();
+  }
+  /** Something that the status is made of may be different now. */
+  refresh(): void {
+    if (!this.#emitter.hasListeners('statusChanged')) return;
+    const status = this.status();
+    const text = JSON.stringify(status);
+    if (text === this.#lastText) return;
+    this.#lastText = text;
+    this.#emitter.emit('statusChanged', status);
+  }
+  requestStop(afterJobs: boolean): void {
+    this.#stop(afterJobs);
+  }
+}
+
+/**
+ * Builds and starts a node. When any part fails, what was started before it is stopped again and the error goes to the
+ * caller: nothing is left running.
+ *
+ * @throws {StoreError} when the database cannot be opened
+ * @throws {HttpError} `PORT_IN_USE` | `PORT_REFUSED` in headless mode; with a window the node runs without its page and says so
+ */
+export const createNode = async (components: NodeComponents, init: NodeInit): Promise<HyperMeshNode> => {
+  const { outside, folder, config, logs, presence, gpuProbe, windowControl } = components;
+  const { paths, mode, version, environment } = init;
+  const { clock, random } = outside;
+  const logger = logs.logger;
+  const startedAtMs = clock.nowMs();
+  const port = init.apiPort ?? config.get().apiPort;
+  const started = new Started(logger);
+  const waiting = new AbortController();
+  const { promise: stopped, resolve: tellStopped } = Promise.withResolvers<void>();
+  let stopping: Promise<void> | null = null;
+  let runtime: Runtime | null = null;
+  let api: NodeStatus['api'] = { listening: false, reason: 'The node is starting.' };
+
+  const warnings = (): NodeStatus['warnings'] => {
+    const all: NodeStatus['warnings'] = [];
+    if (!api.listening && control.phase === 'running') all.push({ code: 'API_NOT_LISTENING', message: api.reason });
+    if (config.get().apiPort !== port && (init.apiPort ?? null) === null)
+      all.push({ code: 'RESTART_NEEDED', message: `The API moves to port ${config.get().apiPort} at the next start.` });
+    return all;
+  };
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      if (control.phase !== 'stopping') control.enter('stopping');
+      waiting.abort(new Error('the node stops'));
+      logger.info('Node stopping');
+      await started.stopAll();
+      control.enter('stopped');
+      logger.info('Node stopped', { afterMs: clock.nowMs() - startedAtMs });
+      tellStopped();
+    })();
+    return stopping;
+  };
+  const control = new Control(
+    (state) => ({
+      version,
+      state,
+      mode,
+      startedAtMs,
+      pid: process.pid,
+      dataFolder: folder.path,
+      phase: PHASE_ZERO,
+      api,
+      jobsRunning: runtime?.running ?? 0,
+      firstRunDone: config.get().firstRunDone,
+      warnings: warnings(),
+    }),
+    (afterJobs) => {
+      if (control.phase === 'stopping' && afterJobs) return;
+      if (control.phase !== 'stopping') control.enter('stopping');
+      if (afterJobs && runtime !== null && runtime.running > 0) {
+        logger.info('Node stops after its jobs', { jobs: runtime.running });
+        // Ended by a second request, which does not wait.
+        void runtime.idle(waiting.signal).then(stop, () => undefined);
+      } else clock.after(STOP_DELAY_MS, () => void stop());
+    },
+  );
+
+  try {
+    logger.info('Node starting', { version, mode, pid: process.pid });
+    const metrics: MetricsRegistry = createMetricsRegistry({ clock });
+    const store = await createStore(
+      { logger, metrics, clock },
+      { path: folder.databasePath, workerPath: paths.storeWorker },
+    );
+    started.add('store', () => store.close());
+    const settings = createSettings({ store, clock });
+    const workers = createWorkerPool({ logger, metrics, clock }, { workerPath: paths.worker });
+    started.add('workers', () => workers.close());
+
+    const monitor = createMonitor({ outside, logger, metrics, presence, storagePath: folder.path });
+    started.add('monitor', () => monitor.stop());
+    await monitor.start();
+
+    const adapters = createAdapters({
+      outside,
+      logger,
+      monitor,
+      gpuProbe,
+      workers,
+      containerEndpoint: () => config.get().containerEndpoint,
+      env: environment,
+      storagePath: folder.path,
+    });
+    const benchmark = createBenchmark({ outside, logger, workers, gpuProbe, storagePath: folder.temporaryPath });
+    const assets = createAssets({
+      outside,
+      logger,
+      metrics,
+      store,
+      settings,
+      monitor,
+      adapters,
+      system: createSystemReader({ logger, workers }),
+      benchmark,
+    });
+    started.add('assets', () => assets.stop());
+    await assets.start();
+
+    const jobs = createRuntime(
+      { outside, logger, metrics, store, workers, monitor, allocations: assets.allocations },
+      { host: { execPath: paths.node, script: paths.jobHost, env: {} } },
+    );
+    runtime = jobs;
+    started.add('runtime', () => jobs.stop());
+    await jobs.start();
+
+    const diagnostics = createDiagnostics({ clock, dataFolder: folder, store, logs, config, assets, node: control });
+    const dispatcher = createDispatcher({
+      clock,
+      logger: logger.child('api'),
+      metrics,
+      assets,
+      runtime: jobs,
+      monitor,
+      config,
+      logs,
+      node: control,
+      diagnostics,
+      windowControl,
+    });
+
+    const token = Buffer.from(random.bytes(TOKEN_BYTES)).toString('base64url');
+    const server = createHttpServer(
+      { outside, logger: logger.child('http'), metrics, dispatcher },
+      { port, token, pageFolder: paths.pageFolder, version },
+    );
+    try {
+      const url = await server.start();
+      api = { listening: true, url };
+      started.add('http', () => server.stop());
+    } catch (error) {
+      if (mode === 'headless' || !(error instanceof HttpError)) throw error;
+      logger.error('Local API not listening', { code: error.code, reason: error.message });
+      api = { listening: false, reason: error.message };
+    }
+
+    const endings = [
+      jobs.on('jobChanged', () => control.refresh()),
+      config.on('changed', ({ logLevel }) => {
+        logs.setLevel(logLevel);
+        control.refresh();
+      }),
+    ];
+    started.add('listeners', async () => endings.forEach((end) => end()));
+
+    const running: RunningNode = {
+      pid: process.pid,
+      url: api.listening ? api.url : null,
+      token,
+      mode,
+      startedAtMs,
+      version,
+    };
+    await folder.announce(running);
+    control.enter('running');
+    logger.info('Node running', { url: running.url, tookMs: clock.nowMs() - startedAtMs });
+    return { dispatcher, running, stopped, status: () => control.status(), stop };
+  } catch (error) {
+    logger.error('Node did not start', { reason: isNodeError(error) ? error.code : messageOf(error) });
+    await stop();
+    throw error;
+  }
+};
+
+export interface OpenNodeComponents extends Omit<NodeComponents, 'folder' | 'config' | 'logs'> {}
+export interface OpenNodeInit extends NodeInit {
+  /** Path of the data folder; made when it is not there. */
+  dataFolder: string;
+  /** Whether log lines also go to stderr. */
+  logToTerminal: boolean;
+}
+
+/**
+ * What an entry calls: opens and locks the data folder, reads the settings, opens the log, and runs a node on them.
+ * When the node stops, log and folder are given back before `stopped` resolves.
+ *
+ * @throws {DataFolderError} when the folder is in use, somebody else's, newer or not writable
+ * @throws {ConfigError} when the settings cannot be understood; the file stays as it is
+ * @throws as {@link createNode} does; the folder is released by then
+ */
+export const openNode = async (
+  components: OpenNodeComponents,
+  { dataFolder, logToTerminal, ...init }: OpenNodeInit,
+): Promise<HyperMeshNode> => {
+  const { outside } = components;
+  const folder = await openDataFolder({}, { path: dataFolder });
+  let logs: LogBook | null = null;
+  const giveBack = async (): Promise<void> => {
+    await logs?.close();
+    await folder.release();
+  };
+  try {
+    const config = await openConfig({ clock: outside.clock }, { path: folder.configPath });
+    logs = await createLogBook(
+      { clock: outside.clock },
+      { folder: folder.logsPath, level: config.get().logLevel, stderr: logToTerminal },
+    );
+    const node = await createNode({ ...components, folder, config, logs }, init);
+    const stopped = node.stopped.then(giveBack);
+    return {
+      ...node,
+      stopped,
+      stop: async () => {
+        await node.stop();
+        await stopped;
+      },
+    };
+  } catch (error) {
+    await giveBack();
+    throw error;
+  }
+};
