@@ -98,6 +98,8 @@ interface Account {
   capacityLast: number;
   /** Amounts of all entries in whatever state. */
   promised: number;
+  /** Amounts of entries whose rows are being written: their holders have not begun. */
+  reserved: number;
   /** Amounts of live entries. */
   livePromised: number;
   /** What live holders were told, together. */
@@ -270,6 +272,7 @@ class Book implements DrivenAllocationBook {
           booked,
           capacityLast: booked.capacity.known ? booked.capacity.value : 0,
           promised: 0,
+          reserved: 0,
           livePromised: 0,
           effective: 0,
           squeezed: false,
@@ -349,6 +352,7 @@ class Book implements DrivenAllocationBook {
         usedAtMs: 0,
       };
       account.promised += amount;
+      account.reserved += amount;
       account.count++;
       this.#entries.set(id, entry);
       return entry;
@@ -364,11 +368,14 @@ class Book implements DrivenAllocationBook {
       );
     const wanted = new Map<Account, number>();
     for (const { account, amount } of entries) wanted.set(account, (wanted.get(account) ?? 0) + amount);
-    // Others that are still being written do not count here: each of them comes through this door itself.
-    for (const [account, amount] of wanted) this.#refuseUnlessFree(account, amount, account.livePromised);
+    // Others that are still being written do not count here, as each of them comes through this door itself. What is
+    // evicted but has not ended does: it still takes what it was given.
+    for (const [account, amount] of wanted)
+      this.#refuseUnlessFree(account, amount, account.promised - account.reserved);
     for (const entry of entries) {
       const { account } = entry;
       entry.state = 'live';
+      account.reserved -= entry.amount;
       entry.effective = entry.amount;
       account.live.set(entry.id, entry);
       account.livePromised += entry.amount;
@@ -502,12 +509,14 @@ class Book implements DrivenAllocationBook {
   /** Takes entries, in whatever state, off the books. */
   #forget(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      if (entry.state === 'live') this.#leaveLive(entry, 'releasing');
+      if (entry.state === 'reserving') entry.account.reserved -= entry.amount;
+      assert(entry.state !== 'live', 'What lives is released before it is forgotten.');
       const isThere = this.#entries.delete(entry.id);
       assert(isThere, 'An allocation is forgotten once.');
       entry.account.promised -= entry.amount;
       entry.account.count--;
-      assert(entry.account.promised >= entry.account.livePromised, 'What lives is promised.');
+      const { promised, reserved, livePromised } = entry.account;
+      assert(promised >= reserved + livePromised && reserved >= 0, 'What is reserved or lives is promised.');
     }
     this.#changed();
   }
