@@ -44,7 +44,7 @@ async function main() {
 
   const progress = createProgress();
   await setUp({ progress, withBuild: false });
-  // The steps themselves may use the newer Node's features, which the rest of this run does not.
+  /** @type {NodeJS.ProcessEnv} */
   const env = { ...environmentInside(), ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) };
   delete env['ELECTRON_RUN_AS_NODE'];
 

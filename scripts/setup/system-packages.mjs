@@ -136,6 +136,7 @@ export function hasApt() {
  * @returns {Promise<string[]>}
  */
 export async function resolvePackages(packages) {
+  /** @type {string[]} */
   const names = [];
   for (const choice of packages) {
     const options = choice.split('|');
