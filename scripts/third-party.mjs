@@ -66,6 +66,7 @@ export function isPermissive(expression) {
  * @returns {string[]} keys of `packages`, sorted
  */
 export function closure(packages, roots) {
+  /** @type {Set<string>} */
   const seen = new Set();
   const queue = roots.map((name) => ({ name, from: '' }));
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
@@ -94,7 +95,7 @@ export function closure(packages, roots) {
       queue.push({ name: dependency, from: key });
     }
   }
-  return [...seen].sort();
+  return [...seen].sort((a, b) => (a < b ? -1 : 1));
 }
 
 /**

@@ -88,7 +88,7 @@ export const STEPS = [
         await build();
         return oneCheck('Build', true);
       } catch (error) {
-        process.stdout.write(`${error instanceof Error ? error.message : error}\n`);
+        process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`);
         return oneCheck('Build', false, 'the sources do not build');
       }
     },

@@ -90,8 +90,8 @@ describe('what is found anywhere', () => {
   });
 
   it('refuses notes of unfinished work and focused tests', () => {
-    expect(problems('renderer/app.ts', `// ${'TO'}DO: more`)).toHaveLength(1);
-    expect(problems('test/unit/a.test.ts', `it.${'only'}('x', () => {});`)).toHaveLength(1);
+    expect(problems('renderer/app.ts', ['// TO', 'DO: more'].join(''))).toHaveLength(1);
+    expect(problems('test/unit/a.test.ts', ['it.on', "ly('x', () => {});"].join(''))).toHaveLength(1);
     expect(problems('test/unit/a.test.ts', "it('only(this)', () => {});")).toEqual([]);
   });
 });
