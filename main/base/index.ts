@@ -4,7 +4,8 @@ export * from './events.ts';
 export * from './ids.ts';
 export type * from './lifecycle.ts';
 export type * from './outside.ts';
-export type * from './data-folder/interface.ts';
+export * from './config/index.ts';
+export * from './data-folder/index.ts';
 export type * from './logging/interface.ts';
 export type * from './metrics/interface.ts';
 export type * from './store/interface.ts';
@@ -18,3 +19,5 @@ export { createMetricsRegistry, type MetricsComponents } from './metrics/create-
 export { createWorkerPool, type WorkerPoolComponents, type WorkerPoolInit } from './workers/create-worker-pool.ts';
 export { WorkerError } from './workers/errors.ts';
 export type { Task, TaskContext } from './workers/task.ts';
+export { syncFolder, writeFileAtomically } from './files/atomic-file.ts';
+export { createSettings, type Settings, type SettingsComponents } from './settings.ts';

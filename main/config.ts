@@ -1,0 +1,29 @@
+import { config, type Config } from '../preload/contract/index.ts';
+import { type ConfigFormat, type ConfigStore, createConfigStore, type Logger } from './base/index.ts';
+
+/** The settings of `preload/contract/node.ts` in a file, docs/formats/data-folder.md. */
+export const configFormat: ConfigFormat<Config> = {
+  defaults: {
+    version: 1,
+    apiPort: 9470,
+    logLevel: 'info',
+    theme: 'system',
+    openAtLogin: false,
+    closeHintShown: false,
+    firstRunDone: false,
+    containerEndpoint: null,
+  },
+  migrations: [],
+  findInvalid: (settings) => {
+    const issue = config.safeParse(settings).error?.issues[0];
+    return issue === undefined ? null : { key: issue.path.join('.'), reason: issue.message };
+  },
+};
+
+/**
+ * Reads the settings file, or takes the defaults when there is none. Never writes; the first change does.
+ *
+ * @throws {ConfigError} `CONFIG_MALFORMED` | `CONFIG_UNKNOWN_KEY` | `CONFIG_INVALID` | `CONFIG_NEWER` | `CONFIG_UNREADABLE`
+ */
+export const loadConfig = (path: string, logger?: Logger): Promise<ConfigStore<Config>> =>
+  createConfigStore(logger === undefined ? {} : { logger }, { path, format: configFormat });
