@@ -1,0 +1,61 @@
+/** Clock time of a stamp, in the reader's own way of writing it. */
+export const clockText = (atMs: number): string => new Date(atMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+
+/** Clock time with seconds, for logs. */
+export const clockSecondsText = (atMs: number): string => new Date(atMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+const sameDay = (a: Date, b: Date): boolean => a.toDateString() === b.toDateString();
+
+/** `18:00`, `tomorrow 08:00`, `Fri 20:00` within a week, else with the date. */
+export const whenText = (atMs: number, nowMs: number): string => {
+  const at = new Date(atMs);
+  const now = new Date(nowMs);
+  const time = clockText(atMs);
+  if (sameDay(at, now)) return time;
+  const tomorrow = new Date(now);
+  tomorrow.setDate(now.getDate() + 1);
+  if (sameDay(at, tomorrow)) return `tomorrow ${time}`;
+  if (Math.abs(atMs - nowMs) < 6 * 86_400_000) return `${at.toLocaleDateString([], { weekday: 'short' })} ${time}`;
+  return `${at.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })} ${time}`;
+};
+
+/** Date and time in full, for a title or a table. */
+export const dateTimeText = (atMs: number): string => new Date(atMs).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** Two largest units: `350 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`. */
+export const durationText = (ms: number): string => {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 9_950) return `${Number((ms / 1000).toFixed(1))} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+  const days = Math.floor(hours / 24);
+  return hours % 24 === 0 ? `${days} d` : `${days} d ${hours % 24} h`;
+};
+
+export const DAY_NAMES = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] as const;
+
+/** `7` is `07:00`; `24` is `24:00`, the end of a day. */
+export const hourText = (hour: number): string => `${String(hour).padStart(2, '0')}:00`;
+
+/** The next moment, from `nowMs` on, at which it is `day` (0: Monday) and `hour` in local time. */
+export const nextOccurrence = (day: number, hour: number, nowMs: number): number => {
+  const at = new Date(nowMs);
+  const today = (at.getDay() + 6) % 7;
+  at.setDate(at.getDate() + ((day - today + 7) % 7));
+  at.setHours(hour, 0, 0, 0);
+  // The hour that runs at this moment counts as now.
+  if (at.getTime() + 3_600_000 <= nowMs) at.setDate(at.getDate() + 7);
+  return Math.max(at.getTime(), nowMs);
+};
+
+/** Midnight, local time: what "until tomorrow" means in the window, in the tray and on the command line. */
+export const startOfTomorrow = (nowMs: number): number => {
+  const at = new Date(nowMs);
+  at.setDate(at.getDate() + 1);
+  at.setHours(0, 0, 0, 0);
+  return at.getTime();
+};

@@ -1,0 +1,42 @@
+import { useSyncExternalStore } from 'react';
+
+/** Pages of the program, in the order of the navigation. */
+export const pages = ['home', 'share', 'jobs', 'machine', 'settings', 'diagnostics'] as const;
+export type Page = (typeof pages)[number];
+export interface Route {
+  page: Page;
+  /** What on the page: a resource's key on Share, a job's id or `new` on Jobs. */
+  part: string | null;
+}
+
+/** Parses `#/share/cpu`; anything unknown is Home. */
+export const parseRoute = (hash: string): Route => {
+  const [, page = '', part = ''] = hash.replace(/^#/, '').split('/');
+  const known = pages.find((name) => name === page);
+  let decoded = part;
+  try {
+    decoded = decodeURIComponent(part);
+  } catch {
+    decoded = '';
+  }
+  return { page: known ?? 'home', part: known === undefined || decoded === '' ? null : decoded };
+};
+
+/** Address of a page, for links. */
+export const hrefOf = (page: Page, part?: string): string => (part === undefined ? `#/${page}` : `#/${page}/${encodeURIComponent(part)}`);
+
+/** Goes to a page; the browser's back button leads back. */
+export const goTo = (page: Page, part?: string): void => {
+  window.location.hash = hrefOf(page, part);
+};
+
+const subscribe = (listener: () => void): (() => void) => {
+  window.addEventListener('hashchange', listener);
+  return () => window.removeEventListener('hashchange', listener);
+};
+
+/** The page that the address names. */
+export const useRoute = (): Route => {
+  const hash = useSyncExternalStore(subscribe, () => window.location.hash);
+  return parseRoute(hash);
+};
