@@ -1,7 +1,12 @@
-import { Emitter, type Store } from '../../main/base/index.ts';
-import type { Adapters, AssetAdapter, DetectedAsset, OwnSettings, SystemReader } from '../../main/kernel/assets/index.ts';
-import type { ConditionName, Conditions, MachineSample, Monitor, MonitorEvents } from '../../main/kernel/monitor/index.ts';
-import { decodeCbor, encodeCbor } from '../../main/base/index.ts';
+import { createSettings, Emitter, type Settings, type Store } from '../../main/base/index.ts';
+import type { Adapters, AssetAdapter, DetectedAsset, SystemReader } from '../../main/kernel/assets/index.ts';
+import type {
+  ConditionName,
+  Conditions,
+  MachineSample,
+  Monitor,
+  MonitorEvents,
+} from '../../main/kernel/monitor/index.ts';
 import type { Inventory, Level, ResourceKind } from '../../preload/contract/index.ts';
 import type { ManualClock } from './manual-clock.ts';
 import { conditionsOf, known } from './situation.ts';
@@ -60,7 +65,14 @@ export const createTestMachine = (clock: ManualClock): TestMachine => {
   const machine: TestMachine = {
     adapters: {} as Adapters,
     system: () =>
-      Promise.resolve({ os: 'Test', version: '1', kernel: '1', hostname: 'test', virtualMachine: unread, battery: unread }),
+      Promise.resolve({
+        os: 'Test',
+        version: '1',
+        kernel: '1',
+        hostname: 'test',
+        virtualMachine: unread,
+        battery: unread,
+      }),
     conditions: {},
     asked: [],
     hang: false,
@@ -132,7 +144,12 @@ export const createTestMachine = (clock: ManualClock): TestMachine => {
   machine.adapters = {
     cpu: adapterOf('cpu', cpu),
     gpu: adapterOf<Inventory['gpus']>('gpu', unread),
-    memory: adapterOf<Inventory['memory']>('memory', { totalBytes: 1000, swapTotalBytes: unread, modules: unread, numaNodes: unread }),
+    memory: adapterOf<Inventory['memory']>('memory', {
+      totalBytes: 1000,
+      swapTotalBytes: unread,
+      modules: unread,
+      numaNodes: unread,
+    }),
     storage: adapterOf<Inventory['disks']>('storage', unread),
     network: adapterOf<Inventory['interfaces']>('network', unread),
     container: adapterOf<Inventory['container']>('container', { known: false, reason: 'no engine answers' }),
@@ -141,18 +158,13 @@ export const createTestMachine = (clock: ManualClock): TestMachine => {
   return machine;
 };
 
-/** Settings on the real table, as the node has them, with a switch that makes the disk refuse. */
-export const createTestSettings = (store: Store): OwnSettings & { refuse: Error | null } => {
-  const settings: OwnSettings & { refuse: Error | null } = {
+/** The real settings, with a switch that makes the disk refuse. */
+export const createTestSettings = (store: Store, clock: ManualClock): Settings & { refuse: Error | null } => {
+  const real = createSettings({ store, clock });
+  const settings: Settings & { refuse: Error | null } = {
+    ...real,
     refuse: null,
-    get: async (key) => {
-      const row = await store.get<{ value: Uint8Array }>('test.setting', 'SELECT value FROM settings WHERE key = ?', [key]);
-      return row === undefined ? undefined : decodeCbor(row.value);
-    },
-    set: async (key, value) => {
-      if (settings.refuse !== null) throw settings.refuse;
-      await store.run('test.setting', 'INSERT OR REPLACE INTO settings (key, value, updated_at_ms) VALUES (?, ?, 1)', [key, encodeCbor(value)]);
-    },
+    set: (key, value) => (settings.refuse === null ? real.set(key, value) : Promise.reject(settings.refuse)),
   };
   return settings;
 };

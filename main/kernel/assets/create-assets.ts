@@ -7,6 +7,7 @@ import {
   type Logger,
   type MetricsRegistry,
   type Outside,
+  type Settings,
   type Store,
 } from '../../base/index.ts';
 import type {
@@ -71,7 +72,7 @@ export interface AssetsComponents {
   logger: Logger;
   metrics: MetricsRegistry | null;
   store: Store;
-  settings: OwnSettings;
+  settings: Pick<Settings, 'get' | 'set'>;
   monitor: Monitor;
   adapters: Adapters;
   /** Reads the inventory's part on the machine as a whole. */
@@ -80,12 +81,6 @@ export interface AssetsComponents {
 }
 /** Reads what the inventory says of the machine as a whole. */
 export type SystemReader = (signal?: AbortSignal) => Promise<Inventory['system']>;
-/** What this module needs of the node's settings: one value per key, durable when the promise resolves. */
-export interface OwnSettings {
-  /** @returns the value, or undefined when there is none */
-  get(key: string): Promise<unknown>;
-  set(key: string, value: unknown): Promise<void>;
-}
 export interface AssetsInit {
   /** Time zone of week grids. @default the system's */
   zone?: ZoneOffset;
