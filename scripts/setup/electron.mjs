@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -44,6 +45,8 @@ export const REPUBLISHED = {
 const REPUBLISHED_MARK = '.republished';
 /** A host that answers does so within a second even from far away; five leave room for a slow line. */
 const PROBE_TIMEOUT_MS = 5_000;
+/** A machine that was offline is asked again the next day. */
+const PROBE_MEMORY_MS = 24 * 60 * 60_000;
 /** 110 MB at 1 Mbit/s take 15 minutes; a download that is slower than that is stuck. */
 const DOWNLOAD_TIMEOUT_MS = 20 * 60_000;
 /** Node's codes for "no way to that host", as opposed to an answer that is wrong. */
@@ -153,7 +156,7 @@ export async function findElectron({ allowRepublished, progress = createProgress
           override: process.env['ELECTRON_OVERRIDE_DIST_PATH'],
           inspect,
           officialInstalled: () => officialInstalled(version),
-          officialReachable,
+          officialReachable: () => officialReachable({ trustLastAnswer: allowRepublished }),
           officialInstall: () => officialInstall(version, progress),
           republishedInstall: () => republishedInstall(progress),
           say: progress.say,
@@ -187,13 +190,29 @@ function officialInstalled(version) {
     : null;
 }
 
-/** @returns {Promise<boolean>} whether the host of the official download (or of the mirror that is set) takes a connection */
-async function officialReachable() {
+/**
+ * @param {{ trustLastAnswer: boolean }} options - whether "no" may be remembered for a day, so that not every start waits for a probe
+ * @returns {Promise<boolean>} whether the host of the official download (or of the mirror that is set) takes a connection
+ */
+async function officialReachable({ trustLastAnswer }) {
   const { env } = process;
   // Through a proxy only the download itself can tell.
   if (env['ELECTRON_GET_USE_PROXY'] !== undefined) return true;
   const url = new URL(env['ELECTRON_MIRROR'] ?? env['npm_config_electron_mirror'] ?? 'https://github.com');
-  return canConnect(url.hostname, Number(url.port || (url.protocol === 'http:' ? 80 : 443)));
+  const memory = join(sharedCacheFolder(), 'electron-host-unreachable');
+  const remembered = statSync(memory, { throwIfNoEntry: false });
+  if (
+    trustLastAnswer &&
+    remembered !== undefined &&
+    Date.now() - remembered.mtimeMs < PROBE_MEMORY_MS &&
+    readFileSync(memory, 'utf8').trim() === url.host
+  ) {
+    return false;
+  }
+  const answer = await canConnect(url.hostname, Number(url.port || (url.protocol === 'http:' ? 80 : 443)));
+  if (answer) rmSync(memory, { force: true });
+  else writeWhole(memory, `${url.host}\n`);
+  return answer;
 }
 
 /**

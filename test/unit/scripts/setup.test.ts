@@ -76,7 +76,7 @@ describe('stamps', () => {
   it('are written whole or not at all', () => {
     const path = join(folder, 'target');
     mkdirSync(path); // a folder in its place: the rename fails
-    expect(() => writeWhole(path, 'x')).toThrow();
+    expect(() => writeWhole(path, 'x')).toThrow('EISDIR');
     expect(existsSync(`${path}.${process.pid}.tmp`)).toBe(false);
   });
 });
