@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { messageOf } from '../base/index.ts';
+import { messageOf } from '../base/errors.ts';
 import { DesktopError } from './errors.ts';
 
 /** Starts the app, hidden, when the owner logs in. */

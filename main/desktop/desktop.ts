@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { app, dialog, powerMonitor, session } from 'electron';
 import type { Dispatcher, WindowControl } from '../api/interface.ts';
-import { type Clock, type Logger, messageOf } from '../base/index.ts';
-import type { GpuProbe } from '../kernel/assets/index.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Clock, Logger } from '../base/index.ts';
+import type { GpuProbe } from '../kernel/assets/adapters/index.ts';
 import type { PresenceSource } from '../kernel/monitor/index.ts';
 import type { Config } from '../../preload/contract/index.ts';
 import { type Autostart, createAutostart } from './autostart.ts';

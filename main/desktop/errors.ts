@@ -1,4 +1,4 @@
-import { NodeError } from '../base/index.ts';
+import { NodeError } from '../base/errors.ts';
 
 /** What the desktop shell refuses. */
 export class DesktopError extends NodeError<

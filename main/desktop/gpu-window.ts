@@ -1,7 +1,8 @@
 import { BrowserWindow, session } from 'electron';
 import { z } from 'zod';
-import { type Clock, type Logger, messageOf } from '../base/index.ts';
-import type { GpuProbe } from '../kernel/assets/index.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Clock, Logger } from '../base/index.ts';
+import type { GpuProbe } from '../kernel/assets/adapters/index.ts';
 import { percent, reading } from '../../preload/contract/index.ts';
 import { GPU_BENCHMARK_DEADLINE_MS, GPU_PAGE_URL, GPU_POLL_MS, GPU_PROBE_DEADLINE_MS } from './constants.ts';
 import { servePage } from './protocol.ts';

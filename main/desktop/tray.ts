@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { Menu, type MenuItemConstructorOptions, nativeImage, Tray } from 'electron';
 import type { Dispatcher } from '../api/interface.ts';
-import { type Clock, type Logger, messageOf } from '../base/index.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Clock, Logger } from '../base/index.ts';
 import { TRAY_REFRESH_MS } from './constants.ts';
 import { levelLine, startOfTomorrowMs, type TrayFacts, type TrayIcon, trayIcon } from './tray-text.ts';
 

@@ -1,5 +1,6 @@
 import { BrowserWindow, dialog, nativeTheme, screen } from 'electron';
-import { type Clock, type Logger, messageOf } from '../base/index.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Clock, Logger } from '../base/index.ts';
 import type { Config } from '../../preload/contract/index.ts';
 import { WINDOW_HEIGHT_MIN, WINDOW_SHOW_DEADLINE_MS, WINDOW_STATE_DELAY_MS, WINDOW_WIDTH_MIN } from './constants.ts';
 import type { Ipc } from './ipc.ts';
