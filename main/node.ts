@@ -14,7 +14,6 @@ import {
   createWorkerPool,
   isNodeError,
   messageOf,
-  openConfig,
   openDataFolder,
 } from './base/index.ts';
 import { createDiagnostics } from './api/diagnostics/index.ts';
@@ -26,6 +25,7 @@ import { createBenchmark } from './kernel/assets/benchmark/index.ts';
 import { type GpuProbe, createAssets } from './kernel/assets/index.ts';
 import { type PresenceSource, createMonitor } from './kernel/monitor/index.ts';
 import { type Runtime, createRuntime } from './kernel/runtime/index.ts';
+import { loadConfig } from './config.ts';
 import type { ProgramPaths } from './paths.ts';
 import type { NodeStatus } from '../preload/contract/index.ts';
 
@@ -240,7 +240,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       env: environment,
       storagePath: folder.path,
     });
-    const benchmark = createBenchmark({ outside, logger, workers, gpuProbe, storagePath: folder.temporaryPath });
+    const benchmark = createBenchmark({ outside, logger, workers, gpuProbe, storagePath: folder.path });
     const assets = createAssets({
       outside,
       logger,
@@ -255,10 +255,16 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     started.add('assets', () => assets.stop());
     await assets.start();
 
-    const jobs = createRuntime(
-      { outside, logger, metrics, store, workers, monitor, allocations: assets.allocations },
-      { host: { execPath: paths.node, script: paths.jobHost, env: {} } },
-    );
+    const jobs = createRuntime({
+      outside,
+      logger,
+      metrics,
+      store,
+      workers,
+      monitor,
+      allocations: assets.allocations,
+      host: { execPath: paths.node, script: paths.jobHost, env: {} },
+    });
     runtime = jobs;
     started.add('runtime', () => jobs.stop());
     await jobs.start();
@@ -349,7 +355,7 @@ export const openNode = async (
     await folder.release();
   };
   try {
-    const config = await openConfig({ clock: outside.clock }, { path: folder.configPath });
+    const config = await loadConfig(folder.configPath);
     logs = await createLogBook(
       { clock: outside.clock },
       { folder: folder.logsPath, level: config.get().logLevel, stderr: logToTerminal },

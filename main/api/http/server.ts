@@ -92,6 +92,9 @@ export const createHttpServer = (
   ): FastifyReply => {
     metrics?.refusedTotal.inc(1, { reason: error.code });
     const status = statusOf(error.code);
+    // Nothing reads from the connection of a refused upgrade any more, so it must not stay open.
+    if (reply.request.headers.upgrade !== undefined)
+      reply.raw.once('finish', () => reply.request.raw.socket.destroySoon());
     if (status === 401) void reply.header('www-authenticate', 'Bearer');
     return reply
       .code(status)

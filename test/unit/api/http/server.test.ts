@@ -1,0 +1,332 @@
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Call, type CallDefinition, callError, calls } from '../../../../preload/contract/index.ts';
+import { type Answer, type TestNode, ask, openTestNode } from '../real-node.ts';
+
+let test: TestNode;
+beforeAll(async () => {
+  test = await openTestNode();
+});
+afterAll(async () => {
+  await test.end();
+});
+
+const authorized = (): Record<string, string> => ({ authorization: `Bearer ${test.token}` });
+const send = (
+  method: string,
+  path: string,
+  body?: string | Buffer,
+  headers: Record<string, string> = {},
+): Promise<Answer> =>
+  ask(test.url, {
+    method,
+    path,
+    headers: { ...authorized(), ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body }),
+  });
+const codeOf = (answer: Answer): string => callError.parse((JSON.parse(answer.text) as { error: unknown }).error).code;
+
+describe('the page', () => {
+  it('is served without a token, under a strict policy', async () => {
+    const answer = await ask(test.url, {});
+    expect(answer.status).toBe(200);
+    expect(answer.text).toContain('<title>page</title>');
+    const policy = answer.headers['content-security-policy'] as string;
+    for (const part of [
+      "default-src 'none'",
+      "script-src 'self'",
+      "frame-ancestors 'none'",
+      "base-uri 'none'",
+      `ws://${new URL(test.url).host}`,
+    ])
+      expect(policy).toContain(part);
+    expect(policy).not.toMatch(/script-src[^;]*unsafe/);
+    expect(answer.headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-cache',
+      'content-type': 'text/html; charset=utf-8',
+    });
+    expect(answer.headers['set-cookie']).toBeUndefined();
+  });
+  it('keeps files with a hash in their name for good', async () => {
+    const answer = await ask(test.url, { path: '/assets/index-abc123.js' });
+    expect(answer.headers).toMatchObject({
+      'cache-control': 'public, max-age=31536000, immutable',
+      'content-type': 'text/javascript; charset=utf-8',
+    });
+  });
+  it('answers places inside the page with the page', async () => {
+    expect((await ask(test.url, { path: '/share' })).text).toContain('<title>page</title>');
+  });
+  it.each([
+    '/../data/node.json',
+    '/%2e%2e/data/node.json',
+    '/assets/../../data/node.json',
+    '/..%2fdata%2fnode.json',
+    '/.hidden.json',
+    '/assets//index-abc123.js',
+    '/assets/index-abc123.js%00.html',
+    '/node.json',
+    '/missing.js',
+    '/a.php',
+    '//etc/passwd.json',
+    '/\\..\\x.json',
+  ])('does not hand out %s', async (path) => {
+    const answer = await ask(test.url, { path });
+    expect([400, 404]).toContain(answer.status);
+    expect(answer.text).not.toContain(test.token);
+  });
+  it('does not follow a link out of its folder', async () => {
+    const page = join(test.folder, '..', 'page');
+    writeFileSync(join(test.folder, 'secret.json'), '"secret"');
+    symlinkSync(join(test.folder, 'secret.json'), join(page, 'link.json'));
+    expect((await ask(test.url, { path: '/link.json' })).status).toBe(404);
+  });
+  it.each(['POST', 'PUT', 'DELETE', 'PATCH'])('cannot be reached with %s', async (method) => {
+    const answer = await ask(test.url, { method });
+    expect(answer.status).toBe(405);
+    expect(codeOf(answer)).toBe('METHOD_NOT_ALLOWED');
+  });
+});
+
+describe('the border', () => {
+  it.each([
+    ['no token', undefined],
+    ['a wrong token', 'Bearer wrong'],
+    ['an empty token', 'Bearer '],
+    ['another scheme', 'Basic dXNlcjpwYXNz'],
+    ['a token of great length', `Bearer ${'x'.repeat(5_000)}`],
+  ])('refuses %s', async (_name, authorization) => {
+    for (const path of ['/v1/node', '/v1/share', '/metrics', '/v1/', '/v1/nonsense']) {
+      const answer = await ask(test.url, { path, headers: authorization === undefined ? {} : { authorization } });
+      // Past 20 in a minute it is 429, which says less still.
+      expect([401, 429]).toContain(answer.status);
+      expect(['UNAUTHORIZED', 'TOO_MANY_FAILURES']).toContain(codeOf(answer));
+    }
+  });
+  it('stops counting wrong tokens for whoever has the right one', async () => {
+    const codes = new Set<string>();
+    for (let index = 0; index < 30; index += 1) codes.add(codeOf(await ask(test.url, { path: '/v1/node' })));
+    expect(codes).toContain('TOO_MANY_FAILURES');
+    expect((await send('GET', '/v1/node')).status).toBe(200);
+  });
+  it.each([
+    'evil.example',
+    'evil.example:9470',
+    '[::1]',
+    '127.0.0.1:1',
+    'localhost:1',
+    '',
+    '[::1]:9470.evil.example',
+    '0.0.0.0',
+  ])('refuses the host name "%s"', async (host) => {
+    for (const path of ['/', '/v1/node', '/openapi.json', '/metrics']) {
+      const answer = await ask(test.url, { path, headers: { host, ...authorized() } });
+      // Node itself refuses a request without any host.
+      expect([400, 421]).toContain(answer.status);
+      if (answer.status === 421) expect(codeOf(answer)).toBe('HOST_REFUSED');
+      expect(answer.text).not.toContain('<title>');
+    }
+  });
+  it.each(['http://evil.example', 'null', 'https://[::1]', 'http://[::1]', 'http://localhost:1', 'file://'])(
+    'refuses the origin "%s"',
+    async (origin) => {
+      const answer = await ask(test.url, { path: '/v1/node', headers: { origin, ...authorized() } });
+      expect(answer.status).toBe(403);
+      expect(codeOf(answer)).toBe('ORIGIN_REFUSED');
+    },
+  );
+  it('takes its own names', async () => {
+    const { port, host } = new URL(test.url);
+    for (const own of [host, `localhost:${port}`, `LOCALHOST:${port}`])
+      expect(
+        (await ask(test.url, { path: '/v1/node', headers: { host: own, origin: `http://${host}`, ...authorized() } }))
+          .status,
+        own,
+      ).toBe(200);
+  });
+  it.each<[string, string | Buffer, Record<string, string>, number, string]>([
+    ['text that is no JSON', '{"percentMax":', {}, 400, 'BAD_REQUEST'],
+    ['a list', '[]', {}, 400, 'BAD_REQUEST'],
+    ['null', 'null', {}, 400, 'BAD_REQUEST'],
+    ['another type', 'percentMax=5', { 'content-type': 'application/x-www-form-urlencoded' }, 415, 'UNSUPPORTED_TYPE'],
+    ['text', '{}', { 'content-type': 'text/plain' }, 415, 'UNSUPPORTED_TYPE'],
+    ['300 KiB', JSON.stringify({ percentMax: 1, x: 'x'.repeat(300 * 1024) }), {}, 413, 'TOO_LARGE'],
+    ['a nest 100 000 deep', `{"terms":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, {}, 400, 'BAD_REQUEST'],
+    ['a prototype', '{"__proto__":{"percentMax":5}}', {}, 400, 'BAD_REQUEST'],
+    ['a constructor', '{"constructor":{"prototype":{"x":1}}}', {}, 400, 'BAD_REQUEST'],
+    ["the path's field again", '{"resource":"memory","percentMax":5}', {}, 400, 'BAD_REQUEST'],
+    ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x00]), {}, 400, 'BAD_REQUEST'],
+    ['101 %', '{"percentMax":101}', {}, 400, 'BAD_REQUEST'],
+  ])('refuses a body of %s', async (_name, body, headers, status, code) => {
+    const answer = await send('PATCH', '/v1/share/resources/cpu', body, headers);
+    expect([answer.status, codeOf(answer)]).toEqual([status, code]);
+    expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
+  });
+  it('refuses a module that is too large before it reads it', async () => {
+    const answer = await send('POST', '/v1/jobs', Buffer.alloc(0), {
+      'content-length': String(100 * 1024 * 1024),
+    }).catch((error: unknown) => error as Error);
+    if (answer instanceof Error) return; // The connection may be closed before the answer is read.
+    expect(codeOf(answer)).toBe('TOO_LARGE');
+  });
+  it.each([
+    ['PUT', '/v1/node'],
+    ['GET', '/v1/node/stop'],
+    ['GET', '/v1/nonsense'],
+    ['GET', '/v1/jobs/job-0123456789abcdef/nonsense'],
+    ['DELETE', '/v1/share'],
+    ['OPTIONS', '/v1/node'],
+  ])('knows no %s %s', async (method, path) => {
+    const answer = await send(method, path);
+    expect([answer.status, codeOf(answer)]).toEqual([404, 'UNKNOWN_CALL']);
+  });
+  it('refuses a query that the call does not take', async () => {
+    for (const path of [
+      '/v1/node?x=1',
+      '/v1/logs?limit=many',
+      '/v1/logs?limit=1&limit=2',
+      '/v1/logs?level=loud',
+      '/v1/jobs/job-0123456789abcdef/output?offset=-1',
+      '/v1/jobs/..%2f..%2fetc',
+    ]) {
+      const answer = await send('GET', path);
+      expect([answer.status, codeOf(answer)], path).toEqual([400, 'BAD_REQUEST']);
+    }
+  });
+  it('serves metrics and its own description', async () => {
+    const metrics = await send('GET', '/metrics');
+    expect(metrics.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(metrics.text).toMatch(/hypermesh_api_calls_total\{[^}]*call="node:status"/);
+    expect(metrics.text).toContain('hypermesh_api_refused_total');
+    const description = JSON.parse((await ask(test.url, { path: '/openapi.json' })).text) as { openapi: string };
+    expect(description.openapi).toBe('3.1.0');
+  });
+});
+
+/** Requests that reach every handler without harm; the missing job is what `JOB_UNKNOWN` is for. */
+const samples: { readonly [C in Call]: { body?: object; path?: string; code?: string; skip?: string } } = {
+  'node:status': {},
+  'node:stop': { skip: 'ends the node; test/compliance/cli.test.ts does it' },
+  'app:show': {},
+  'config:get': {},
+  'config:set': { body: { theme: 'dark' } },
+  'logs:read': { path: '/v1/logs?limit=5&level=debug' },
+  'doctor:run': {},
+  'disk:ledger': {},
+  'bundle:preview': {},
+  'bundle:create': {},
+  'hardware:inventory': {},
+  'hardware:detect': {},
+  'hardware:assets': {},
+  'hardware:live': {},
+  'benchmark:get': {},
+  'benchmark:start': {},
+  'benchmark:cancel': {},
+  'share:get': {},
+  'share:levels': {},
+  'share:promises': {},
+  'share:allocations': {},
+  'share:set': { path: '/v1/share/resources/cpu', body: { percentMax: 40 } },
+  'share:setGrid': { path: '/v1/share/resources/cpu/grid', body: { cells: Array.from({ length: 168 }, () => 50) } },
+  'share:setRules': { body: { awayAfterMinutes: 7 } },
+  'share:preview': { body: { atMs: Date.now() + 86_400_000 } },
+  'share:pause': { body: { untilMs: null } },
+  'share:resume': {},
+  'share:stopEverything': {},
+  'job:start': {
+    body: { name: 'x', kind: 'wasm', module: Buffer.from('not wasm').toString('base64') },
+    code: 'MODULE_INVALID',
+  },
+  'job:list': {},
+  'job:get': { path: '/v1/jobs/job-0123456789abcdef', code: 'JOB_UNKNOWN' },
+  'job:cancel': { path: '/v1/jobs/job-0123456789abcdef/cancel', code: 'JOB_UNKNOWN' },
+  'job:remove': { path: '/v1/jobs/job-0123456789abcdef', code: 'JOB_UNKNOWN' },
+  'job:output': { path: '/v1/jobs/job-0123456789abcdef/output', code: 'JOB_UNKNOWN' },
+};
+
+describe('every call of the contract', () => {
+  for (const [name, call] of Object.entries(calls) as [Call, CallDefinition][]) {
+    const { skip, body, path = call.path, code } = samples[name];
+    if (skip !== undefined) continue;
+    it(`${name} answers at ${call.method} ${call.path} in the contract's shape`, async () => {
+      // A pause left by the call before would refuse the job for another reason.
+      if (name === 'job:start') await send('POST', '/v1/share/resume');
+      const answer = await send(call.method, path, body === undefined ? undefined : JSON.stringify(body));
+      if (code !== undefined) return expect(codeOf(answer), answer.text).toBe(code);
+      expect(answer.status, answer.text).toBe(200);
+      expect(call.response.safeParse(JSON.parse(answer.text)).error).toBeUndefined();
+      expect(answer.headers['cache-control']).toBe('no-store');
+    });
+  }
+});
+
+describe('whatever a stranger sends', () => {
+  /** Would end the node, take seconds, or end jobs when the random request happens to be a right one. */
+  const heavy = new Set<Call>([
+    'node:stop',
+    'benchmark:start',
+    'hardware:detect',
+    'doctor:run',
+    'bundle:preview',
+    'bundle:create',
+    'share:stopEverything',
+  ]);
+  const harmless = (Object.entries(calls) as [Call, CallDefinition][]).filter(([name]) => !heavy.has(name));
+
+  it('never makes a call fail as a bug, whatever the JSON', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...harmless),
+        fc.jsonValue({ maxDepth: 4 }),
+        fc.string({ maxLength: 40 }),
+        async ([, call], value, part) => {
+          const path = call.path.replaceAll(
+            /\{\w+\}/g,
+            encodeURIComponent(part === '' || /^\.+$/.test(part) ? 'x' : part),
+          );
+          const inQuery = call.method === 'GET' || call.method === 'DELETE';
+          const answer = inQuery
+            ? await send(
+                call.method,
+                `${path}?${encodeURIComponent(part)}=${encodeURIComponent(JSON.stringify(value))}`,
+              )
+            : await send(call.method, path, JSON.stringify(value));
+          expect(answer.status, `${call.method} ${path} ${JSON.stringify(value)} ${answer.text}`).toBeLessThan(500);
+          if (answer.status !== 200)
+            expect(callError.safeParse((JSON.parse(answer.text) as { error: unknown }).error).success).toBe(true);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never makes a call fail as a bug, whatever is done to a right request', async () => {
+    const right = harmless.flatMap(([name, call]) =>
+      samples[name].body === undefined
+        ? []
+        : [{ call, path: samples[name].path ?? call.path, body: samples[name].body as Record<string, unknown> }],
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...right),
+        fc.nat(),
+        fc.jsonValue({ maxDepth: 2 }),
+        async ({ call, path, body }, index, value) => {
+          const keys = Object.keys(body);
+          const changed = { ...body, [keys[index % keys.length] ?? 'x']: value };
+          const answer = await send(call.method, path, JSON.stringify(changed));
+          expect(answer.status, `${JSON.stringify(changed)} ${answer.text}`).toBeLessThan(500);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('is still there afterwards', async () => {
+    expect((await send('GET', '/v1/node')).status).toBe(200);
+  });
+});
