@@ -2,10 +2,13 @@
 import { sha256 } from './base/codec.ts';
 import { serveTasks } from './base/workers/serve-tasks.ts';
 import type { Task } from './base/workers/task.ts';
+import { hardwareTasks } from './kernel/assets/adapters/tasks.ts';
+import { benchmarkTasks } from './kernel/assets/benchmark/tasks.ts';
+import { runtimeTasks } from './kernel/runtime/tasks.ts';
 
 const baseTasks: Record<string, Task> = {
   /** Takes bytes, gives their sha2-256. */
   'hash.sha256': (input) => sha256(input as Uint8Array),
 };
 
-serveTasks(baseTasks);
+serveTasks({ ...baseTasks, ...hardwareTasks, ...benchmarkTasks, ...runtimeTasks });

@@ -18,7 +18,8 @@ export const startChild = (entry: string, args: readonly string[], options: { ui
   const child: ChildProcess = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: '/',
-    env: { PATH: process.env['PATH'] },
+    // The last one makes Electron's program behave as Node, when the tests themselves run in it.
+    env: { PATH: process.env['PATH'], ELECTRON_RUN_AS_NODE: process.env['ELECTRON_RUN_AS_NODE'] },
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   const lines: string[] = [];

@@ -6,7 +6,7 @@ import type { Clock } from '../outside.ts';
 import { BATCH_REQUESTS_MAX, REQUESTS_WAITING_MAX, SLOW_QUERY_MS } from './constants.ts';
 import { openEngine } from './engine.ts';
 import { errorOf, StoreError } from './errors.ts';
-import type { SqlValue, Store } from './interface.ts';
+import type { SqlParams, SqlValue, Store } from './interface.ts';
 import { createStoreMetrics } from './metrics.ts';
 import type { BatchResult, FromThread, StoreRequest, StoreValue, ToThread } from './requests.ts';
 
@@ -88,8 +88,9 @@ const openThread = async (workerPath: string, path: string): Promise<Connection>
   const ask = (message: ToThread): Promise<FromThread> => {
     assert(awaited === null, 'The store asks its thread one thing at a time.');
     if (ended !== null) return Promise.reject(ended);
-    awaited = Promise.withResolvers();
     worker.postMessage(message);
+    // Only now: what cannot be sent is not waited for. The answer comes in a later turn.
+    awaited = Promise.withResolvers();
     return awaited.promise;
   };
 
@@ -110,6 +111,18 @@ const openThread = async (workerPath: string, path: string): Promise<Connection>
     },
   };
 };
+
+/** Values as they cross to the thread. A view is sent with the whole buffer that it looks into, so it gets its own. */
+const toSendable = (params: SqlParams): SqlParams =>
+  params.map((value) => {
+    if (value instanceof Uint8Array)
+      return value.byteLength === value.buffer.byteLength ? value : new Uint8Array(value);
+    assert(
+      value === null || ['string', 'number', 'bigint'].includes(typeof value),
+      `SQLite holds no value of type ${typeof value}.`,
+    );
+    return value;
+  });
 
 interface Waiting {
   request: StoreRequest;
@@ -136,28 +149,32 @@ class BatchingStore implements Store {
     this.#metrics = createStoreMetrics(components.metrics);
   }
 
-  all<Row extends Record<string, SqlValue>>(
+  async all<Row extends Record<string, SqlValue>>(
     name: string,
     sql: string,
     params: readonly SqlValue[] = [],
   ): Promise<Row[]> {
-    return this.#ask({ kind: 'all', name, sql, params }) as Promise<Row[]>;
+    return (await this.#ask({ kind: 'all', name, sql, params: toSendable(params) })) as Row[];
   }
 
-  get<Row extends Record<string, SqlValue>>(
+  async get<Row extends Record<string, SqlValue>>(
     name: string,
     sql: string,
     params: readonly SqlValue[] = [],
   ): Promise<Row | undefined> {
-    return this.#ask({ kind: 'get', name, sql, params }) as Promise<Row | undefined>;
+    return (await this.#ask({ kind: 'get', name, sql, params: toSendable(params) })) as Row | undefined;
   }
 
-  run(name: string, sql: string, params: readonly SqlValue[] = []): Promise<number> {
-    return this.#ask({ kind: 'run', name, sql, params }) as Promise<number>;
+  async run(name: string, sql: string, params: readonly SqlValue[] = []): Promise<number> {
+    return (await this.#ask({ kind: 'run', name, sql, params: toSendable(params) })) as number;
   }
 
   async transaction(name: string, statements: Parameters<Store['transaction']>[1]): Promise<void> {
-    await this.#ask({ kind: 'transaction', name, statements });
+    await this.#ask({
+      kind: 'transaction',
+      name,
+      statements: statements.map((statement) => ({ ...statement, params: toSendable(statement.params) })),
+    });
   }
 
   sizeBytes(): Promise<number> {
@@ -210,7 +227,7 @@ class BatchingStore implements Store {
       try {
         this.#settle(batch, await this.#connection.execute(batch.map(({ request }) => request)));
       } catch (error) {
-        // The thread is gone, or a value could not be sent to it: nothing of the batch can have been answered.
+        // The thread is gone: nothing of the batch has been answered.
         this.#components.logger.error('The database did not answer', {
           reason: messageOf(error),
           requests: batch.length,

@@ -73,7 +73,7 @@ const inspect = (path: string, knownVersion: number): void => {
     if (!isWritable(dirname(path))) throw readOnly(path);
     return;
   }
-  if (!isWritable(path) || !isWritable(dirname(path))) throw readOnly(path);
+  if (!statSync(path).isFile() || !isWritable(path) || !isWritable(dirname(path))) throw readOnly(path);
   const afterCrash = existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0;
   let db: Database | null = null;
   try {
