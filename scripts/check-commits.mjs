@@ -4,6 +4,8 @@ import { root } from './setup/project.mjs';
 
 /** So that `git log --oneline` fits a terminal. Commits from before this check are not rewritten for it. */
 const SUBJECT_CHARS_MAX = 72;
+/** Commits that were longer when the check found them. History is not rewritten, so they stay listed; none is added. */
+const LONGER = ['a67a9c4'];
 const SUBJECT =
   /^(build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(\([a-z0-9-]+(, ?[a-z0-9-]+)*\))?!?: (.+)$/;
 
@@ -41,7 +43,9 @@ if (process.argv[1] === import.meta.filename) {
   const all = await subjects([]);
   const problems = all.flatMap((line) => {
     const space = line.indexOf(' ');
-    const problem = subjectProblem(line.slice(space + 1), { checkLength: since.has(line) });
+    const problem = subjectProblem(line.slice(space + 1), {
+      checkLength: since.has(line) && !LONGER.includes(line.slice(0, 7)),
+    });
     return problem === null ? [] : [`${line.slice(0, space)} "${line.slice(space + 1)}" ${problem}`];
   });
   for (const problem of problems) process.stderr.write(`${problem}\n`);
