@@ -9,7 +9,7 @@ export const compileWat = async (text: string): Promise<Uint8Array> => {
   const wabt = await createWabt();
   const module = wabt.parseWat('test.wat', text, { bulk_memory: true, sign_extension: true, reference_types: true, exceptions: true, multi_value: true, memory64: true, threads: true });
   try {
-    return module.toBinary({}).buffer;
+    return module.toBinary({ write_debug_names: true }).buffer;
   } finally {
     module.destroy();
   }

@@ -1,0 +1,103 @@
+import { readSync, writeSync } from 'node:fs';
+import type { EndReport, FrameType, StartHeader } from '../protocol.ts';
+import { FRAME, FRAME_HEAD_BYTES, FRAME_PAYLOAD_BYTES_MAX, PROTOCOL_VERSION, START_HEADER_BYTES_MAX, frameHead } from '../protocol.ts';
+
+/** Longest message that is sent; the node cuts shorter. */
+const MESSAGE_CHARS_MAX = 8192;
+
+/** Everything that a program is given at its start. */
+export interface Start {
+  header: StartHeader;
+  module: Uint8Array<ArrayBuffer>;
+  stdin: Uint8Array<ArrayBuffer>;
+  engine: Uint8Array<ArrayBuffer>;
+}
+
+const waitCell = new Int32Array(new SharedArrayBuffer(4));
+
+/** Sleeps without using the processor. The program runs on this thread and has nothing else to do meanwhile. */
+export const sleepMs = (ms: number): void => {
+  Atomics.wait(waitCell, 0, 0, ms);
+};
+
+/** Ends this process at once. A program can neither catch nor delay it, and no thread has to be waited for. */
+export const endProcess = (): never => {
+  process.kill(process.pid, 'SIGKILL');
+  for (;;) sleepMs(1000);
+};
+
+/** Pipes are blocking, so a full one holds the program back until the node has read. */
+const writeAll = (bytes: Uint8Array): void => {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') endProcess(); // the node is gone
+      sleepMs(1);
+    }
+  }
+};
+
+const send = (type: FrameType, payload: Uint8Array): void => {
+  const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + payload.length);
+  frame.set(frameHead(type, payload.length));
+  frame.set(payload, FRAME_HEAD_BYTES);
+  writeAll(frame);
+};
+const sendJson = (type: FrameType, value: unknown): void => send(type, Buffer.from(JSON.stringify(value)));
+
+/** Sends what the program wrote. Returns when the system has taken it. */
+export const sendOutput = (stream: 'stdout' | 'stderr', bytes: Uint8Array): void => {
+  for (let at = 0; at < bytes.length; at += FRAME_PAYLOAD_BYTES_MAX) send(FRAME[stream], bytes.subarray(at, at + FRAME_PAYLOAD_BYTES_MAX));
+};
+
+/** The program's first instruction is next. */
+export const sendRunning = (): void => sendJson(FRAME.running, { residentBytes: process.memoryUsage.rss() });
+
+/** Says that the module cannot be run, and ends. */
+export const refuse = (reason: string): never => {
+  sendJson(FRAME.refused, { reason: reason.slice(0, MESSAGE_CHARS_MAX) });
+  return endProcess();
+};
+
+/** Says how the program ended, with what it used, and ends. */
+export const finish = (end: EndReport['end']): never => {
+  const used = process.resourceUsage();
+  const report: EndReport = {
+    end: 'message' in end ? { ...end, message: end.message.slice(0, MESSAGE_CHARS_MAX) } : end,
+    cpuMs: (used.userCPUTime + used.systemCPUTime) / 1000,
+    residentBytesPeak: used.maxRSS * 1024,
+  };
+  sendJson(FRAME.end, report);
+  return endProcess();
+};
+
+/** Reads exactly `length` bytes from the node; ends the process when the node is gone. */
+const readExactly = (length: number): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; ) {
+    let read = 0;
+    try {
+      read = readSync(0, bytes, at, length - at, null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') endProcess();
+      sleepMs(1);
+      continue;
+    }
+    if (read === 0) endProcess();
+    at += read;
+  }
+  return bytes;
+};
+
+/** The start message. Blocks until the node has sent all of it. */
+export const readStart = (): Start => {
+  const lengthBytes = readExactly(4);
+  const headerBytes = new DataView(lengthBytes.buffer).getUint32(0, true);
+  if (headerBytes > START_HEADER_BYTES_MAX) endProcess();
+  const header = JSON.parse(Buffer.from(readExactly(headerBytes)).toString()) as StartHeader;
+  if (header.version !== PROTOCOL_VERSION) refuse(`The job host speaks version ${PROTOCOL_VERSION} and the node version ${header.version}; install the app again.`);
+  // The node died before the system knew that this process is to die with it.
+  if (process.ppid !== header.nodePid) endProcess();
+  return { header, module: readExactly(header.moduleBytes), stdin: readExactly(header.stdinBytes), engine: readExactly(header.engineBytes) };
+};

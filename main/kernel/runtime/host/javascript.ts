@@ -1,0 +1,229 @@
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime, QuickJSWASMModule } from 'quickjs-emscripten-core';
+import { newQuickJSWASMModuleFromVariant, newVariant } from 'quickjs-emscripten-core';
+import engineVariant from '@jitl/quickjs-wasmfile-release-sync';
+import type { Start } from './channel.ts';
+import { finish, refuse, sendOutput, sendRunning, sleepMs } from './channel.ts';
+import { PRELUDE } from './prelude.ts';
+
+/** Above 256 KiB a deep recursion overflows V8's own stack first and throws out of the sandbox (measured at 512 KiB). */
+const STACK_BYTES_MAX = 256 * 1024;
+/** Memory that the engine begins with; its build asks for exactly this. */
+const ENGINE_BYTES_MIN = 16 * 1024 * 1024;
+/** Most memory that the engine's build can address. */
+const ENGINE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
+const PAGE_BYTES = 65_536;
+/** Name of the script in stack traces. */
+const FILE_NAME = 'job.js';
+/** Files in the scratch folder, and length of their names. */
+const FILES_MAX = 4096;
+const FILE_NAME_CHARS_MAX = 1024;
+/** Longest single sleep. */
+const SLEEP_MS_MAX = 3_600_000;
+
+/** Runs one script in QuickJS, itself WebAssembly, so that a script is behind two walls. Never returns. */
+export const runJavaScript = async (start: Start, engine: Promise<WebAssembly.Module>): Promise<never> => {
+  const { header } = start;
+  const pagesMax = Math.min(ENGINE_BYTES_MAX, ENGINE_BYTES_MIN + header.memoryBytes) / PAGE_BYTES;
+  const variant = newVariant(engineVariant, {
+    wasmModule: await engine,
+    wasmMemory: new WebAssembly.Memory({ initial: ENGINE_BYTES_MIN / PAGE_BYTES, maximum: Math.floor(pagesMax) }),
+    log: () => undefined,
+  });
+  return new Script(await newQuickJSWASMModuleFromVariant(variant), start).run();
+};
+
+interface Timer { id: number; dueMs: number; order: number }
+
+class Script {
+  readonly #start: Start;
+  readonly #runtime: QuickJSRuntime;
+  readonly #files = new Map<string, Uint8Array<ArrayBuffer>>();
+  readonly #timers = new Map<number, Timer>();
+  #timerOrder = 0;
+  #scratchBytes = 0;
+  #scratchRefused = false;
+
+  constructor(engine: QuickJSWASMModule, start: Start) {
+    this.#start = start;
+    this.#runtime = engine.newRuntime();
+    this.#runtime.setMaxStackSize(STACK_BYTES_MAX);
+    this.#runtime.setMemoryLimit(start.header.memoryBytes);
+  }
+
+  run(): never {
+    const code = new TextDecoder().decode(this.#start.module);
+    const type = this.#check(code);
+    let context: QuickJSContext;
+    let prelude: QuickJSHandle;
+    try {
+      context = this.#runtime.newContext();
+      prelude = this.#prepare(context);
+    } catch {
+      return finish(this.#outOfMemory('The engine did not fit'));
+    }
+    sendRunning();
+    try {
+      const result = context.evalCode(code, FILE_NAME, { type });
+      if (result.error !== undefined) return this.#fail(context, prelude, result.error);
+      this.#loop(context, prelude, result.value);
+      if (type === 'module' && this.#promiseState(context, result.value) === 'pending') {
+        return finish({ why: 'crashed', message: 'The script ended while it still waited: its top-level `await` can never be answered.' });
+      }
+      return finish({ why: 'exited', exitCode: 0 });
+    } catch (error) {
+      // Out of the engine itself: its memory is used up, or V8's stack is.
+      if (error instanceof RangeError) return finish({ why: 'crashed', message: 'The script ran out of stack: it calls itself too deeply.' });
+      return finish(this.#outOfMemory(error instanceof Error ? error.message : 'unknown'));
+    }
+  }
+
+  /** Finds out whether the text is a script or a module (`import`, `export`, top-level `await`), and refuses neither. */
+  #check(code: string): 'global' | 'module' {
+    const errors: string[] = [];
+    for (const type of ['global', 'module'] as const) {
+      try {
+        const context = this.#runtime.newContext();
+        const result = context.evalCode(code, FILE_NAME, { type, compileOnly: true });
+        if (result.error === undefined) {
+          result.value.dispose();
+          context.dispose();
+          return type;
+        }
+        const error = context.dump(result.error) as { name?: unknown; message?: unknown; stack?: unknown };
+        result.error.dispose();
+        context.dispose();
+        errors.push(`${String(error.name)}: ${String(error.message)} ${String(error.stack ?? '').trim()}`.trim());
+      } catch (error) {
+        errors.push(error instanceof Error ? error.message : 'unknown');
+      }
+    }
+    // The module's complaint is the better one for a text that is meant to be a module.
+    const looksLikeModule = /^\s*(import|export)\b|\bawait\b/m.test(code);
+    return refuse(`The script is not valid JavaScript: ${(looksLikeModule ? errors[1] : errors[0]) ?? 'unknown'}. Correct it and start it again.`);
+  }
+
+  /** Runs what is due until nothing can happen any more: promise jobs first, then timers in the order of their times. */
+  #loop(context: QuickJSContext, prelude: QuickJSHandle, value: QuickJSHandle): void {
+    for (;;) {
+      while (this.#runtime.hasPendingJob()) {
+        const result = this.#runtime.executePendingJobs();
+        if (result.error !== undefined) this.#fail(context, prelude, result.error);
+      }
+      if (this.#promiseState(context, value) === 'rejected') this.#failPromise(context, prelude, value);
+      const next = this.#nextTimer();
+      if (next === null) return;
+      for (let left = next.dueMs - performance.now(); left > 0; left = next.dueMs - performance.now()) sleepMs(Math.min(left, SLEEP_MS_MAX));
+      this.#timers.delete(next.id);
+      const fired = context.getProp(prelude, 'fire').consume((fire) => context.newNumber(next.id).consume((id) => context.callFunction(fire, context.undefined, id)));
+      if (fired.error !== undefined) this.#fail(context, prelude, fired.error);
+      else fired.value.dispose();
+    }
+  }
+
+  #nextTimer(): Timer | null {
+    let next: Timer | null = null;
+    for (const timer of this.#timers.values()) if (next === null || timer.dueMs < next.dueMs || (timer.dueMs === next.dueMs && timer.order < next.order)) next = timer;
+    return next;
+  }
+
+  #promiseState(context: QuickJSContext, value: QuickJSHandle): 'pending' | 'rejected' | 'done' {
+    const state = context.getPromiseState(value);
+    if (state.type === 'fulfilled') {
+      if (!state.notAPromise) state.value.dispose();
+      return 'done';
+    }
+    if (state.type === 'rejected') {
+      state.error.dispose();
+      return 'rejected';
+    }
+    return 'pending';
+  }
+
+  #failPromise(context: QuickJSContext, prelude: QuickJSHandle, value: QuickJSHandle): never {
+    const state = context.getPromiseState(value);
+    return state.type === 'rejected' ? this.#fail(context, prelude, state.error) : finish({ why: 'exited', exitCode: 0 });
+  }
+
+  /** An exception that nobody caught. */
+  #fail(context: QuickJSContext, prelude: QuickJSHandle, error: QuickJSHandle): never {
+    // Describing it takes memory too, and there is some left above the script's limit.
+    this.#runtime.setMemoryLimit(-1);
+    let message = 'The script threw an exception that cannot be shown.';
+    try {
+      const result = context.getProp(prelude, 'describe').consume((describe) => context.callFunction(describe, context.undefined, error));
+      if (result.error === undefined) message = context.getString(result.value);
+    } catch {
+      // The engine is beyond use; the sentence above stands.
+    }
+    if (/^InternalError: out of memory/.test(message)) return finish(this.#outOfMemory(message));
+    if (this.#scratchRefused && /scratch folder is full/.test(message)) {
+      return finish({ why: 'limit', limit: 'scratch', message: `The script gave up after its scratch folder of ${this.#start.header.scratchBytesMax} bytes was full; start it with more.` });
+    }
+    return finish({ why: 'crashed', message });
+  }
+
+  #outOfMemory(detail: string): Parameters<typeof finish>[0] {
+    return { why: 'limit', limit: 'memory', message: `The script used up its ${this.#start.header.memoryBytes} bytes of memory (${detail}); start it with more memory.` };
+  }
+
+  /** Puts the globals into the context. @returns what the prelude gives back: `fire` and `describe` */
+  #prepare(context: QuickJSContext): QuickJSHandle {
+    const host = context.newObject();
+    const offer = (name: string, body: (...parts: QuickJSHandle[]) => QuickJSHandle | void): void => {
+      context.newFunction(name, (...parts) => body(...parts)).consume((handle) => context.setProp(host, name, handle));
+    };
+    const fail = (message: string): never => {
+      throw new Error(message);
+    };
+    const bytesOf = (handle: QuickJSHandle): Uint8Array<ArrayBuffer> => context.getArrayBuffer(handle).consume((lifetime) => Uint8Array.from(lifetime.value));
+    const bufferOf = (bytes: Uint8Array<ArrayBuffer>): QuickJSHandle => context.newArrayBuffer(bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer);
+    const streamOf = (handle: QuickJSHandle): 'stdout' | 'stderr' => (context.getNumber(handle) === 1 ? 'stdout' : 'stderr');
+    const encoder = new TextEncoder();
+    const decoder = new TextDecoder();
+    const { header, stdin } = this.#start;
+
+    offer('write', (stream, text) => sendOutput(streamOf(stream!), encoder.encode(context.getString(text!))));
+    offer('writeBytes', (stream, data) => sendOutput(streamOf(stream!), bytesOf(data!)));
+    offer('encode', (text) => bufferOf(encoder.encode(context.getString(text!))));
+    offer('decode', (data) => context.newString(decoder.decode(bytesOf(data!))));
+    offer('now', () => context.newNumber(performance.now()));
+    offer('random', (length) => bufferOf(crypto.getRandomValues(new Uint8Array(Math.min(65_536, context.getNumber(length!))))));
+    offer('exit', (code) => finish({ why: 'exited', exitCode: context.getNumber(code!) >>> 0 }));
+    offer('timer', (id, ms) => {
+      const key = context.getNumber(id!);
+      this.#timers.set(key, { id: key, dueMs: performance.now() + context.getNumber(ms!), order: this.#timerOrder++ });
+    });
+    offer('clearTimer', (id) => void this.#timers.delete(context.getNumber(id!)));
+    offer('readFile', (path) => bufferOf(this.#files.get(context.getString(path!)) ?? fail('there is no such file in the scratch folder')));
+    offer('writeFile', (path, data) => {
+      const name = context.getString(path!);
+      if (name === '' || name.length > FILE_NAME_CHARS_MAX) fail(`a file name has 1 to ${FILE_NAME_CHARS_MAX} characters`);
+      const bytes = bytesOf(data!);
+      const after = this.#scratchBytes - (this.#files.get(name)?.byteLength ?? 0) + bytes.byteLength;
+      if (after > header.scratchBytesMax || (!this.#files.has(name) && this.#files.size >= FILES_MAX)) {
+        this.#scratchRefused = true;
+        fail('the scratch folder is full');
+      }
+      this.#files.set(name, bytes);
+      this.#scratchBytes = after;
+    });
+    offer('removeFile', (path) => {
+      const name = context.getString(path!);
+      const bytes = this.#files.get(name) ?? fail('there is no such file in the scratch folder');
+      this.#files.delete(name);
+      this.#scratchBytes -= bytes.byteLength;
+    });
+    offer('listFiles', () => {
+      const list = context.newArray();
+      [...this.#files.keys()].sort().forEach((name, index) => context.newString(name).consume((handle) => context.setProp(list, index, handle)));
+      return list;
+    });
+
+    const list = context.newArray();
+    header.args.forEach((arg, index) => context.newString(arg).consume((handle) => context.setProp(list, index, handle)));
+    const make = context.unwrapResult(context.evalCode(PRELUDE, 'host.js', { type: 'global' }));
+    const made = context.unwrapResult(context.callFunction(make, context.undefined, host, list, bufferOf(stdin)));
+    for (const handle of [make, host, list]) handle.dispose();
+    return made;
+  }
+}

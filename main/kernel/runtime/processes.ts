@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { statFields } from './governor/cpu-meter.ts';
+
+/** `ps` answers at once; longer means that the system is beyond asking. */
+const PS_TIMEOUT_MS = 5000;
+
+const run = (file: string, args: readonly string[]): Promise<string | null> =>
+  new Promise((resolve) => {
+    execFile(file, args, { timeout: PS_TIMEOUT_MS, env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' } }, (error, stdout) => resolve(error === null ? stdout : null));
+  });
+
+/**
+ * When a process began, as text that no other process of the same number has: pids are used again.
+ *
+ * @returns null when there is no such process, or the system does not tell
+ */
+export const processStarted = async (pid: number, platform: NodeJS.Platform): Promise<string | null> => {
+  if (platform === 'linux') {
+    try {
+      // Field 22 of /proc/<pid>/stat counts ticks since boot, so the boot belongs to the name.
+      const started = statFields(readFileSync(`/proc/${pid}/stat`, 'latin1'))[19];
+      return started === undefined ? null : `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${started}`;
+    } catch {
+      return null;
+    }
+  }
+  if (platform === 'win32') return null;
+  return (await run('/bin/ps', ['-o', 'lstart=', '-p', `${pid}`]))?.trim() || null;
+};
+
+/** Resident memory now and at its highest. Null where the system does not tell, or the process has ended. */
+export const residentMemory = (pid: number): { nowBytes: number; peakBytes: number } | null => {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    const kibibytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN);
+    const nowBytes = kibibytes('VmRSS') * 1024;
+    const peakBytes = kibibytes('VmHWM') * 1024;
+    return Number.isNaN(nowBytes) || Number.isNaN(peakBytes) ? null : { nowBytes, peakBytes };
+  } catch {
+    return null;
+  }
+};
+
+/** Ends a process group at once. @returns whether there was one */
+export const killGroup = (pid: number, platform: NodeJS.Platform): boolean => {
+  try {
+    process.kill(platform === 'win32' ? pid : -pid, 'SIGKILL');
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * util-linux's program that has the kernel end a process when the one that started it dies, even if it is stopped.
+ *
+ * @returns its path, or null when it is not there or does not know the option
+ * @see setpriv(1), PR_SET_PDEATHSIG in prctl(2)
+ */
+export const findSetpriv = async (platform: NodeJS.Platform): Promise<string | null> => {
+  if (platform !== 'linux') return null;
+  for (const path of ['/usr/bin/setpriv', '/bin/setpriv']) if ((await run(path, ['--pdeathsig', 'KILL', '--', '/bin/true'])) !== null) return path;
+  return null;
+};
