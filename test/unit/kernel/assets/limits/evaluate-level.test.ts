@@ -201,4 +201,20 @@ describe('evaluateLevel', () => {
     // A processor can be squeezed, so a pause squeezes it to nothing.
     expect(evaluateLevel({ ...passing, elasticity: 'share' }).keepPercent).toBe(0);
   });
+
+  it('comes to what the worked example of docs/formats/share-rules.md says', () => {
+    const situation = situationOf({
+      share: { percentMax: 80, grid: gridWith(100, { 146: 30, 147: 60 }), usingPercent: 25, awayPercent: 100 },
+      zone: zoneOf('Europe/Berlin'),
+      nowMs: Date.UTC(2026, 2, 28, 22, 30),
+      conditions: conditionsOf({ idleMs: known(HOUR_MS) }),
+    });
+    const { level } = evaluateLevel(situation);
+    expect(level).toMatchObject({ percent: 80, rule: 'slider', untilMs: Date.UTC(2026, 2, 29, 1) });
+    expect(level.all.at(-1)?.reason).toBe('Week grid: 100 % until Sun 03:00');
+    expect(evaluateLevel({ ...situation, nowMs: Date.UTC(2026, 2, 29, 1) }).level).toMatchObject({
+      percent: 60,
+      rule: 'grid',
+    });
+  });
 });

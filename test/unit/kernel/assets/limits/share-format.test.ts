@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeCbor, encodeCbor } from '../../../../../main/base/index.ts';
@@ -42,6 +43,12 @@ const outcome = (parse: () => unknown): unknown => {
 describe('the stored limits', () => {
   it('come back from disk as they were written', () => {
     expect(parseStoredShare(decodeCbor(encodeCbor(stored())))).toEqual(stored());
+  });
+
+  it('have the bytes of docs/formats/share-rules.md', () => {
+    const page = readFileSync(new URL('../../../../../docs/formats/share-rules.md', import.meta.url), 'utf8');
+    const bytes = Buffer.from(encodeCbor({ version: 1, resources: [], rules: defaultRules() })).toString('hex');
+    expect(page.replaceAll('\n', '')).toContain(bytes);
   });
 
   it('of a newer version are refused as newer, whatever else is in them', () => {
