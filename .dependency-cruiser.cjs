@@ -65,9 +65,9 @@ module.exports = {
     ),
     error(
       'through-the-front-door-of-a-layer',
-      'From outside a layer, only index.ts of the layer or of one of its rooms.',
+      'From outside a layer, a room of it is entered through its index.ts. (Files of a layer that lie in no room, such as base/errors.ts, are their own door.)',
       { path: '^main/([^/]+)/' },
-      { path: '^main/[^/]+/', pathNot: ['^main/$1/', frontDoors] },
+      { path: '^main/[^/]+/[^/]+/', pathNot: ['^main/$1/', frontDoors] },
     ),
     error(
       'through-the-front-door-of-a-room',
@@ -79,7 +79,7 @@ module.exports = {
       'entries-use-front-doors',
       'node.ts, index.ts and cli.ts build the node from what the layers offer. (worker.ts is the other end of the worker pool and opens only what a worker needs.)',
       { path: '^main/[^/]+\\.ts$', pathNot: '^main/worker\\.ts$' },
-      { path: '^main/[^/]+/', pathNot: frontDoors },
+      { path: '^main/[^/]+/[^/]+/', pathNot: frontDoors },
     ),
     error(
       'renderer-sees-the-contract-only',
