@@ -13,9 +13,9 @@ export class Emitter<M extends object> implements EventSource<M> {
   on<K extends keyof M>(name: K, listener: (payload: M[K]) => void): () => void {
     let set = this.#listeners.get(name);
     if (set === undefined) this.#listeners.set(name, (set = new Set()));
-    set.add(listener as (payload: never) => void);
+    set.add(listener);
     return () => {
-      set.delete(listener as (payload: never) => void);
+      set.delete(listener);
     };
   }
 

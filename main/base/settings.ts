@@ -1,6 +1,6 @@
 import { decodeCbor, encodeCbor } from './codec.ts';
 import type { Clock } from './outside.ts';
-import type { Store } from './store/interface.ts';
+import type { Store } from './store/index.ts';
 
 /** Values that the node keeps for itself, one per key, as dag-cbor in the database. */
 export interface Settings {

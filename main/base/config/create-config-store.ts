@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { assert, messageOf } from '../errors.ts';
 import { Emitter } from '../events.ts';
-import { writeFileAtomically } from '../files/atomic-file.ts';
-import type { Logger } from '../logging/interface.ts';
+import { writeFileAtomically } from '../files/index.ts';
+import type { Logger } from '../logging/index.ts';
 import { ConfigError } from './errors.ts';
 import type { ConfigChange, ConfigEvents, ConfigFormat, ConfigStore } from './interface.ts';
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { assert, messageOf } from '../errors.ts';
-import type { Logger } from '../logging/interface.ts';
-import type { MetricsRegistry } from '../metrics/interface.ts';
+import type { Logger } from '../logging/index.ts';
+import type { MetricsRegistry } from '../metrics/index.ts';
 import type { Clock } from '../outside.ts';
 import { BATCH_REQUESTS_MAX, REQUESTS_WAITING_MAX, SLOW_QUERY_MS } from './constants.ts';
 import { openEngine } from './engine.ts';

@@ -166,10 +166,10 @@ const createEngine = (components: EngineComponents, db: Database, path: string):
   };
   const isWrite = (request: StoreRequest): boolean => request.kind === 'run' || request.kind === 'transaction';
 
-  const answer = (request: StoreRequest, perform: () => StoreValue): StoreAnswer => {
+  const answer = (request: StoreRequest, run: () => StoreValue): StoreAnswer => {
     const startMs = components.monotonicMs();
     try {
-      const value = perform();
+      const value = run();
       return { ok: true, value, ms: components.monotonicMs() - startMs };
     } catch (error) {
       return {

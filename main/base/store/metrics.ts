@@ -1,4 +1,4 @@
-import type { Counter, Gauge, Histogram, MetricsRegistry } from '../metrics/interface.ts';
+import type { Counter, Gauge, Histogram, MetricsRegistry } from '../metrics/index.ts';
 
 export interface StoreMetrics {
   querySeconds: Histogram;

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { assert, messageOf } from '../errors.ts';
-import type { Logger } from '../logging/interface.ts';
-import type { Counter, Gauge, Histogram, MetricsRegistry } from '../metrics/interface.ts';
+import type { Logger } from '../logging/index.ts';
+import type { Counter, Gauge, Histogram, MetricsRegistry } from '../metrics/index.ts';
 import type { Clock } from '../outside.ts';
 import { IDLE_MS_MAX, QUEUE_MAX, THREADS_MAX } from './constants.ts';
 import { WorkerError } from './errors.ts';
@@ -91,7 +91,7 @@ class ThreadPool implements WorkerPool {
       task,
       message: { task, input },
       transfer,
-      onProgress: options.onProgress as Run['onProgress'],
+      onProgress: options.onProgress,
       answer: Promise.withResolvers(),
     };
     const onAbort = (): void => {

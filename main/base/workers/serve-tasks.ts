@@ -21,8 +21,8 @@ export const serveTasks = (tasks: Readonly<Record<string, Task>>): void => {
       });
       tell({ kind: 'done', output });
     } catch (error) {
-      const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-      tell({ kind: 'failed', name, message, stack });
+      const thrown = error instanceof Error ? error : new Error(String(error));
+      tell({ kind: 'failed', name: thrown.name, message: thrown.message, stack: thrown.stack });
     }
   };
   port.on('message', (message: ToTaskThread) => void run(message));

@@ -34,7 +34,7 @@ it('forgets what is removed', async () => {
 
 it('refuses what dag-cbor cannot hold, and keeps what was there', async () => {
   await settings.set('share', 1);
-  await expect(settings.set('share', { gone: undefined })).rejects.toThrow();
-  await expect(settings.set('share', Number.NaN)).rejects.toThrow();
+  await expect(settings.set('share', { gone: undefined })).rejects.toThrow('undefined');
+  await expect(settings.set('share', Number.NaN)).rejects.toThrow('NaN');
   expect(await settings.get('share')).toBe(1);
 });

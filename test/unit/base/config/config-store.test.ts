@@ -37,6 +37,14 @@ afterEach(() => {
 });
 const load = (): Promise<ConfigStore<Example>> => createConfigStore({}, { path, format });
 
+const readOrRefuse = (text: string): string => {
+  try {
+    return `version ${parseConfig(text, '/x', format).version}`;
+  } catch (error) {
+    return (error as Error).name;
+  }
+};
+
 describe('reading', () => {
   it('gives the defaults where there is no file, and writes none', async () => {
     expect((await load()).get()).toEqual(format.defaults);
@@ -106,11 +114,7 @@ describe('refusals', () => {
           fc.object().map((value) => JSON.stringify({ version: 3, ...value })),
         ),
         (text) => {
-          try {
-            expect(parseConfig(text, '/x', format)).toMatchObject({ version: 3 });
-          } catch (error) {
-            expect(error).toMatchObject({ name: 'ConfigError' });
-          }
+          expect(readOrRefuse(text)).toMatch(/^(version 3|ConfigError)$/);
         },
       ),
     );

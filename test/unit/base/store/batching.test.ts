@@ -72,7 +72,9 @@ describe('the store', () => {
     await expect(store.get('test.large', 'SELECT ?', [new Uint8Array(32 * 1024 * 1024 + 1)])).rejects.toMatchObject({
       code: 'STATEMENT_FAILED',
     });
-    await expect(store.get('test.function', 'SELECT ?', [(() => 1) as never])).rejects.toThrow();
+    await expect(store.get('test.function', 'SELECT ?', [(() => 1) as never])).rejects.toThrow(
+      'no value of type function',
+    );
     expect(await store.get('test.next', 'SELECT 1 AS one')).toEqual({ one: 1 });
     await store.close();
   });

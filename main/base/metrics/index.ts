@@ -1,0 +1,2 @@
+export { createMetricsRegistry, type MetricsComponents } from './create-metrics-registry.ts';
+export type * from './interface.ts';

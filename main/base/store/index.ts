@@ -1,0 +1,3 @@
+export { createStore, type StoreComponents, type StoreInit } from './create-store.ts';
+export { StoreError, type StoreErrorType } from './errors.ts';
+export type * from './interface.ts';
