@@ -138,19 +138,20 @@ export const createCpuAdapter = (components: CpuAdapterComponents): AssetAdapter
     signal?.throwIfAborted();
     const asked = await askFact(components, 'cpu', signal);
     const cpu = asked.known ? asked.value : null;
+    const silent = (reason: string): string => (asked.known ? reason : asked.reason);
     const threads = availableParallelism();
     // What systeminformation calls brand has its maker cut out; the operating system's own text is what lscpu shows.
     const brand = (cpus()[0]?.model ?? '').trim();
     const model =
       brand !== '' && brand !== 'unknown'
         ? known(brand)
-        : knownText(`${cpu?.manufacturer ?? ''} ${cpu?.brand ?? ''}`, 'the processor does not tell its model');
+        : knownText(`${cpu?.manufacturer ?? ''} ${cpu?.brand ?? ''}`, silent('the processor does not tell its model'));
     const cacheBytes = (value: unknown): Reading<number> =>
-      knownNumber(value, 'the system does not tell the size of this cache', 1);
+      knownNumber(value, silent('the system does not tell the size of this cache'), 1);
     const caches = cpu?.cache;
     const inventory: CpuInventory = {
       model,
-      vendor: knownText(cpu?.vendor || cpu?.manufacturer, 'the processor does not tell its maker'),
+      vendor: knownText(cpu?.vendor || cpu?.manufacturer, silent('the processor does not tell its maker')),
       architecture: arch(),
       threads,
       ...(process.platform === 'linux' ? await readLinux(brand) : ofFacts(cpu)),

@@ -1,4 +1,5 @@
-import { assert } from '../../../base/index.ts';
+// Not through the front door: a thread loads what its tasks need and no more.
+import { assert } from '../../../base/errors.ts';
 import { ENGINE_TIMEOUT_MS } from './constants.ts';
 
 /** Where an engine listens: a Unix socket or Windows pipe, or TCP. */

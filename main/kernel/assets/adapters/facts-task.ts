@@ -1,4 +1,5 @@
-import { assert, messageOf } from '../../../base/index.ts';
+// Not through the front door: a thread loads what its tasks need and no more.
+import { assert, messageOf } from '../../../base/errors.ts';
 import type { Systeminformation } from 'systeminformation';
 
 /** What may be asked of `systeminformation`, with the type of each answer. */

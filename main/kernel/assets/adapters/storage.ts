@@ -162,7 +162,13 @@ const deviceName = async (device: bigint): Promise<string> => {
   const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
   const minor = (device & 0xffn) | ((device >> 12n) & ~0xffn);
   const target = await linkTarget(`/sys/dev/block/${major}:${minor}`);
-  return target === null ? `${major}:${minor}` : basename(target);
+  if (target === null) return `${major}:${minor}`;
+  // The letter of a disk follows the order in which disks were found; the filesystem's own id does not.
+  for (const id of ((await listFolder('/dev/disk/by-uuid')) ?? []).slice(0, FILESYSTEMS_MAX)) {
+    const device = await linkTarget(`/dev/disk/by-uuid/${id}`);
+    if (device !== null && basename(device) === basename(target)) return id;
+  }
+  return basename(target);
 };
 
 /**

@@ -5,6 +5,7 @@ import { known, knownNumber, unknown } from '../../monitor/index.ts';
 import type { GpuProbe } from '../adapters/gpu-probe.ts';
 import {
   CPU_DURATION_MS,
+  DISK_BYTES_MAX,
   GPU_DURATION_MS_MAX,
   MEMORY_ARRAY_BYTES,
   MEMORY_ARRAY_BYTES_MIN,
@@ -23,6 +24,15 @@ export interface BenchmarkComponents {
   /** The data folder; its `tmp` takes the file that is written. */
   storagePath: string;
   logger: Logger;
+}
+
+export interface BenchmarkInit {
+  /** How long each processor part runs. @default 2000 */
+  cpuDurationMs?: number;
+  /** @default 2000 */
+  memoryDurationMs?: number;
+  /** Most that is written to disk. @default 256 MiB */
+  diskBytesMax?: number;
 }
 
 /** Measures processor, memory, disk and graphics in under 20 s. */
@@ -48,7 +58,7 @@ const WHOLE = Object.values(PLAN).reduce((sum, share) => sum + share, 0);
 
 type Measured = Omit<BenchmarkResult, 'part'>;
 
-export const createBenchmark = (components: BenchmarkComponents): Benchmark => {
+export const createBenchmark = (components: BenchmarkComponents, init: BenchmarkInit = {}): Benchmark => {
   const { workers, gpuProbe, outside, storagePath } = components;
   const logger = components.logger.child('benchmark');
 
@@ -56,7 +66,7 @@ export const createBenchmark = (components: BenchmarkComponents): Benchmark => {
     run: async (signal, onProgress) => {
       signal.throwIfAborted();
       const results: BenchmarkResult[] = [];
-      const disk = createDiskBenchmark({ outside, storagePath });
+      const disk = createDiskBenchmark({ outside, storagePath }, { bytesMax: init.diskBytesMax ?? DISK_BYTES_MAX });
       let done = 0;
 
       const measure = async (
@@ -73,6 +83,7 @@ export const createBenchmark = (components: BenchmarkComponents): Benchmark => {
             );
         };
         moved(0);
+        signal.throwIfAborted();
         try {
           results.push({ part, ...(await work(moved)) });
         } catch (error) {
@@ -101,7 +112,11 @@ export const createBenchmark = (components: BenchmarkComponents): Benchmark => {
         async (moved: (percent: number) => void): Promise<Measured> => ({
           label,
           unit: 'bytesPerSecond',
-          value: await inThread<HashInput>('benchmark.sha256', { threads, durationMs: CPU_DURATION_MS }, moved),
+          value: await inThread<HashInput>(
+            'benchmark.sha256',
+            { threads, durationMs: init.cpuDurationMs ?? CPU_DURATION_MS },
+            moved,
+          ),
         });
       const onDisk = ({ bytesPerSecond, label }: DiskMeasure): Measured => ({
         label,
@@ -129,7 +144,7 @@ export const createBenchmark = (components: BenchmarkComponents): Benchmark => {
             unit: 'bytesPerSecond',
             value: await inThread<MemoryInput>(
               'benchmark.memory',
-              { arrayBytes, durationMs: MEMORY_DURATION_MS },
+              { arrayBytes, durationMs: init.memoryDurationMs ?? MEMORY_DURATION_MS },
               moved,
             ),
           };

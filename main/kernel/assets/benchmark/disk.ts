@@ -25,8 +25,8 @@ export interface DiskBenchmark {
 }
 
 /** Bytes to write: bounded by size and by what is free. @returns 0 where there is too little room */
-export const diskBytesFor = (freeBytes: number): number => {
-  const blocks = Math.floor(Math.min(DISK_BYTES_MAX, freeBytes * DISK_SHARE_OF_FREE) / DISK_BLOCK_BYTES);
+export const diskBytesFor = (freeBytes: number, bytesMax = DISK_BYTES_MAX): number => {
+  const blocks = Math.floor(Math.min(bytesMax, freeBytes * DISK_SHARE_OF_FREE) / DISK_BLOCK_BYTES);
   const bytes = blocks * DISK_BLOCK_BYTES;
   return bytes < DISK_BYTES_MIN ? 0 : bytes;
 };
@@ -37,7 +37,10 @@ export const diskBytesFor = (freeBytes: number): number => {
  *
  * @throws plain sentences as errors where the disk has no room, and the file system's own errors
  */
-export const createDiskBenchmark = (components: { outside: Outside; storagePath: string }): DiskBenchmark => {
+export const createDiskBenchmark = (
+  components: { outside: Outside; storagePath: string },
+  init: { bytesMax: number },
+): DiskBenchmark => {
   const { clock, random } = components.outside;
   const folder = join(components.storagePath, 'tmp');
   const path = join(folder, `benchmark-${Buffer.from(random.bytes(8)).toString('hex')}.bin`);
@@ -46,9 +49,12 @@ export const createDiskBenchmark = (components: { outside: Outside; storagePath:
   return {
     write: async (signal, onProgress) => {
       signal.throwIfAborted();
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      // Not `recursive`, which never ends on a filesystem that answers ENOENT to making a folder, such as /proc.
+      await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
       const { bavail, bsize } = await statfs(folder);
-      const bytesMax = diskBytesFor(bavail * bsize);
+      const bytesMax = diskBytesFor(bavail * bsize, init.bytesMax);
       if (bytesMax === 0) throw new Error('too little is free on the disk to measure it without getting in the way');
       // Random, so that a disk or filesystem that compresses gains nothing by it.
       const block = random.bytes(DISK_BLOCK_BYTES);

@@ -1,2 +1,2 @@
-export { createBenchmark, type Benchmark, type BenchmarkComponents } from './create-benchmark.ts';
+export { createBenchmark, type Benchmark, type BenchmarkComponents, type BenchmarkInit } from './create-benchmark.ts';
 export { benchmarkTasks } from './tasks.ts';

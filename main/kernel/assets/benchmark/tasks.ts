@@ -1,6 +1,9 @@
 import { hash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { assert, createSystemOutside, type Task, type TaskContext } from '../../../base/index.ts';
+// Not through the front door: a thread loads what its tasks need and no more.
+import { assert } from '../../../base/errors.ts';
+import type { Task, TaskContext } from '../../../base/index.ts';
+import { createSystemOutside } from '../../../base/system-outside.ts';
 import { HASH_BLOCK_BYTES } from './constants.ts';
 
 export interface HashInput {
