@@ -13,8 +13,8 @@ export const USE_REPORT_MAX_AGE_MS = 5_000;
  * releases in a row share one pass over the holders. Falls never wait.
  */
 export const RISE_DELAY_MS = 100;
-/** Rows that could not be deleted and are tried again. What is left over at a crash is deleted at the next start anyway. */
-export const ORPHAN_ROWS_MAX = ALLOCATIONS_MAX;
+/** Rows that could not be deleted and are tried again: all that live, twice over. A crash leaves the rest to the next start. */
+export const ORPHAN_ROWS_MAX = 2 * ALLOCATIONS_MAX;
 
 /** Between two looks at the conditions while something is lent or somebody watches: a level must hold within a second. */
 export const EVALUATE_BUSY_MS = 1_000;
