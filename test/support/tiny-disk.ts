@@ -15,7 +15,7 @@ export interface TinyDisk {
 export const mountTinyDisk = (sizeBytes: number): TinyDisk | null => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return null;
   const path = mkdtempSync(join(tmpdir(), 'hypermesh-disk-'));
-  const mount = (...args: string[]): boolean => spawnSync('mount', args, { stdio: 'ignore' }).status === 0;
+  const mount = (...args: string[]): boolean => spawnSync('/bin/mount', args, { stdio: 'ignore' }).status === 0;
   if (!mount('-t', 'tmpfs', '-o', `size=${sizeBytes},mode=0700`, 'tmpfs', path)) {
     rmSync(path, { recursive: true });
     return null;
@@ -26,7 +26,7 @@ export const mountTinyDisk = (sizeBytes: number): TinyDisk | null => {
       if (!mount('-o', 'remount,ro', path)) throw new Error(`${path} could not be made read-only`);
     },
     remove: () => {
-      spawnSync('umount', ['-l', path], { stdio: 'ignore' });
+      spawnSync('/bin/umount', ['-l', path], { stdio: 'ignore' });
       rmSync(path, { recursive: true, force: true });
     },
   };

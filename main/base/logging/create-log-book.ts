@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -199,6 +200,9 @@ class RollingLogBook implements LogBook {
 }
 
 const writeToTerminal = (text: string): void => {
-  // A terminal that was closed is no reason to stop the node; without a callback the stream would throw.
-  if (process.stderr.writable) process.stderr.write(text, () => undefined);
+  try {
+    writeSync(2, text);
+  } catch {
+    // A terminal that was closed, or a pipe that is full, is no reason to stop the node. File and memory have the line.
+  }
 };

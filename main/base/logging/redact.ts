@@ -27,7 +27,7 @@ const LONG_BASE64 = /(?<![0-9A-Za-z+/_-])[0-9A-Za-z+/_-]{32,}={0,2}(?![0-9A-Za-z
 const BEARER = /\b(bearer|basic)\s+[^\s"',;]+/gi;
 /** `token=…` and its like in addresses and command lines. */
 const ASSIGNED =
-  /\b([\w-]*(?:token|secret|password|passwd|passphrase|api[_-]?key|seed))(["']?\s*[=:]\s*["']?)([^\s"'&,;}]+)/gi;
+  /\b([\w-]{0,40}(?:token|secret|password|passwd|passphrase|api[_-]?key|seed))(["']?\s*[=:]\s*["']?)([^\s"'&,;}]+)/gi;
 /** `//name:password@` in addresses. */
 const USER_INFO = /(\/\/[^/\s:@]+:)[^/\s@]+@/g;
 const UNIX_HOME = /(?<![\w/])\/(?:home|Users)\/[^/\s"':]+/g;

@@ -1,3 +1,4 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -158,4 +159,27 @@ it('shows a line to a person as time, level, module, message and context', () =>
   expect(formatLogLine({ atMs: 0, level: 'error', module: 'node', message: 'Stopped', context: {} })).toBe(
     '1970-01-01T00:00:00.000Z error node: Stopped',
   );
+});
+
+describe('the terminal', () => {
+  const entry = join(import.meta.dirname, '../../../support/children/log-to-terminal.ts');
+
+  it('shows lines to a person, after redaction', () => {
+    const { stderr, status } = spawnSync(process.execPath, [entry], { encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^\S+Z info {2}node: Node started \{"port":9470,"token":"\[redacted\]"\}$/m);
+  });
+
+  it('may go away without ending the node', async () => {
+    const child = spawn(process.execPath, [entry], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stderr.destroy();
+    let said = '';
+    child.stdout.on('data', (data: Buffer) => {
+      said += data.toString();
+    });
+    const status = await new Promise((resolve) => {
+      child.once('close', resolve);
+    });
+    expect([said, status]).toEqual(['still here\n', 0]);
+  });
 });
