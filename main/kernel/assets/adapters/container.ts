@@ -11,11 +11,16 @@ import {
   ENGINE_TIMEOUT_MS,
   ENGINE_USE_MAX_AGE_MS,
 } from './constants.ts';
-import type { AdapterEnvironment } from './create-adapters.ts';
 import { type EngineAddress, type EngineAnswer, readEngine } from './engine-task.ts';
 
 type ContainerPart = Inventory['container'];
 export type ContainerInventory = Extract<ContainerPart, { known: true }>['value'];
+
+/** The few variables of the environment that tell where a container engine listens. */
+export interface AdapterEnvironment {
+  DOCKER_HOST?: string | undefined;
+  XDG_RUNTIME_DIR?: string | undefined;
+}
 
 export interface ContainerAdapterComponents {
   outside: Outside;

@@ -2,7 +2,7 @@ import type { Logger, Outside, WorkerPool } from '../../../base/index.ts';
 import type { Inventory } from '../../../../preload/contract/index.ts';
 import type { Monitor } from '../../monitor/index.ts';
 import type { AssetAdapter } from '../interface.ts';
-import { createContainerAdapter } from './container.ts';
+import { type AdapterEnvironment, createContainerAdapter } from './container.ts';
 import { createCpuAdapter } from './cpu.ts';
 import { createEconomicAdapter } from './economic.ts';
 import { createGpuAdapter } from './gpu.ts';
@@ -10,12 +10,6 @@ import type { GpuProbe } from './gpu-probe.ts';
 import { createMemoryAdapter } from './memory.ts';
 import { createNetworkAdapter } from './network.ts';
 import { createStorageAdapter } from './storage.ts';
-
-/** The few variables of the environment that tell where a container engine listens. */
-export interface AdapterEnvironment {
-  DOCKER_HOST?: string | undefined;
-  XDG_RUNTIME_DIR?: string | undefined;
-}
 
 export interface AdapterComponents {
   outside: Outside;

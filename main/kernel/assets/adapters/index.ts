@@ -1,4 +1,5 @@
-export { createAdapters, type Adapters, type AdapterComponents, type AdapterEnvironment } from './create-adapters.ts';
+export { createAdapters, type Adapters, type AdapterComponents } from './create-adapters.ts';
+export type { AdapterEnvironment } from './container.ts';
 export { createSystemReader, type SystemPart } from './system.ts';
 export { AdapterError } from './errors.ts';
 export type { GpuProbe, ProbedGpu } from './gpu-probe.ts';

@@ -156,11 +156,11 @@ const readOwnFilesystem = async (path: string): Promise<Reading<{ totalBytes: nu
 };
 
 /** A name that stays the same over restarts as far as the system has one: the number of a device may change. */
-const deviceName = async (device: bigint): Promise<string> => {
-  if (process.platform !== 'linux') return String(device);
+const deviceName = async (number: bigint): Promise<string> => {
+  if (process.platform !== 'linux') return String(number);
   // gnu_dev_major and gnu_dev_minor of sys/sysmacros.h.
-  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
-  const minor = (device & 0xffn) | ((device >> 12n) & ~0xffn);
+  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);
+  const minor = (number & 0xffn) | ((number >> 12n) & ~0xffn);
   const target = await linkTarget(`/sys/dev/block/${major}:${minor}`);
   if (target === null) return `${major}:${minor}`;
   // The letter of a disk follows the order in which disks were found; the filesystem's own id does not.
