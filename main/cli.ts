@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, fstatSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EXIT, type OpenDesktop, type RunHeadless, type Terminal, runCli } from './api/cli/index.ts';
+import { EXIT, type OpenDesktop, type RunHeadless, type Terminal, type WithSettings, runCli } from './api/cli/index.ts';
 import { defaultDataPath } from './base/data-folder/index.ts';
 import { createSystemOutside } from './base/system-outside.ts';
 import { findProgramPaths } from './paths.ts';
@@ -96,6 +96,19 @@ const runHeadless: RunHeadless = async ({ dataFolder, apiPort }, onReady) => {
   await node.stopped;
 };
 
+const withSettings: WithSettings = async (dataFolder, { forReading }, work) => {
+  const [{ openDataFolder }, { loadConfig }] = await Promise.all([
+    import('./base/data-folder/index.ts'),
+    import('./config.ts'),
+  ]);
+  const folder = await openDataFolder({}, { path: dataFolder, clientOnly: forReading });
+  try {
+    return await work(await loadConfig(folder.configPath));
+  } finally {
+    await folder.release();
+  }
+};
+
 /** The installed app beside this program, or the one that development uses. */
 const findDesktop = (): { program: string; args: string[] } | null => {
   const folder = dirname(fileURLToPath(import.meta.url));
@@ -143,7 +156,7 @@ const openDesktop: OpenDesktop = async (dataFolder) => {
 };
 
 process.exitCode = await runCli(
-  { terminal, clock: outside.clock, runHeadless, openDesktop },
-  { dataFolder: resolve(defaultDataPath(env, process.platform, homedir())), version },
+  { terminal, clock: outside.clock, runHeadless, openDesktop, withSettings },
+  { dataFolder: resolvePath(defaultDataPath(env, process.platform, homedir())), version },
   process.argv.slice(2),
 );

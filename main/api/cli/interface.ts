@@ -1,4 +1,5 @@
 import type { Clock, RunningNode } from '../../base/index.ts';
+import type { ConfigSource } from '../interface.ts';
 
 /** The terminal, or the pipes in its place, that a command talks to. */
 export interface Terminal {
@@ -27,11 +28,25 @@ export type RunHeadless = (
 /** Tries to start the installed desktop app with this data folder. */
 export type OpenDesktop = (dataFolder: string) => Promise<{ opened: true } | { opened: false; reason: string }>;
 
+/**
+ * Opens the settings of a data folder in which no node runs, and gives the folder back afterwards. `forReading`: creates
+ * nothing and takes no lock.
+ *
+ * @throws {DataFolderError} when the folder is in use, missing (for reading), or not ours
+ * @throws {ConfigError} when the file cannot be understood
+ */
+export type WithSettings = <T>(
+  dataFolder: string,
+  options: { forReading: boolean },
+  work: (config: ConfigSource) => Promise<T>,
+) => Promise<T>;
+
 export interface CliComponents {
   terminal: Terminal;
   clock: Clock;
   runHeadless: RunHeadless;
   openDesktop: OpenDesktop;
+  withSettings: WithSettings;
 }
 export interface CliInit {
   /** Where the data folder lies unless `--data` says otherwise. */

@@ -16,6 +16,7 @@ import { type GlobalOptions, Session } from './session.ts';
 export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'node:status': 'status',
   'app:show': 'start',
+  'config:get': 'config get',
   'config:set': 'config set',
   'logs:read': 'logs',
   'doctor:run': 'doctor',

@@ -41,7 +41,7 @@ const viewLevels = (levels: Level[], style: Style): string => {
     [...unread]
       .map(
         ([rule, reason]) =>
-          `${style.careful('Not in force:')} ${wrap(`${rule} (${text(reason)})`, style.columns, 2)}\n`,
+          `${wrap(`${style.careful('Not in force:')} ${rule} (${text(reason)})`, style.columns, 2)}\n`,
       )
       .join('')
   );
@@ -469,10 +469,11 @@ export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style)
   'logs:read': (lines, style) => lines.map((line) => viewLogLine(line, style)).join(''),
   'doctor:run': (checks, style) =>
     checks
-      .map(
-        ({ status, title, finding, fix }) =>
-          `${doctorWord(status, style)}  ${style.bold(title)}: ${wrap(text(finding), style.columns, 9)}\n${fix === null || status === 'ok' ? '' : `         ${wrap(text(fix), style.columns, 9)}\n`}`,
-      )
+      .map(({ status, title, finding, fix }) => {
+        const found = wrap(`${style.bold(title)}: ${text(finding)}`, style.columns, 9);
+        const todo = fix === null || status === 'ok' ? '' : `         ${wrap(text(fix), style.columns, 9)}\n`;
+        return `${doctorWord(status, style)}  ${found}\n${todo}`;
+      })
       .join(''),
   'disk:ledger': (entries, style) =>
     formatTable(

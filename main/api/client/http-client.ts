@@ -26,6 +26,9 @@ const gone = (cause: unknown): ClientError =>
     { cause },
   );
 
+/** Fields of paths and queries are flat by the contract; anything else travels as JSON and is refused by the node. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
 /** Method, path with fields filled in, and body of one call. */
 const wireOf = (
   call: CallDefinition,
@@ -36,13 +39,13 @@ const wireOf = (
     const value = rest[field];
     delete rest[field];
     // An empty part would make another path of it; a space is refused by the contract with the field's name.
-    return encodeURIComponent(value === undefined || value === '' ? ' ' : String(value));
+    return encodeURIComponent(value === undefined || value === '' ? ' ' : textOf(value));
   });
   if (call.method !== 'GET' && call.method !== 'DELETE')
     return { method: call.method, path, body: JSON.stringify(rest) };
   const query = new URLSearchParams(
     Object.entries(rest).flatMap(([field, value]): [string, string][] =>
-      value === undefined ? [] : [[field, String(value)]],
+      value === undefined ? [] : [[field, textOf(value)]],
     ),
   ).toString();
   return { method: call.method, path: query === '' ? path : `${path}?${query}`, body: null };
@@ -60,7 +63,7 @@ export const createHttpClient = ({ url, token }: NodeAddress): HttpClient => {
   let confirmed: Promise<unknown> = Promise.resolve();
 
   const call = async <C extends Call>(name: C, fields: RequestInputOf<C>): Promise<Reply<ResponseOf<C>>> => {
-    const { method, path, body } = wireOf(calls[name], fields as Record<string, unknown>);
+    const { method, path, body } = wireOf(calls[name], fields);
     const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
       const asked = request(
         new URL(path, url),
@@ -104,7 +107,7 @@ export const createHttpClient = ({ url, token }: NodeAddress): HttpClient => {
         { code: 'NODE_STRANGE', status },
         `What answers at ${url} is no node of this version (status ${status}); stop it and start HyperMesh again.`,
       );
-    return { ok: false, error: refusal.data as Extract<Reply<never>, { ok: false }>['error'] };
+    return { ok: false, error: refusal.data };
   };
 
   const sendFrame = (open: WebSocket, id: number, frame: object): Promise<void> =>
@@ -116,7 +119,7 @@ export const createHttpClient = ({ url, token }: NodeAddress): HttpClient => {
   const receive = (text: string): void => {
     const frame = JSON.parse(text) as { id: number; reply: Reply<unknown> } | { push: Push; payload: never };
     if ('push' in frame) {
-      for (const listener of listeners.get(frame.push) ?? []) (listener as (payload: never) => void)(frame.payload);
+      for (const listener of listeners.get(frame.push) ?? []) listener(frame.payload);
       return;
     }
     const waiter = waiting.get(frame.id);

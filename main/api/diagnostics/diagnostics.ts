@@ -47,6 +47,10 @@ export const checkWithoutNode = async (
   await checkOpenFiles(),
 ];
 
+/** Reasons of readings are parts of sentences; a finding is a whole one. */
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+
 const stampOf = (nowMs: number): string => new Date(nowMs).toISOString().replaceAll(/[-:]/g, '').replace(/\.\d+/, '');
 
 export const createDiagnostics = ({
@@ -113,11 +117,11 @@ export const createDiagnostics = ({
             id: 'container-engine',
             title: 'Container engine',
             status: 'warning',
-            finding: `${container.reason} WebAssembly and JavaScript jobs run without one.`,
+            finding: `${sentence(container.reason)} WebAssembly and JavaScript jobs run without one.`,
             fix: 'Install Docker or Podman and let your user reach its socket, or name it: hypermesh config set containerEndpoint /run/user/1000/docker.sock',
           },
       !gpus.known
-        ? { id: 'gpu', title: 'Graphics cards', status: 'unknown', finding: gpus.reason, fix: null }
+        ? { id: 'gpu', title: 'Graphics cards', status: 'unknown', finding: sentence(gpus.reason), fix: null }
         : {
             id: 'gpu',
             title: 'Graphics cards',

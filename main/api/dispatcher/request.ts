@@ -16,7 +16,7 @@ const kindOf = (value: unknown): string => {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'string') return `the text "${quote(value)}"`;
-  return typeof value === 'object' ? 'an object' : `${typeof value} ${quote(String(value))}`;
+  return typeof value === 'object' ? 'an object' : `${typeof value} ${quote(JSON.stringify(value) ?? '')}`;
 };
 
 /** Words for what zod found, where the contract gives none of its own. */

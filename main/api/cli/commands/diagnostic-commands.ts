@@ -9,6 +9,8 @@ import {
   logLevel,
   logLine,
 } from '../../../../preload/contract/index.ts';
+import { isNodeError } from '../../../base/errors.ts';
+import type { ConfigSource } from '../../interface.ts';
 import { checkWithoutNode } from '../../diagnostics/index.ts';
 import { addDerivedCommand, parseNumber, withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
@@ -106,32 +108,29 @@ const addLogs = (program: Command, session: Session): void => {
 
 /** Settings that doctor needs of a node that is down; defaults where the file does not tell. */
 const readSettings = async (
-  dataFolder: string,
-): Promise<{ apiPort: number; containerEndpoint: string | null; problem: string | null }> => {
-  const defaults = { apiPort: 9470, containerEndpoint: null, problem: null };
-  let text: string;
+  session: Session,
+): Promise<{ apiPort: number; containerEndpoint: string | null; problem: CliProblem | null }> => {
+  const none = { apiPort: DEFAULT_PORT, containerEndpoint: null };
   try {
-    text = await readFile(join(dataFolder, 'config.json'), 'utf8');
-  } catch {
-    return defaults;
-  }
-  try {
-    const parsed = configSchema.partial().safeParse(JSON.parse(text));
-    if (!parsed.success)
-      return {
-        ...defaults,
-        problem:
-          `config.json: ${parsed.error.issues[0]?.path.join('.') ?? ''} ${parsed.error.issues[0]?.message ?? 'is not valid'}`.trim(),
-      };
+    return await session.components.withSettings(session.dataFolder, { forReading: true }, async (config) => {
+      const { apiPort, containerEndpoint } = config.get();
+      return { apiPort, containerEndpoint, problem: null };
+    });
+  } catch (error) {
+    if (!isNodeError(error)) throw error;
+    // Before the first start there is nothing to read, which is as it should be.
     return {
-      ...defaults,
-      apiPort: parsed.data.apiPort ?? defaults.apiPort,
-      containerEndpoint: parsed.data.containerEndpoint ?? null,
+      ...none,
+      problem: error.code === 'DATA_FOLDER_MISSING' ? null : { code: error.code, message: error.message },
     };
-  } catch {
-    return { ...defaults, problem: 'config.json is not JSON.' };
   }
 };
+interface CliProblem {
+  code: string;
+  message: string;
+}
+/** Of the contract's settings, for a machine that has none yet. */
+const DEFAULT_PORT = 9470;
 
 const addDoctor = (program: Command, session: Session): void => {
   const doctor = program
@@ -142,7 +141,7 @@ const addDoctor = (program: Command, session: Session): void => {
       const answer = await found?.client.call('doctor:run', {}).catch(() => null);
       let checks = answer?.ok === true ? answer.value : null;
       if (checks === null) {
-        const settings = await readSettings(session.dataFolder);
+        const settings = await readSettings(session);
         checks = [
           {
             id: 'node',
@@ -153,19 +152,13 @@ const addDoctor = (program: Command, session: Session): void => {
           },
           settings.problem === null
             ? {
-                id: 'config',
+                id: 'settings',
                 title: 'Settings',
                 status: 'ok',
-                finding: 'The file can be read, or there is none yet.',
+                finding: 'They can be read, or there are none yet.',
                 fix: null,
               }
-            : {
-                id: 'config',
-                title: 'Settings',
-                status: 'problem',
-                finding: settings.problem,
-                fix: `Correct ${join(session.dataFolder, 'config.json')}, or move it away to begin with the defaults.`,
-              },
+            : { id: 'settings', title: 'Settings', status: 'problem', finding: settings.problem.message, fix: null },
           ...(await checkWithoutNode({ clock: session.clock }, { dataFolder: session.dataFolder, ...settings })),
         ];
       }
@@ -181,11 +174,20 @@ const addDoctor = (program: Command, session: Session): void => {
 const addConfig = (program: Command, session: Session): void => {
   const config = program.command('config').description('Settings, and where they and everything else lie');
   withExamples(config, ['hypermesh config get', 'hypermesh config set apiPort 9471']);
-  addDerivedCommand(program, session, 'config:get');
+  const get = config
+    .command('get')
+    .description('Settings; from their file when no node runs')
+    .action(async () => {
+      const reply = await (await session.find())?.client.call('config:get', {});
+      if (reply?.ok === true) return session.show('config:get', reply.value);
+      const read = async (source: ConfigSource): Promise<Config> => source.get();
+      session.show('config:get', await session.components.withSettings(session.dataFolder, { forReading: true }, read));
+    });
+  withExamples(get, ['hypermesh config get', 'hypermesh config get --json']);
   const keys = Object.keys(configSchema.shape).filter((key) => key !== 'version');
   const set = config
     .command('set')
-    .description('Change one setting')
+    .description('Change one setting; in its file when no node runs')
     .argument('<key>', keys.join(', '))
     .argument('<value>', 'true, false, a number, a word, or null')
     .action(async (key: string, value: string) => {
@@ -200,7 +202,14 @@ const addConfig = (program: Command, session: Session): void => {
       } catch {
         // Words need no quotes.
       }
-      session.show('config:set', await session.call('config:set', { [key]: parsed } as Partial<Config>));
+      const change = { [key]: parsed } as Partial<Config>;
+      if ((await session.find()) !== null) return session.show('config:set', await session.call('config:set', change));
+      // A port that is in use keeps the node from starting, so it must be possible to change it without one.
+      const write = (source: ConfigSource): Promise<Config> => source.set(change);
+      session.show(
+        'config:set',
+        await session.components.withSettings(session.dataFolder, { forReading: false }, write),
+      );
     });
   withExamples(set, [
     'hypermesh config set apiPort 9471',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Call, type RequestInputOf, calls, isCall } from '../../../../preload/contract/index.ts';
+import { type Call, calls, isCall } from '../../../../preload/contract/index.ts';
 import { completionScript, shells } from '../completion.ts';
 import { withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
@@ -35,7 +35,7 @@ export const addGenericCommands = (program: Command, session: Session): void => 
       }
       if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
         throw new CliError({ code: 'USAGE' }, 'The request must be a JSON object.');
-      session.printJson(await session.call(name, parsed as RequestInputOf<Call>));
+      session.printJson(await session.call(name, parsed));
     });
   withExamples(call, [
     'hypermesh call',

@@ -229,10 +229,7 @@ const addGrid = (share: Command, session: Session): void => {
         if (percent !== undefined)
           for (const row of day ?? parseDays('all'))
             for (const hour of hours ?? parseHours('all')) cells[row * HOURS + hour] = percent;
-        session.show(
-          'share:setGrid',
-          await session.call('share:setGrid', { resource, cells } as RequestInputOf<'share:setGrid'>),
-        );
+        session.show('share:setGrid', await session.call('share:setGrid', { resource, cells }));
       },
     );
   withExamples(grid, [

@@ -25,6 +25,7 @@ const createPipe = (): { components: CliComponents; out: () => string; error: ()
       },
       runHeadless: () => Promise.reject(new Error('no node in this test')),
       openDesktop: async () => ({ opened: false, reason: 'There is no screen here.' }),
+      withSettings: () => Promise.reject(new Error('no settings in this test')),
     },
   };
 };
@@ -118,7 +119,7 @@ describe('the command line', () => {
     [['share', 'get']],
     [['jobs']],
     [['stop']],
-    [['config', 'get']],
+
     [['logs', '--follow']],
     [['call', 'node:status']],
     [['benchmark']],

@@ -20,8 +20,8 @@ class EchoDispatcher implements Dispatcher {
   }
   subscribe<P extends Push>(name: P, listener: (payload: PayloadOf<P>) => void): () => void {
     const set = this.listeners.get(name) ?? new Set();
-    this.listeners.set(name, set.add(listener as (payload: never) => void));
-    return () => set.delete(listener as (payload: never) => void);
+    this.listeners.set(name, set.add(listener));
+    return () => set.delete(listener);
   }
   emit(name: Push, payload: unknown): void {
     for (const listener of this.listeners.get(name) ?? []) (listener as (payload: unknown) => void)(payload);
