@@ -75,6 +75,8 @@ const terminal: Terminal = {
 };
 
 const runHeadless: RunHeadless = async ({ dataFolder, apiPort }, onReady) => {
+  // Whatever the node writes is for its own user alone.
+  process.umask(0o077);
   const [{ openNode }, { createTerminalPresence }] = await Promise.all([
     import('./node.ts'),
     import('./kernel/monitor/index.ts'),
