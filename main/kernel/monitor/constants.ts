@@ -9,7 +9,7 @@ export const SAMPLE_LATE_MS_MAX = 5_000;
 /** The whole process table is looked through for children of ours this often; those found are read every time. */
 export const PROCESS_SCAN_INTERVAL_MS = 10_000;
 /** Names of running programs stay good this long; a scan costs about 10 ms at 500 processes. */
-export const PROGRAMS_MAX_AGE_MS = 2_000;
+export const PROGRAMS_MAX_AGE_MS = 5_000;
 /** The same where a tool has to be started for it (macOS, Windows). */
 export const PROGRAMS_TOOL_MAX_AGE_MS = 15_000;
 /** More processes than this are not looked at: Linux counts to 4 194 304, a desktop has some hundred. */
@@ -22,6 +22,8 @@ export const METERED_MAX_AGE_MS = 30_000;
 export const POWER_TOOL_MAX_AGE_MS = 15_000;
 /** `nvidia-smi` takes 50 to 500 ms of a core, so live figures of cards are taken every 3 s, not every one. */
 export const GPU_MAX_AGE_MS = 3_000;
+/** For the temperature rule alone, which steps slowly and runs all day. */
+export const GPU_HEAT_MAX_AGE_MS = 15_000;
 /** A program that is not installed is looked for again after this. */
 export const MISSING_TOOL_RETRY_MS = 300_000;
 /** Tools answer in well under a second; one that hangs (a card that fell off the bus) is ended. */

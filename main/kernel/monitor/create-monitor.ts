@@ -3,6 +3,8 @@ import { totalmem } from 'node:os';
 import { assert, type Clock, Emitter, type Logger, type MetricsRegistry, type Outside } from '../../base/index.ts';
 import type { Reading } from '../../../preload/contract/index.ts';
 import {
+  GPU_HEAT_MAX_AGE_MS,
+  GPU_MAX_AGE_MS,
   METERED_MAX_AGE_MS,
   POWER_TOOL_MAX_AGE_MS,
   PROGRAMS_MAX_AGE_MS,
@@ -176,7 +178,7 @@ class MachineMonitor implements Monitor {
       ask('battery', async () => (await this.#power()).onBattery),
       ask('metered', this.#metered),
       ask('temperature', () => this.#reader.cpuTemperature()),
-      wanted.has('temperature') ? this.#gpuUse.read() : Promise.resolve<GpuUses>(new Map()),
+      wanted.has('temperature') ? this.#gpuUse.read(GPU_HEAT_MAX_AGE_MS) : Promise.resolve<GpuUses>(new Map()),
       ask('programs', this.#programs),
     ]);
     return {
@@ -210,7 +212,7 @@ class MachineMonitor implements Monitor {
       reader.cpuTemperature(),
       readStorage(this.#components.storagePath),
       reader.app(),
-      this.#watchers > 0 ? this.#gpuUse.read() : Promise.resolve<GpuUses>(new Map()),
+      this.#watchers > 0 ? this.#gpuUse.read(GPU_MAX_AGE_MS) : Promise.resolve<GpuUses>(new Map()),
     ]);
     const now: Counters = { atMs: startedMs, wallMs: this.#clock.nowMs(), cpu, network, disks };
     const rates = ratesBetween(this.#previous, now);

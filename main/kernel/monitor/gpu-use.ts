@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/index.ts';
-import { GPU_MAX_AGE_MS, MISSING_TOOL_RETRY_MS } from './constants.ts';
+import { MISSING_TOOL_RETRY_MS } from './constants.ts';
 import { gpuSlug, listDrmCards, readNvidiaCards } from './gpu-cards.ts';
 import type { MachineSample } from './interface.ts';
 import { unknown } from './readings.ts';
@@ -8,7 +8,8 @@ export type GpuUses = MachineSample['gpus'];
 
 /** Live figures of graphics cards: the kernel's (amdgpu) and nvidia-smi's. Asked rarely, as each asking costs. */
 export interface GpuUseReader {
-  read(): Promise<GpuUses>;
+  /** @param maxAgeMs - how old the figures may be */
+  read(maxAgeMs: number): Promise<GpuUses>;
 }
 
 export const createGpuUseReader = (components: { clock: Clock; sysPath: string }): GpuUseReader => {
@@ -50,8 +51,8 @@ export const createGpuUseReader = (components: { clock: Clock; sysPath: string }
   };
 
   return {
-    read: async () => {
-      if (clock.monotonicMs() - cachedAtMs < GPU_MAX_AGE_MS) return cached;
+    read: async (maxAgeMs) => {
+      if (clock.monotonicMs() - cachedAtMs < maxAgeMs) return cached;
       pending ??= ask().finally(() => {
         pending = null;
       });

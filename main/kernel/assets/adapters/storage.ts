@@ -190,6 +190,8 @@ export const readLinuxDisks = async (clock: Clock, sysPath: string, procPath: st
         readFileNumber(`${folder}/queue/rotational`),
         readFileText(`${folder}/device/model`),
       ]);
+      // One path of several to the same NVMe disk, which is listed itself (kernel: nvme/host/multipath.c).
+      if ((await readFileNumber(`${folder}/hidden`)) === 1) return null;
       // An empty card reader has no size: there is no disk in it.
       if (sectors === null || sectors <= 0) return null;
       return {

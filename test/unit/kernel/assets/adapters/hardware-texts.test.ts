@@ -9,8 +9,9 @@ import {
 } from '../../../../../main/kernel/assets/adapters/cpu.ts';
 import { modulesOf, readNumaNodes } from '../../../../../main/kernel/assets/adapters/memory.ts';
 import { capacityOf, kindOfInterface, speedOf } from '../../../../../main/kernel/assets/adapters/network.ts';
-import { kindOfDisk, parseMountinfo } from '../../../../../main/kernel/assets/adapters/storage.ts';
+import { kindOfDisk, parseMountinfo, readLinuxDisks } from '../../../../../main/kernel/assets/adapters/storage.ts';
 import { parseOsRelease, virtualMachineOf } from '../../../../../main/kernel/assets/adapters/system.ts';
+import { createSystemOutside } from '../../../../../main/base/index.ts';
 import { known } from '../../../../../main/kernel/monitor/index.ts';
 import { createTree } from '../../monitor/fixture-tree.ts';
 
@@ -128,6 +129,40 @@ describe('disks', () => {
   });
   it('does not guess', () => {
     expect(kindOfDisk('sda', '', null).known).toBe(false);
+  });
+  it('finds the disk below an encrypted partition, and leaves out what is no disk', async () => {
+    const sys = await createTree({
+      'block/sda/size': '2048\n',
+      'block/sda/removable': '0\n',
+      'block/sda/queue/rotational': '0\n',
+      'block/sda/device/model': 'CT500MX500SSD1  \n',
+      'block/sda/sda2/partition': '2\n',
+      'block/dm-0/size': '1024\n',
+      'block/loop0/size': '8\n',
+      'block/sdb/size': '0\n',
+      'block/nvme0c0n1/size': '8\n',
+      'block/nvme0c0n1/hidden': '1\n',
+      'block/dm-0/slaves/sda2/partition': '2\n',
+      'dev/block/253:0': '->../../block/dm-0',
+      'class/block/sda2': '->../../block/sda/sda2',
+    });
+    const proc = await createTree({
+      'self/mountinfo':
+        '27 1 253:0 / / rw,relatime - ext4 /dev/mapper/root rw\n28 1 253:0 /home /home rw - ext4 /dev/mapper/root rw\n29 1 0:22 / /sys rw - sysfs sysfs rw\n',
+    });
+    const disks = await readLinuxDisks(createSystemOutside().clock, sys.path, proc.path);
+    expect(disks).toMatchObject(
+      known([
+        {
+          name: 'sda',
+          model: known('CT500MX500SSD1'),
+          kind: known('ssd'),
+          sizeBytes: 1024 * 1024,
+          removable: known(false),
+          filesystems: [{ mount: '/', kind: 'ext4', readOnly: false }],
+        },
+      ]),
+    );
   });
   it('reads mounts with blanks in their path', () => {
     expect(
