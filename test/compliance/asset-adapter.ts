@@ -99,12 +99,16 @@ export const testAssetAdapter = (
       await expect(adapter.detect(AbortSignal.abort(new Error('not now')))).rejects.toThrow('not now');
     });
 
-    it.runIf(init.asksNobody !== true)('heeds a signal that is given on the way', async () => {
+    it('heeds a signal that is given on the way, unless it had ended by then', async () => {
       const adapter = await create();
       const abort = new AbortController();
       const detected = adapter.detect(abort.signal);
       abort.abort(new Error('enough'));
-      await expect(detected).rejects.toThrow('enough');
+      const ended = await detected.then(
+        () => 'done',
+        (error: unknown) => (error as Error).message,
+      );
+      expect(ended).toBe(init.asksNobody === true ? 'done' : 'enough');
       await expect(adapter.detect()).resolves.toBeDefined();
     });
 
