@@ -64,7 +64,11 @@ export const App = () => {
     return (
       <main className="hm-door">
         <ConnectionBanner />
-        {loadError === null || connection.status !== 'connected' ? <Loading what="the node" /> : <ErrorNote title="The node did not answer as it should" error={loadError} />}
+        {loadError === null || connection.status !== 'connected' ? (
+          <Loading what="the node" />
+        ) : (
+          <ErrorNote title="The node did not answer as it should" error={loadError} />
+        )}
       </main>
     );
   }

@@ -23,7 +23,8 @@ declare global {
   }
 }
 
-const socketAddress = ({ protocol, host }: Location): string => `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/v1/socket`;
+const socketAddress = ({ protocol, host }: Location): string =>
+  `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/v1/socket`;
 
 /** The bridge in the window, a WebSocket in a browser, nothing without a token. */
 const connect = (): ConnectedClient | null => {

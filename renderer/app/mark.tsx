@@ -17,7 +17,14 @@ export const Mark = ({ size = 24 }: { size?: number }) => (
       </linearGradient>
     </defs>
     <rect width="32" height="32" rx="8" fill="url(#mark-ground)" />
-    <path d="M16 7 24 11.5v9L16 25l-8-4.5v-9ZM16 16V7m0 9 8 4.5M16 16l-8 4.5" stroke="#bfe9ef" strokeWidth="1.4" fill="none" strokeLinecap="round" strokeLinejoin="round" />
+    <path
+      d="M16 7 24 11.5v9L16 25l-8-4.5v-9ZM16 16V7m0 9 8 4.5M16 16l-8 4.5"
+      stroke="#bfe9ef"
+      strokeWidth="1.4"
+      fill="none"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+    />
     {CORNERS.map(([x, y]) => (
       <circle key={`${x} ${y}`} cx={x} cy={y} r="2.4" fill="#eafcff" />
     ))}

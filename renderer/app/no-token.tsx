@@ -22,7 +22,8 @@ export const NoToken = ({ refused = false, onForget }: { refused?: boolean; onFo
         <p>On the machine where the node runs, type</p>
         <pre className="hm-code-block">hypermesh status</pre>
         <p className="hm-dim">
-          and open the address that it prints. It ends in <code>#token=…</code>; this page takes the token out of the address bar and keeps it for this tab only.
+          and open the address that it prints. It ends in <code>#token=…</code>; this page takes the token out of the
+          address bar and keeps it for this tab only.
         </p>
         {refused && onForget !== undefined && (
           <Button variant="default" onClick={onForget}>

@@ -1,5 +1,13 @@
 import { Button } from '@mantine/core';
-import { IconActivityHeartbeat, IconAdjustmentsHorizontal, IconCpu, IconHome, IconPlugConnectedX, IconSettings, IconStack2 } from '@tabler/icons-react';
+import {
+  IconActivityHeartbeat,
+  IconAdjustmentsHorizontal,
+  IconCpu,
+  IconHome,
+  IconPlugConnectedX,
+  IconSettings,
+  IconStack2,
+} from '@tabler/icons-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ErrorNote } from '../components/error-note.tsx';
 import { PauseControl } from '../components/pause-control.tsx';
@@ -35,14 +43,16 @@ export const ConnectionBanner = () => {
     return () => clearInterval(timer);
   }, [wait]);
   const shown = wait || (connection.status === 'connecting' && lostOnce.current);
-  const secondsLeft = connection.status === 'waiting' ? Math.max(0, Math.ceil((connection.retryAtMs - nowMs) / 1000)) : 0;
+  const secondsLeft =
+    connection.status === 'waiting' ? Math.max(0, Math.ceil((connection.retryAtMs - nowMs) / 1000)) : 0;
   return (
     <div role="status" className="hm-banner-holder">
       {shown && (
         <div className="hm-banner">
           <IconPlugConnectedX size={18} aria-hidden />
           <p className="hm-grow">
-            <strong>Not connected.</strong> The node cannot be reached; what you see may be old. Start it with <code>hypermesh start</code> if it was stopped.{' '}
+            <strong>Not connected.</strong> The node cannot be reached; what you see may be old. Start it with{' '}
+            <code>hypermesh start</code> if it was stopped.{' '}
             <span aria-hidden="true">{wait ? `Next attempt in ${secondsLeft} s.` : 'Connecting …'}</span>
           </p>
           <Button size="compact-sm" variant="default" onClick={() => node.retryNow()} disabled={!wait}>

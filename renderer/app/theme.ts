@@ -1,11 +1,49 @@
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  defaultVariantColorsResolver,
+  type MantineColorsTuple,
+} from '@mantine/core';
 
 /** The one accent: a deep petrol, that of the program's icon. What is lent, what is chosen and what can be pressed has this colour, nothing else. */
-const mesh: MantineColorsTuple = ['#edf8fa', '#d9eff3', '#b3dfe7', '#7fcbd9', '#4fb3c5', '#2b95a9', '#1d7d91', '#14697b', '#0e586a', '#0a4352'];
+const mesh: MantineColorsTuple = [
+  '#edf8fa',
+  '#d9eff3',
+  '#b3dfe7',
+  '#7fcbd9',
+  '#4fb3c5',
+  '#2b95a9',
+  '#1d7d91',
+  '#14697b',
+  '#0e586a',
+  '#0a4352',
+];
 /** Neutrals of the light scheme, with a breath of the accent's hue. */
-const gray: MantineColorsTuple = ['#f5f7f8', '#eef1f3', '#e2e7ea', '#d2d9dd', '#c1cace', '#8b979c', '#546168', '#3f4b51', '#293439', '#131a1d'];
+const gray: MantineColorsTuple = [
+  '#f5f7f8',
+  '#eef1f3',
+  '#e2e7ea',
+  '#d2d9dd',
+  '#c1cace',
+  '#8b979c',
+  '#546168',
+  '#3f4b51',
+  '#293439',
+  '#131a1d',
+];
 /** Neutrals of the dark scheme: text first, ground last, as Mantine numbers them. */
-const dark: MantineColorsTuple = ['#e5ecef', '#c4cfd3', '#a0adb3', '#829096', '#324046', '#273237', '#1a2226', '#0e1417', '#0a0f11', '#06090a'];
+const dark: MantineColorsTuple = [
+  '#e5ecef',
+  '#c4cfd3',
+  '#a0adb3',
+  '#829096',
+  '#324046',
+  '#273237',
+  '#1a2226',
+  '#0e1417',
+  '#0a0f11',
+  '#06090a',
+];
 
 /**
  * Primary shade 8 in light and 3 in dark with automatic contrast: axe finds every text on a filled button readable
@@ -17,6 +55,11 @@ export const theme = createTheme({
   primaryShade: { light: 8, dark: 3 },
   autoContrast: true,
   luminanceThreshold: 0.4,
+  // The automatic contrast looks at the light scheme's shade in both schemes; filled parts take the text of their scheme.
+  variantColorResolver: (input) => {
+    const colors = defaultVariantColorsResolver(input);
+    return input.variant === 'filled' ? { ...colors, color: 'var(--hm-on-filled)' } : colors;
+  },
   black: '#131a1d',
   defaultRadius: 8,
   cursorType: 'pointer',
@@ -29,8 +72,26 @@ export const theme = createTheme({
   headings: { fontFamily: 'var(--hm-font)', fontWeight: '620' },
   components: {
     Button: { defaultProps: { size: 'sm' } },
-    Tooltip: { defaultProps: { withArrow: true, multiline: true, maw: 320, events: { hover: true, focus: true, touch: true }, openDelay: 150 } },
-    Modal: { defaultProps: { centered: true, radius: 12, overlayProps: { backgroundOpacity: 0.45 }, closeButtonProps: { 'aria-label': 'Close' } } },
+    Switch: { defaultProps: { withThumbIndicator: false } },
+    // Fields side by side stay on one line whether or not they have a description.
+    InputWrapper: { defaultProps: { inputWrapperOrder: ['label', 'input', 'description', 'error'] } },
+    Tooltip: {
+      defaultProps: {
+        withArrow: true,
+        multiline: true,
+        maw: 320,
+        events: { hover: true, focus: true, touch: true },
+        openDelay: 150,
+      },
+    },
+    Modal: {
+      defaultProps: {
+        centered: true,
+        radius: 12,
+        overlayProps: { backgroundOpacity: 0.45 },
+        closeButtonProps: { 'aria-label': 'Close' },
+      },
+    },
     Menu: { defaultProps: { radius: 10, shadow: 'md' } },
     Select: { defaultProps: { allowDeselect: false, checkIconPosition: 'right' } },
   },

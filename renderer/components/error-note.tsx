@@ -19,7 +19,19 @@ export const ErrorNote = ({ error, title, children }: { error: CallError; title?
 );
 
 /** A calm remark: something to know, or something that needs the owner. */
-export const Note = ({ tone = 'info', icon, title, children, action }: { tone?: 'info' | 'warning'; icon?: ReactNode; title?: string; children: ReactNode; action?: ReactNode }) => (
+export const Note = ({
+  tone = 'info',
+  icon,
+  title,
+  children,
+  action,
+}: {
+  tone?: 'info' | 'warning';
+  icon?: ReactNode;
+  title?: string;
+  children: ReactNode;
+  action?: ReactNode;
+}) => (
   <div className="hm-note" data-tone={tone}>
     {icon ?? (tone === 'warning' ? <IconAlertTriangle size={18} aria-hidden className="hm-note-icon" /> : null)}
     <div className="hm-grow">
@@ -48,5 +60,10 @@ export const showError = (title: string, error: CallError): void => {
 
 /** Tells that something was done. */
 export const showDone = (message: string): void => {
-  notifications.show({ message, autoClose: 5_000, withBorder: true, closeButtonProps: { 'aria-label': 'Close this message' } });
+  notifications.show({
+    message,
+    autoClose: 5_000,
+    withBorder: true,
+    closeButtonProps: { 'aria-label': 'Close this message' },
+  });
 };

@@ -1,7 +1,15 @@
 import { type ReactNode, useEffect, useId } from 'react';
 
 /** Top of a page: its only h1, one sentence, its main actions. Also sets the title of the window. */
-export const PageHeader = ({ title, children, actions }: { title: string; children?: ReactNode; actions?: ReactNode }) => {
+export const PageHeader = ({
+  title,
+  children,
+  actions,
+}: {
+  title: string;
+  children?: ReactNode;
+  actions?: ReactNode;
+}) => {
   useEffect(() => {
     document.title = `${title} · HyperMesh`;
   }, [title]);
@@ -19,10 +27,26 @@ export const PageHeader = ({ title, children, actions }: { title: string; childr
 };
 
 /** A section on a surface of its own. Its heading names it for screen readers. */
-export const Panel = ({ title, hint, actions, children, flush = false }: { title?: string; hint?: ReactNode; actions?: ReactNode; children: ReactNode; flush?: boolean }) => {
+export const Panel = ({
+  title,
+  hint,
+  actions,
+  children,
+  flush = false,
+}: {
+  title?: string;
+  hint?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  flush?: boolean;
+}) => {
   const id = useId();
   return (
-    <section className="hm-panel" aria-labelledby={title === undefined ? undefined : id} data-flush={flush || undefined}>
+    <section
+      className="hm-panel"
+      aria-labelledby={title === undefined ? undefined : id}
+      data-flush={flush || undefined}
+    >
       {title !== undefined && (
         <div className="hm-panel-head">
           <div className="hm-grow">
@@ -48,7 +72,17 @@ export const Fact = ({ name, children }: { name: string; children: ReactNode }) 
 );
 
 /** Where a list will be once there is something in it: what it is for and how to begin. */
-export const Empty = ({ icon, title, children, action }: { icon: ReactNode; title: string; children: ReactNode; action?: ReactNode }) => (
+export const Empty = ({
+  icon,
+  title,
+  children,
+  action,
+}: {
+  icon: ReactNode;
+  title: string;
+  children: ReactNode;
+  action?: ReactNode;
+}) => (
   <div className="hm-empty">
     <span className="hm-empty-icon" aria-hidden="true">
       {icon}
@@ -68,14 +102,28 @@ export const Loading = ({ what }: { what: string }) => (
 );
 
 /** A short word with a colour that says the same. */
-export const Tag = ({ tone = 'neutral', children }: { tone?: 'neutral' | 'accent' | 'warning' | 'problem'; children: ReactNode }) => (
+export const Tag = ({
+  tone = 'neutral',
+  children,
+}: {
+  tone?: 'neutral' | 'accent' | 'warning' | 'problem';
+  children: ReactNode;
+}) => (
   <span className="hm-tag" data-tone={tone}>
     {children}
   </span>
 );
 
 /** How far something is, from 0 to 100 %, with text beside it elsewhere; decoration, so hidden from screen readers. */
-export const Bar = ({ percent, mark, tone = 'accent' }: { percent: number; mark?: number | undefined; tone?: 'accent' | 'neutral' | 'warning' }) => (
+export const Bar = ({
+  percent,
+  mark,
+  tone = 'accent',
+}: {
+  percent: number;
+  mark?: number | undefined;
+  tone?: 'accent' | 'neutral' | 'warning';
+}) => (
   <span className="hm-bar" data-tone={tone} aria-hidden="true">
     <span className="hm-bar-fill" style={{ width: `${Math.min(100, Math.max(0, percent))}%` }} />
     {mark !== undefined && <span className="hm-bar-mark" style={{ left: `${Math.min(100, Math.max(0, mark))}%` }} />}

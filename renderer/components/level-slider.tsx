@@ -3,6 +3,8 @@ import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
 
 export interface LevelSliderProps {
   label: string;
+  /** Name for screen readers where the label alone is not unique on the page. @default label */
+  name?: string;
   /** Whole percent, 0 to 100. */
   value: number;
   /** Told once when the pointer lets go, or when the keys rest; never for each step of a drag. */
@@ -19,7 +21,17 @@ export interface LevelSliderProps {
 const KEY_COMMIT_MS = 400;
 
 /** A level from 0 to 100 %. Shows each step at once and commits one value per gesture. */
-export const LevelSlider = ({ label, value, onCommit, meaning, hint, size = 'large', min = 0, disabled = false }: LevelSliderProps) => {
+export const LevelSlider = ({
+  label,
+  name = label,
+  value,
+  onCommit,
+  meaning,
+  hint,
+  size = 'large',
+  min = 0,
+  disabled = false,
+}: LevelSliderProps) => {
   const [draft, setDraft] = useState<number | null>(null);
   const dragging = useRef(false);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
@@ -65,7 +77,7 @@ export const LevelSlider = ({ label, value, onCommit, meaning, hint, size = 'lar
         label={null}
         size={size === 'large' ? 6 : 4}
         thumbSize={size === 'large' ? 20 : 16}
-        thumbLabel={label}
+        thumbLabel={name}
         thumbValueText={(percent) => `${percent} %${meaning === undefined ? '' : `, ${meaning(percent)}`}`}
         {...(hint === undefined ? {} : { thumbProps: { 'aria-describedby': hintId } })}
         onPointerDown={() => {

@@ -37,7 +37,7 @@ export const MeterChart = ({ series, text, max, limit = null, windowS = 120 }: M
   latest.current = series;
   const scheme = useComputedColorScheme('light');
 
-  // biome-ignore lint: the scheme is read from the page's variables, so a change of it draws the chart anew.
+  // The scheme is read from the page's variables, so a change of it draws the chart anew.
   useEffect(() => {
     const element = holder.current;
     // No canvas (jsdom, or graphics switched off): the text beside the chart says the same.
@@ -106,7 +106,9 @@ export const MeterChart = ({ series, text, max, limit = null, windowS = 120 }: M
     plot.current = chart;
     const draw = ({ atS, whole: all, part: some }: MeterSeries): void => chart.setData([[...atS], [...all], [...some]]);
     draw(latest.current);
-    const observer = new ResizeObserver(() => chart.setSize({ width: Math.max(1, element.clientWidth), height: HEIGHT_PX }));
+    const observer = new ResizeObserver(() =>
+      chart.setSize({ width: Math.max(1, element.clientWidth), height: HEIGHT_PX }),
+    );
     observer.observe(element);
     return () => {
       observer.disconnect();

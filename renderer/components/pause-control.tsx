@@ -25,11 +25,21 @@ const PickTime = ({ onPick }: { onPick(untilMs: number): Promise<CallError | nul
       onSubmit={(event) => {
         event.preventDefault();
         const untilMs = new Date(text).getTime();
-        if (Number.isNaN(untilMs)) setError({ name: 'Form', code: 'TIME_MISSING', message: 'No date and time are given; fill in both.' });
+        if (Number.isNaN(untilMs))
+          setError({ name: 'Form', code: 'TIME_MISSING', message: 'No date and time are given; fill in both.' });
         else void onPick(untilMs).then(setError);
       }}
     >
-      <TextInput type="datetime-local" label="Resume at" description="Local time of this device" value={text} min={inputText(Date.now())} onChange={(event) => setText(event.currentTarget.value)} data-autofocus required />
+      <TextInput
+        type="datetime-local"
+        label="Resume at"
+        description="Local time of this device"
+        value={text}
+        min={inputText(Date.now())}
+        onChange={(event) => setText(event.currentTarget.value)}
+        data-autofocus
+        required
+      />
       {error !== null && <ErrorNote error={error} />}
       <div className="hm-row" style={{ justifyContent: 'flex-end' }}>
         <Button variant="default" onClick={() => modals.closeAll()}>
@@ -50,20 +60,29 @@ export const PauseControl = ({ compact = false }: { compact?: boolean }) => {
 
   const run = async (untilMs: number | null | 'resume'): Promise<CallError | null> => {
     setBusy(true);
-    const reply = untilMs === 'resume' ? await node.ask('share:resume', {}) : await node.ask('share:pause', { untilMs });
+    const reply =
+      untilMs === 'resume' ? await node.ask('share:resume', {}) : await node.ask('share:pause', { untilMs });
     setBusy(false);
     const { share } = node.store.getState();
     if (reply.ok && share !== null) node.store.setState({ share: { ...share, pause: reply.value } });
     return reply.ok ? null : reply.error;
   };
   const act = (untilMs: number | null | 'resume'): void => {
-    void run(untilMs).then((error) => error !== null && showError(untilMs === 'resume' ? 'Could not resume' : 'Could not pause', error));
+    void run(untilMs).then(
+      (error) => error !== null && showError(untilMs === 'resume' ? 'Could not resume' : 'Could not pause', error),
+    );
   };
 
   const size = compact ? 'compact-sm' : 'sm';
   if (pause.paused) {
     return (
-      <Button size={size} fullWidth={compact} leftSection={<IconPlayerPlay size={16} aria-hidden />} loading={busy} onClick={() => act('resume')}>
+      <Button
+        size={size}
+        fullWidth={compact}
+        leftSection={<IconPlayerPlay size={16} aria-hidden />}
+        loading={busy}
+        onClick={() => act('resume')}
+      >
         Resume
       </Button>
     );
@@ -72,13 +91,22 @@ export const PauseControl = ({ compact = false }: { compact?: boolean }) => {
   return (
     <Menu position={compact ? 'top-start' : 'bottom-end'} withinPortal>
       <Menu.Target>
-        <Button variant="default" size={size} fullWidth={compact} loading={busy} leftSection={<IconPlayerPause size={16} aria-hidden />} rightSection={<IconChevronDown size={14} aria-hidden />}>
+        <Button
+          variant="default"
+          size={size}
+          fullWidth={compact}
+          loading={busy}
+          leftSection={<IconPlayerPause size={16} aria-hidden />}
+          rightSection={<IconChevronDown size={14} aria-hidden />}
+        >
           Pause
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Item onClick={() => act(Date.now() + HOUR_MS)}>For 1 hour</Menu.Item>
-        <Menu.Item onClick={() => act(startOfTomorrow(Date.now()))}>Until {whenText(startOfTomorrow(now), now)}</Menu.Item>
+        <Menu.Item onClick={() => act(startOfTomorrow(Date.now()))}>
+          Until {whenText(startOfTomorrow(now), now)}
+        </Menu.Item>
         <Menu.Item
           onClick={() =>
             modals.open({

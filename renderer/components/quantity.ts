@@ -32,7 +32,8 @@ export const percentText = (percent: number): string => {
   return `${rounded} %`;
 };
 
-const plural = (count: number, one: string, many: string): string => `${count === 1 ? '1' : threeDigits(count)} ${count === 1 ? one : many}`;
+const plural = (count: number, one: string, many: string): string =>
+  `${count === 1 ? '1' : threeDigits(count)} ${count === 1 ? one : many}`;
 
 /** Micro-CAES as CAES, exactly: `1250000` is `1.25 CAES`. */
 export const caesText = (micro: bigint): string => {
@@ -72,18 +73,22 @@ export const shareOfText = (part: number, whole: number, unit: CapacityUnit): st
 };
 
 /** Frequency in GHz or MHz. */
-export const frequencyText = (mhz: number): string => (mhz >= 1000 ? `${threeDigits(mhz / 1000)} GHz` : `${Math.round(mhz)} MHz`);
+export const frequencyText = (mhz: number): string =>
+  mhz >= 1000 ? `${threeDigits(mhz / 1000)} GHz` : `${Math.round(mhz)} MHz`;
 
 /** Operations per second: `1.2 GFLOP/s`. */
-export const flopsText = (flops: number): string => scaled(flops, 1000, ['FLOP/s', 'kFLOP/s', 'MFLOP/s', 'GFLOP/s', 'TFLOP/s']);
+export const flopsText = (flops: number): string =>
+  scaled(flops, 1000, ['FLOP/s', 'kFLOP/s', 'MFLOP/s', 'GFLOP/s', 'TFLOP/s']);
 
 export const celsiusText = (celsius: number): string => `${Math.round(celsius)} °C`;
 
 /** Line speed of a network interface, which is told in megabits. */
-export const lineSpeedText = (mbps: number): string => (mbps >= 1000 ? `${threeDigits(mbps / 1000)} Gbit/s` : `${threeDigits(mbps)} Mbit/s`);
+export const lineSpeedText = (mbps: number): string =>
+  mbps >= 1000 ? `${threeDigits(mbps / 1000)} Gbit/s` : `${threeDigits(mbps)} Mbit/s`;
 
 /** Kind of a resource: what stands before the colon of `gpu:<card>`. */
-export const kindOf = (resource: ResourceKey): ResourceKind => (resource.startsWith('gpu:') ? 'gpu' : (resource as ResourceKind));
+export const kindOf = (resource: ResourceKey): ResourceKind =>
+  resource.startsWith('gpu:') ? 'gpu' : (resource as ResourceKind);
 
 const NAMES: Record<ResourceKind, string> = {
   cpu: 'CPU',
@@ -96,4 +101,5 @@ const NAMES: Record<ResourceKind, string> = {
 };
 
 /** The resource's name in a sentence; a card by the end of its key, since there may be several. */
-export const resourceName = (resource: ResourceKey): string => (resource.startsWith('gpu:') ? `GPU ${resource.slice(4)}` : NAMES[kindOf(resource)]);
+export const resourceName = (resource: ResourceKey): string =>
+  resource.startsWith('gpu:') ? `GPU ${resource.slice(4)}` : NAMES[kindOf(resource)];

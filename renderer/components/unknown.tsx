@@ -5,7 +5,7 @@ import type { Reading } from '../../preload/contract/index.ts';
 /** The word "unknown", with its reason on hover, on focus and for screen readers. */
 export const Unknown = ({ reason }: { reason: string }) => (
   <Tooltip label={reason}>
-    {/* biome-ignore lint: focusable, so that the reason can be read without a mouse. */}
+    {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- focusable, so that the reason can be read without a mouse */}
     <span className="hm-unknown" tabIndex={0}>
       unknown<span className="hm-sr">: {reason}</span>
     </span>

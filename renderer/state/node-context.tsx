@@ -6,7 +6,9 @@ import type { NodeAccess, NodeState } from './node-store.ts';
 const NodeContext = createContext<NodeAccess | null>(null);
 
 /** Hands the node to every component below. */
-export const NodeProvider = ({ node, children }: { node: NodeAccess; children: ReactNode }) => <NodeContext value={node}>{children}</NodeContext>;
+export const NodeProvider = ({ node, children }: { node: NodeAccess; children: ReactNode }) => (
+  <NodeContext value={node}>{children}</NodeContext>
+);
 
 /** The node, to ask it for something. */
 export const useNodeAccess = (): NodeAccess => {

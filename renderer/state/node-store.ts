@@ -50,7 +50,9 @@ export interface NodeState {
 }
 
 /** A change of one resource's limits, as `share:set` takes it. */
-export type ShareChange = Partial<Omit<ResourceShare, 'resource' | 'grid' | 'terms'>> & { terms?: Partial<LendingTerms> };
+export type ShareChange = Partial<Omit<ResourceShare, 'resource' | 'grid' | 'terms'>> & {
+  terms?: Partial<LendingTerms>;
+};
 
 /** The one place of the renderer that talks to the node. */
 export interface NodeAccess {
@@ -76,7 +78,10 @@ export interface NodeAccess {
 const notConnected = (error: unknown): CallError => ({
   name: 'ConnectionLost',
   code: 'NOT_CONNECTED',
-  message: error instanceof Error && error.message !== '' ? error.message : 'The node cannot be reached. It is tried again by itself.',
+  message:
+    error instanceof Error && error.message !== ''
+      ? error.message
+      : 'The node cannot be reached. It is tried again by itself.',
 });
 
 /** Puts `job` where its id was, or in front: lists are newest first. */
@@ -87,8 +92,14 @@ export const withJob = (jobs: readonly JobView[] | null, job: JobView): JobView[
   return all.map((other, at) => (at === index ? job : other));
 };
 
-const withShare = (share: ShareState | null, resource: ResourceKey, change: (before: ResourceShare) => ResourceShare): ShareState | null =>
-  share === null ? null : { ...share, resources: share.resources.map((entry) => (entry.resource === resource ? change(entry) : entry)) };
+const withShare = (
+  share: ShareState | null,
+  resource: ResourceKey,
+  change: (before: ResourceShare) => ResourceShare,
+): ShareState | null =>
+  share === null
+    ? null
+    : { ...share, resources: share.resources.map((entry) => (entry.resource === resource ? change(entry) : entry)) };
 
 /** What of the document is needed: whether anybody can see it. */
 export type Visibility = Pick<Document, 'hidden' | 'addEventListener' | 'removeEventListener'>;
@@ -120,7 +131,10 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
   };
 
   const refresh = async (): Promise<void> => {
-    const load = async <C extends Call>(name: C, apply: (value: ResponseOf<C>) => Partial<NodeState>): Promise<CallError | null> => {
+    const load = async <C extends Call>(
+      name: C,
+      apply: (value: ResponseOf<C>) => Partial<NodeState>,
+    ): Promise<CallError | null> => {
       const reply = await ask(name, {} as RequestInputOf<C>);
       if (reply.ok) set(apply(reply.value));
       return reply.ok ? null : reply.error;
@@ -151,7 +165,9 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
       set({ inventory });
       void ask('hardware:assets', {}).then((reply) => reply.ok && set({ assets: reply.value }));
     }),
-    client.subscribe('jobRemoved', ({ id }) => set({ jobs: (store.getState().jobs ?? []).filter((job) => job.id !== id) })),
+    client.subscribe('jobRemoved', ({ id }) =>
+      set({ jobs: (store.getState().jobs ?? []).filter((job) => job.id !== id) }),
+    ),
   ];
 
   interface Watcher {
@@ -228,7 +244,13 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
     watch,
     setShare: async (resource, change) => {
       const { terms, ...plain } = change;
-      set({ share: withShare(store.getState().share, resource, (before) => ({ ...before, ...plain, terms: { ...before.terms, ...terms } })) });
+      set({
+        share: withShare(store.getState().share, resource, (before) => ({
+          ...before,
+          ...plain,
+          terms: { ...before.terms, ...terms },
+        })),
+      });
       return settleShare(resource, await ask('share:set', { resource, ...change }));
     },
     setGrid: async (resource, cells) => {
@@ -250,7 +272,10 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
       const reply = await ask('config:set', change);
       if (reply.ok) {
         const { status } = store.getState();
-        set({ config: reply.value, ...(status === null ? {} : { status: { ...status, firstRunDone: reply.value.firstRunDone } }) });
+        set({
+          config: reply.value,
+          ...(status === null ? {} : { status: { ...status, firstRunDone: reply.value.firstRunDone } }),
+        });
       } else set({ config: before });
       return reply;
     },
@@ -267,4 +292,5 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
 };
 
 /** Adds a line and forgets the oldest beyond {@link LOG_LINES_MAX}. */
-export const withLogLine = (lines: readonly LogLine[], line: LogLine): LogLine[] => [...lines, line].slice(-LOG_LINES_MAX);
+export const withLogLine = (lines: readonly LogLine[], line: LogLine): LogLine[] =>
+  [...lines, line].slice(-LOG_LINES_MAX);

@@ -23,7 +23,8 @@ export const parseRoute = (hash: string): Route => {
 };
 
 /** Address of a page, for links. */
-export const hrefOf = (page: Page, part?: string): string => (part === undefined ? `#/${page}` : `#/${page}/${encodeURIComponent(part)}`);
+export const hrefOf = (page: Page, part?: string): string =>
+  part === undefined ? `#/${page}` : `#/${page}/${encodeURIComponent(part)}`;
 
 /** Goes to a page; the browser's back button leads back. */
 export const goTo = (page: Page, part?: string): void => {

@@ -32,4 +32,5 @@ export const takeToken = ({ location, history, sessionStorage }: TokenSurroundin
 };
 
 /** Forgets a token that the node refused. */
-export const forgetToken = ({ sessionStorage }: Pick<TokenSurroundings, 'sessionStorage'>): void => sessionStorage.removeItem(TOKEN_KEY);
+export const forgetToken = ({ sessionStorage }: Pick<TokenSurroundings, 'sessionStorage'>): void =>
+  sessionStorage.removeItem(TOKEN_KEY);

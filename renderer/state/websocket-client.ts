@@ -1,4 +1,12 @@
-import type { Call, NodeClient, PayloadOf, Push, Reply, RequestInputOf, ResponseOf } from '../../preload/contract/index.ts';
+import type {
+  Call,
+  NodeClient,
+  PayloadOf,
+  Push,
+  Reply,
+  RequestInputOf,
+  ResponseOf,
+} from '../../preload/contract/index.ts';
 import type { ConnectedClient, Connection } from './connection.ts';
 
 /** The node takes 64 unanswered calls per connection (docs/formats/websocket.md); we stay well below. */
@@ -44,14 +52,20 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * Speaks docs/formats/websocket.md, version 1: token first, then calls and subscriptions on one connection. A lost
  * connection is opened again with growing pauses (0.5 s doubling up to 15 s, with up to a quarter of chance) and all
  * subscriptions are taken up again; calls that were under way reject, since nobody knows whether they were carried out.
  */
-export const createWebSocketClient = ({ url, token, open = (address) => new WebSocket(address) as unknown as Socket, random = Math.random }: WebSocketClientInit): ConnectedClient => {
+export const createWebSocketClient = ({
+  url,
+  token,
+  open = (address) => new WebSocket(address) as unknown as Socket,
+  random = Math.random,
+}: WebSocketClientInit): ConnectedClient => {
   let connection: Connection = { status: 'connecting' };
   let socket: Socket | null = null;
   let nextId = 1;
@@ -65,7 +79,7 @@ export const createWebSocketClient = ({ url, token, open = (address) => new WebS
 
   const become = (next: Connection): void => {
     connection = next;
-    for (const listener of [...connectionListeners]) listener(next);
+    for (const listener of connectionListeners) listener(next);
   };
 
   const failAll = (why: string): void => {
@@ -77,12 +91,17 @@ export const createWebSocketClient = ({ url, token, open = (address) => new WebS
   };
 
   const sendFrame = (target: Socket, frame: Record<string, unknown>): Promise<Reply<unknown>> => {
-    if (waiting.size >= CALLS_UNANSWERED_MAX) return Promise.reject(new ConnectionLost('Too many calls wait for an answer; try again in a moment.'));
+    if (waiting.size >= CALLS_UNANSWERED_MAX)
+      return Promise.reject(new ConnectionLost('Too many calls wait for an answer; try again in a moment.'));
     const id = nextId++;
     return new Promise((settle, fail) => {
       const timer = setTimeout(() => {
         waiting.delete(id);
-        fail(new ConnectionLost('The node did not answer within a minute; see whether it still runs with `hypermesh status`.'));
+        fail(
+          new ConnectionLost(
+            'The node did not answer within a minute; see whether it still runs with `hypermesh status`.',
+          ),
+        );
       }, CALL_TIME_MS_MAX);
       waiting.set(id, { settle, fail, timer });
       target.send(JSON.stringify({ id, ...frame }));
@@ -116,7 +135,7 @@ export const createWebSocketClient = ({ url, token, open = (address) => new WebS
       return;
     }
     if (typeof frame.push === 'string') {
-      for (const listener of [...(listeners.get(frame.push as Push) ?? [])]) listener(frame.payload as never);
+      for (const listener of listeners.get(frame.push as Push) ?? []) listener(frame.payload as never);
       return;
     }
     if (typeof frame.id !== 'number' || !isRecord(frame.reply)) return;
@@ -148,8 +167,8 @@ export const createWebSocketClient = ({ url, token, open = (address) => new WebS
       if (socket === target) onFrame(target, event.data);
     };
     target.onclose = (event) => {
-      clearTimeout(openTimer);
       if (socket !== target) return;
+      clearTimeout(openTimer);
       socket = null;
       failAll('The connection to the node was lost; whether the change was made shows when it is back.');
       if (closed) return;

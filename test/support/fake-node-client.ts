@@ -37,7 +37,14 @@ const NO_SENSOR = 'This machine reports no temperature sensor.';
 export const sampleInventory: Inventory = {
   detectedAtMs: Date.UTC(2026, 0, 5, 9, 30),
   tookMs: 212,
-  system: { os: 'Debian GNU/Linux', version: '13 (trixie)', kernel: '6.12.48', hostname: 'workshop', virtualMachine: known(false), battery: known(false) },
+  system: {
+    os: 'Debian GNU/Linux',
+    version: '13 (trixie)',
+    kernel: '6.12.48',
+    hostname: 'workshop',
+    virtualMachine: known(false),
+    battery: known(false),
+  },
   cpu: {
     model: known('AMD Ryzen 7 7840U with Radeon 780M Graphics'),
     vendor: known('AMD'),
@@ -117,11 +124,19 @@ export const sampleInventory: Inventory = {
       temperatureCelsius: known(48),
     },
   ]),
-  container: unknown('No container engine answers at /run/user/1000/docker.sock or /var/run/docker.sock; start Docker or set its address in Settings.'),
+  container: unknown(
+    'No container engine answers at /run/user/1000/docker.sock or /var/run/docker.sock; start Docker or set its address in Settings.',
+  ),
   economic: unknown('There is no ledger yet: value can be lent once this node has joined a network.'),
 };
 
-const assetOf = (resource: ResourceKey, kind: Asset['kind'], label: string, unit: Asset['unit'], capacity: Reading<number>): Asset => ({
+const assetOf = (
+  resource: ResourceKey,
+  kind: Asset['kind'],
+  label: string,
+  unit: Asset['unit'],
+  capacity: Reading<number>,
+): Asset => ({
   id: `asset:${kind}:bafyreib${resource.replaceAll(/[^a-z0-9]/g, '')}`,
   kind,
   resource,
@@ -136,7 +151,13 @@ export const sampleAssets: Asset[] = [
   assetOf('gpu:radeon-780m', 'gpu', 'AMD Radeon 780M', 'millicards', known(1000)),
   assetOf('memory', 'memory', '32 GiB of memory', 'bytes', known(32 * GIB)),
   assetOf('storage', 'storage', 'Free space at /', 'bytes', known(1_212 * GIB)),
-  assetOf('network', 'network', 'wlp1s0', 'bytesPerSecond', unknown('The driver does not report the speed of the wireless link.')),
+  assetOf(
+    'network',
+    'network',
+    'wlp1s0',
+    'bytesPerSecond',
+    unknown('The driver does not report the speed of the wireless link.'),
+  ),
 ];
 
 const terms: LendingTerms = {
@@ -175,10 +196,23 @@ export const sampleJob = (change: Partial<JobView> = {}): JobView => ({
   startedAtMs: Date.now() - 11_900,
   endedAtMs: null,
   end: null,
-  promised: { cpuPercent: 50, memoryBytes: 64 * 1024 * 1024, timeMsMax: 600_000, outputBytesMax: 1024 * 1024, scratchBytesMax: 16 * 1024 * 1024 },
+  promised: {
+    cpuPercent: 50,
+    memoryBytes: 64 * 1024 * 1024,
+    timeMsMax: 600_000,
+    outputBytesMax: 1024 * 1024,
+    scratchBytesMax: 16 * 1024 * 1024,
+  },
   effectiveCpuPercent: 50,
   governor: 'duty-cycle',
-  measured: { cpuMs: 5_960, cpuPercentMean: 49.8, cpuPercentNow: 50.3, memoryBytesPeak: 22 * 1024 * 1024, outputBytes: 310, startMs: 84 },
+  measured: {
+    cpuMs: 5_960,
+    cpuPercentMean: 49.8,
+    cpuPercentNow: 50.3,
+    memoryBytesPeak: 22 * 1024 * 1024,
+    outputBytes: 310,
+    startMs: 84,
+  },
   ...change,
 });
 
@@ -216,10 +250,22 @@ export const levelsOf = (share: ShareState, atMs: number, present: boolean): Lev
     const grid = entry.grid[cell] ?? 0;
     const presence = present ? entry.usingPercent : entry.awayPercent;
     const all: Level['all'] = [
-      { rule: 'slider' as const, percent: entry.percentMax, reason: `Your limit: ${entry.percentMax} %`, untilMs: null },
+      {
+        rule: 'slider' as const,
+        percent: entry.percentMax,
+        reason: `Your limit: ${entry.percentMax} %`,
+        untilMs: null,
+      },
       { rule: 'grid' as const, percent: grid, reason: `Week grid: ${grid} %`, untilMs: null },
-      { rule: 'presence' as const, percent: presence, reason: present ? 'You are using the machine' : 'You are away', untilMs: null },
-      ...(share.pause.paused ? [{ rule: 'pause' as const, percent: 0, reason: 'Paused by you', untilMs: share.pause.untilMs }] : []),
+      {
+        rule: 'presence' as const,
+        percent: presence,
+        reason: present ? 'You are using the machine' : 'You are away',
+        untilMs: null,
+      },
+      ...(share.pause.paused
+        ? [{ rule: 'pause' as const, percent: 0, reason: 'Paused by you', untilMs: share.pause.untilMs }]
+        : []),
     ].toSorted((a, b) => a.percent - b.percent);
     const winner = all[0]!;
     return { resource: entry.resource, ...winner, all, unread: [{ rule: 'temperature' as const, reason: NO_SENSOR }] };
@@ -229,8 +275,16 @@ const promisesOf = (share: ShareState, assets: readonly Asset[], jobs: readonly 
   levelsOf(share, Date.now(), true).map((level) => {
     const asset = assets.find((entry) => entry.resource === level.resource);
     const live = jobs.filter((job) => job.state !== 'ended');
-    const promised = level.resource === 'cpu' ? live.reduce((sum, job) => sum + job.promised.cpuPercent * 10, 0) : level.resource === 'memory' ? live.reduce((sum, job) => sum + job.promised.memoryBytes, 0) : 0;
-    const measured = level.resource === 'cpu' ? live.reduce((sum, job) => sum + (job.measured.cpuPercentNow ?? 0) * 10, 0) : live.reduce((sum, job) => sum + (job.measured.memoryBytesPeak ?? 0), 0);
+    const promised =
+      level.resource === 'cpu'
+        ? live.reduce((sum, job) => sum + job.promised.cpuPercent * 10, 0)
+        : level.resource === 'memory'
+          ? live.reduce((sum, job) => sum + job.promised.memoryBytes, 0)
+          : 0;
+    const measured =
+      level.resource === 'cpu'
+        ? live.reduce((sum, job) => sum + (job.measured.cpuPercentNow ?? 0) * 10, 0)
+        : live.reduce((sum, job) => sum + (job.measured.memoryBytesPeak ?? 0), 0);
     const lendable = asset?.capacity.known === true ? Math.floor((asset.capacity.value * level.percent) / 100) : null;
     return {
       resource: level.resource,
@@ -247,15 +301,27 @@ const promisesOf = (share: ShareState, assets: readonly Asset[], jobs: readonly 
 export const sampleLive = (atMs: number, step: number): LiveSample => {
   const wave = (period: number, phase = 0): number => Math.sin((step / period) * 2 * Math.PI + phase);
   const cpu = 34 + 14 * wave(47) + 6 * wave(9, 1);
-  const use = (resource: ResourceKey, usedPercent: number, used: number, lentUsed: number) => ({ resource, usedPercent: known(usedPercent), used: known(used), lentUsed: known(lentUsed), temperatureCelsius: unknown(NO_SENSOR) });
+  const asUse = (resource: ResourceKey, usedPercent: number, used: number, lentUsed: number) => ({
+    resource,
+    usedPercent: known(usedPercent),
+    used: known(used),
+    lentUsed: known(lentUsed),
+    temperatureCelsius: unknown(NO_SENSOR),
+  });
   const burst = Math.max(0, wave(31)) ** 3;
   return {
     atMs,
     uses: [
-      use('cpu', cpu, cpu * 160, 500 + 20 * wave(7)),
-      use('memory', 41 + wave(60), (41 + wave(60)) * 0.01 * 32 * GIB, 22 * 1024 * 1024),
-      use('storage', 36, 688 * GIB, 0),
-      { resource: 'network', usedPercent: unknown('The speed of the link is not known.'), used: known(1_800_000 * burst + 12_000), lentUsed: known(0), temperatureCelsius: unknown(NO_SENSOR) },
+      asUse('cpu', cpu, cpu * 160, 500 + 20 * wave(7)),
+      asUse('memory', 41 + wave(60), (41 + wave(60)) * 0.01 * 32 * GIB, 22 * 1024 * 1024),
+      asUse('storage', 36, 688 * GIB, 0),
+      {
+        resource: 'network',
+        usedPercent: unknown('The speed of the link is not known.'),
+        used: known(1_800_000 * burst + 12_000),
+        lentUsed: known(0),
+        temperatureCelsius: unknown(NO_SENSOR),
+      },
     ],
     cpuThreadsPercent: known(Array.from({ length: 16 }, (_, index) => 30 + 20 * wave(20, index))),
     networkReceivedBytesPerSecond: known(1_500_000 * burst + 9_000),
@@ -266,7 +332,10 @@ export const sampleLive = (atMs: number, step: number): LiveSample => {
   };
 };
 
-const refused = (name: string, code: string, message: string): Reply<never> => ({ ok: false, error: { name, code, message } });
+const refused = (name: string, code: string, message: string): Reply<never> => ({
+  ok: false,
+  error: { name, code, message },
+});
 
 /** A node in memory: real share semantics where they are cheap, and nothing behind them. For tests of the faces. */
 export const createFakeNodeClient = (): FakeNodeClient => {
@@ -278,19 +347,43 @@ export const createFakeNodeClient = (): FakeNodeClient => {
       startedAtMs: Date.UTC(2026, 0, 5, 9),
       pid: 4321,
       dataFolder: '/home/owner/.local/share/hypermesh',
-      phase: { number: 0, reason: 'A home network of one: certificates are self-made and names come from ordinary DNS.', nextNeeds: 'TrustChain certificates, once this node has met a network.' },
+      phase: {
+        number: 0,
+        reason: 'A home network of one: certificates are self-made and names come from ordinary DNS.',
+        nextNeeds: 'TrustChain certificates, once this node has met a network.',
+      },
       api: { listening: true, url: 'http://[::1]:9470/' },
       jobsRunning: 0,
       firstRunDone: true,
       warnings: [],
     },
-    config: { version: 1, apiPort: 9470, logLevel: 'info', theme: 'system', openAtLogin: false, closeHintShown: false, firstRunDone: true, containerEndpoint: null },
+    config: {
+      version: 1,
+      apiPort: 9470,
+      logLevel: 'info',
+      theme: 'system',
+      openAtLogin: false,
+      closeHintShown: false,
+      firstRunDone: true,
+      containerEndpoint: null,
+    },
     inventory: structuredClone(sampleInventory),
     assets: structuredClone(sampleAssets),
     share: {
       version: 1,
-      resources: [shareOf('cpu', 50), shareOf('gpu:radeon-780m', 0), shareOf('memory', 25), shareOf('storage', 10), shareOf('network', 50)],
-      rules: { awayAfterMinutes: 5, temperature: { ceilingCelsius: 80, hysteresisCelsius: 5, stepPercent: 10 }, programs: [], network: { sendBytesPerSecondMax: null, receiveBytesPerSecondMax: null, monthlyBytesMax: null } },
+      resources: [
+        shareOf('cpu', 50),
+        shareOf('gpu:radeon-780m', 0),
+        shareOf('memory', 25),
+        shareOf('storage', 10),
+        shareOf('network', 50),
+      ],
+      rules: {
+        awayAfterMinutes: 5,
+        temperature: { ceilingCelsius: 80, hysteresisCelsius: 5, stepPercent: 10 },
+        programs: [],
+        network: { sendBytesPerSecondMax: null, receiveBytesPerSecondMax: null, monthlyBytesMax: null },
+      },
       pause: { paused: false },
       monthlyBytesUsed: 0,
     },
@@ -298,27 +391,58 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     jobs: [],
     output: new Map(),
     logs: [
-      { atMs: Date.UTC(2026, 0, 5, 9, 0, 1), level: 'info', module: 'node', message: 'Node started', context: { version: '0.1.0' } },
-      { atMs: Date.UTC(2026, 0, 5, 9, 0, 2), level: 'info', module: 'assets', message: 'Hardware detected', context: { assets: 5, tookMs: 212 } },
-      { atMs: Date.UTC(2026, 0, 5, 9, 0, 2), level: 'warn', module: 'assets', message: 'No container engine', context: { tried: 2 } },
+      {
+        atMs: Date.UTC(2026, 0, 5, 9, 0, 1),
+        level: 'info',
+        module: 'node',
+        message: 'Node started',
+        context: { version: '0.1.0' },
+      },
+      {
+        atMs: Date.UTC(2026, 0, 5, 9, 0, 2),
+        level: 'info',
+        module: 'assets',
+        message: 'Hardware detected',
+        context: { assets: 5, tookMs: 212 },
+      },
+      {
+        atMs: Date.UTC(2026, 0, 5, 9, 0, 2),
+        level: 'warn',
+        module: 'assets',
+        message: 'No container engine',
+        context: { tried: 2 },
+      },
     ],
     checks: [
-      { id: 'data-folder', title: 'Data folder', status: 'ok', finding: 'It is yours, on a disk with 1.18 TiB free.', fix: null },
-      { id: 'container', title: 'Container engine', status: 'warning', finding: 'No engine answers in the usual places.', fix: 'Start Docker, or set its address in Settings.' },
+      {
+        id: 'data-folder',
+        title: 'Data folder',
+        status: 'ok',
+        finding: 'It is yours, on a disk with 1.18 TiB free.',
+        fix: null,
+      },
+      {
+        id: 'container',
+        title: 'Container engine',
+        status: 'warning',
+        finding: 'No engine answers in the usual places.',
+        fix: 'Start Docker, or set its address in Settings.',
+      },
     ],
   };
   const made: { name: Call; request: unknown }[] = [];
   const failures = new Map<Call, CallError>();
   const listeners = new Map<Push, Set<(payload: never) => void>>();
   const push = <P extends Push>(name: P, payload: PayloadOf<P>): void => {
-    for (const listener of [...(listeners.get(name) ?? [])]) listener(payload as never);
+    for (const listener of listeners.get(name) ?? []) listener(payload as never);
   };
   const told = (): void => {
     push('share', structuredClone(state.share));
     push('levels', levelsOf(state.share, Date.now(), true));
     push('promises', promisesOf(state.share, state.assets, state.jobs));
   };
-  const resourceOf = (resource: string): ResourceShare | undefined => state.share.resources.find((entry) => entry.resource === resource);
+  const resourceOf = (resource: string): ResourceShare | undefined =>
+    state.share.resources.find((entry) => entry.resource === resource);
   const setPause = (pause: PauseState): PauseState => {
     state.share = { ...state.share, pause };
     told();
@@ -328,7 +452,8 @@ export const createFakeNodeClient = (): FakeNodeClient => {
   type Handlers = { [C in Call]?: (request: RequestInputOf<C>) => Reply<ResponseOf<C>> };
   const ok = <T>(value: T): Reply<T> => ({ ok: true, value });
   const jobOf = (id: string): JobView | undefined => state.jobs.find((job) => job.id === id);
-  const jobUnknown = (id: string) => refused('RuntimeError', 'JOB_UNKNOWN', `There is no job ${id}; the list of jobs shows those there are.`);
+  const jobUnknown = (id: string) =>
+    refused('RuntimeError', 'JOB_UNKNOWN', `There is no job ${id}; the list of jobs shows those there are.`);
   const handlers: Handlers = {
     'node:status': () => ok(state.status),
     'config:get': () => ok(state.config),
@@ -344,17 +469,28 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     'share:get': () => ok(structuredClone(state.share)),
     'share:levels': () => ok(levelsOf(state.share, Date.now(), true)),
     'share:promises': () => ok(promisesOf(state.share, state.assets, state.jobs)),
-    'share:preview': (conditions) => ok(levelsOf(state.share, conditions.atMs ?? Date.now(), conditions.present ?? true)),
+    'share:preview': (conditions) =>
+      ok(levelsOf(state.share, conditions.atMs ?? Date.now(), conditions.present ?? true)),
     'share:set': ({ resource, terms: termsChange, ...change }) => {
       const entry = resourceOf(resource);
-      if (entry === undefined) return refused('LimitsError', 'RESOURCE_UNKNOWN', `This machine has no ${resource}; see Machine for what it has.`);
+      if (entry === undefined)
+        return refused(
+          'LimitsError',
+          'RESOURCE_UNKNOWN',
+          `This machine has no ${resource}; see Machine for what it has.`,
+        );
       Object.assign(entry, change, { terms: { ...entry.terms, ...termsChange } });
       told();
       return ok(structuredClone(entry));
     },
     'share:setGrid': ({ resource, cells }) => {
       const entry = resourceOf(resource);
-      if (entry === undefined) return refused('LimitsError', 'RESOURCE_UNKNOWN', `This machine has no ${resource}; see Machine for what it has.`);
+      if (entry === undefined)
+        return refused(
+          'LimitsError',
+          'RESOURCE_UNKNOWN',
+          `This machine has no ${resource}; see Machine for what it has.`,
+        );
       entry.grid = [...cells];
       told();
       return ok(structuredClone(entry));
@@ -365,7 +501,8 @@ export const createFakeNodeClient = (): FakeNodeClient => {
       return ok(state.share.rules);
     },
     'share:pause': ({ untilMs }) => {
-      if (untilMs !== null && untilMs <= Date.now()) return refused('LimitsError', 'PAUSE_IN_THE_PAST', 'That time has passed; choose one that is still to come.');
+      if (untilMs !== null && untilMs <= Date.now())
+        return refused('LimitsError', 'PAUSE_IN_THE_PAST', 'That time has passed; choose one that is still to come.');
       return ok(setPause({ paused: true, sinceMs: Date.now(), untilMs }));
     },
     'share:resume': () => ok(setPause({ paused: false })),
@@ -375,12 +512,23 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     },
     'benchmark:get': () => ok(state.benchmark),
     'benchmark:start': () => {
-      state.benchmark = { status: 'running', part: 'cpuSingle', progressPercent: 0, startedAtMs: Date.now(), partial: [] };
+      state.benchmark = {
+        status: 'running',
+        part: 'cpuSingle',
+        progressPercent: 0,
+        startedAtMs: Date.now(),
+        partial: [],
+      };
       push('benchmark', state.benchmark);
       return ok(state.benchmark);
     },
     'benchmark:cancel': () => {
-      if (state.benchmark.status === 'running') state.benchmark = { status: 'cancelled', startedAtMs: state.benchmark.startedAtMs, partial: state.benchmark.partial };
+      if (state.benchmark.status === 'running')
+        state.benchmark = {
+          status: 'cancelled',
+          startedAtMs: state.benchmark.startedAtMs,
+          partial: state.benchmark.partial,
+        };
       push('benchmark', state.benchmark);
       return ok(state.benchmark);
     },
@@ -390,17 +538,29 @@ export const createFakeNodeClient = (): FakeNodeClient => {
       return job === undefined ? jobUnknown(id) : ok(job);
     },
     'job:start': (spec) => {
-      if (state.share.pause.paused) return refused('AllocationError', 'PAUSED', 'Lending is paused, so no job can start; resume first.');
-      const job = sampleJob({ id: `job-${String(state.jobs.length + 1).padStart(16, '0')}`, name: spec.name, kind: spec.kind, args: [...(spec.args ?? [])] });
+      if (state.share.pause.paused)
+        return refused('AllocationError', 'PAUSED', 'Lending is paused, so no job can start; resume first.');
+      const job = sampleJob({
+        id: `job-${String(state.jobs.length + 1).padStart(16, '0')}`,
+        name: spec.name,
+        kind: spec.kind,
+        args: [...(spec.args ?? [])],
+      });
       state.jobs = [job, ...state.jobs];
-      state.output.set(job.id, [{ id: job.id, stream: 'stdout', offset: 0, data: textOf('Counting primes for 20 s\n') }]);
+      state.output.set(job.id, [
+        { id: job.id, stream: 'stdout', offset: 0, data: textOf('Counting primes for 20 s\n') },
+      ]);
       push('job', job);
       return ok(job);
     },
     'job:cancel': ({ id }) => {
       const job = jobOf(id);
       if (job === undefined) return jobUnknown(id);
-      Object.assign(job, { state: 'ended', endedAtMs: Date.now(), end: { why: 'cancelled' } } satisfies Partial<JobView>);
+      Object.assign(job, {
+        state: 'ended',
+        endedAtMs: Date.now(),
+        end: { why: 'cancelled' },
+      } satisfies Partial<JobView>);
       push('job', { ...job });
       return ok({ ...job });
     },
@@ -412,7 +572,11 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     'job:output': ({ id, offset }) => {
       const chunks = (state.output.get(id) ?? []).filter((chunk) => chunk.offset >= Number(offset ?? 0));
       const last = chunks.at(-1);
-      return ok({ chunks, nextOffset: last === undefined ? Number(offset ?? 0) : last.offset + atob(last.data).length, ended: jobOf(id)?.state === 'ended' });
+      return ok({
+        chunks,
+        nextOffset: last === undefined ? Number(offset ?? 0) : last.offset + atob(last.data).length,
+        ended: jobOf(id)?.state === 'ended',
+      });
     },
     'logs:read': () => ok(state.logs),
     'doctor:run': () => ok(state.checks),
@@ -422,7 +586,15 @@ export const createFakeNodeClient = (): FakeNodeClient => {
         { path: 'config.json', sizeBytes: 214, what: 'Settings', removable: false },
         { path: 'logs', sizeBytes: 88_213, what: 'Log of the last days', removable: true },
       ]),
-    'bundle:preview': () => ok([{ name: 'status.json', sizeBytes: 412, description: 'How the node is', content: JSON.stringify(state.status, null, 2) }]),
+    'bundle:preview': () =>
+      ok([
+        {
+          name: 'status.json',
+          sizeBytes: 412,
+          description: 'How the node is',
+          content: JSON.stringify(state.status, null, 2),
+        },
+      ]),
     'bundle:create': () => ok({ path: '/home/owner/.local/share/hypermesh/tmp/support.tar.gz', sizeBytes: 2_048 }),
   };
 
@@ -440,13 +612,15 @@ export const createFakeNodeClient = (): FakeNodeClient => {
         return { ok: false, error: failure };
       }
       const handler = handlers[name] as ((request: unknown) => Reply<never>) | undefined;
-      return handler === undefined ? refused('DispatchError', 'UNKNOWN_CALL', `The fake node does not know ${name}.`) : structuredClone(handler(request));
+      return handler === undefined
+        ? refused('DispatchError', 'UNKNOWN_CALL', `The fake node does not know ${name}.`)
+        : structuredClone(handler(request));
     },
     subscribe: (name, listener) => {
       const set = listeners.get(name) ?? new Set();
       listeners.set(name, set);
-      set.add(listener as (payload: never) => void);
-      return () => void set.delete(listener as (payload: never) => void);
+      set.add(listener);
+      return () => void set.delete(listener);
     },
   };
 };

@@ -25,7 +25,8 @@ export const inRange = (cell: number, { from, to }: Range): boolean => {
 };
 
 /** A grid with all cells of the rectangle at one level. The given grid stays as it is. */
-export const fillRange = (cells: Cells, range: Range, percent: number): number[] => cells.map((before, cell) => (inRange(cell, range) ? percent : before));
+export const fillRange = (cells: Cells, range: Range, percent: number): number[] =>
+  cells.map((before, cell) => (inRange(cell, range) ? percent : before));
 
 /** The cell that an arrow key leads to; edges hold. */
 export const stepFrom = (cell: number, key: string): number => {
@@ -56,7 +57,8 @@ export const stepFrom = (cell: number, key: string): number => {
 export const copyDay = (cells: Cells, day: number, toDays: readonly number[]): number[] =>
   cells.map((before, cell) => (toDays.includes(dayOf(cell)) ? (cells[cellAt(day, hourOf(cell))] ?? before) : before));
 
-const gridOf = (levelAt: (day: number, hour: number) => number): number[] => Array.from({ length: CELLS }, (_, cell) => levelAt(dayOf(cell), hourOf(cell)));
+const gridOf = (levelAt: (day: number, hour: number) => number): number[] =>
+  Array.from({ length: CELLS }, (_, cell) => levelAt(dayOf(cell), hourOf(cell)));
 const isWeekend = (day: number): boolean => day >= 5;
 
 export interface Preset {
@@ -68,9 +70,21 @@ export interface Preset {
 /** Weeks that owners ask for most, at the brush's level. */
 export const presets: readonly Preset[] = [
   { id: 'always', label: 'All week', cells: (percent) => gridOf(() => percent) },
-  { id: 'nights', label: 'Nights only (22:00 to 07:00)', cells: (percent) => gridOf((_, hour) => (hour >= 22 || hour < 7 ? percent : 0)) },
-  { id: 'nights-weekends', label: 'Nights and weekends', cells: (percent) => gridOf((day, hour) => (isWeekend(day) || hour >= 22 || hour < 7 ? percent : 0)) },
-  { id: 'outside-work', label: 'Outside working hours (Mon to Fri, 08:00 to 18:00)', cells: (percent) => gridOf((day, hour) => (isWeekend(day) || hour < 8 || hour >= 18 ? percent : 0)) },
+  {
+    id: 'nights',
+    label: 'Nights only (22:00 to 07:00)',
+    cells: (percent) => gridOf((_, hour) => (hour >= 22 || hour < 7 ? percent : 0)),
+  },
+  {
+    id: 'nights-weekends',
+    label: 'Nights and weekends',
+    cells: (percent) => gridOf((day, hour) => (isWeekend(day) || hour >= 22 || hour < 7 ? percent : 0)),
+  },
+  {
+    id: 'outside-work',
+    label: 'Outside working hours (Mon to Fri, 08:00 to 18:00)',
+    cells: (percent) => gridOf((day, hour) => (isWeekend(day) || hour < 8 || hour >= 18 ? percent : 0)),
+  },
   { id: 'never', label: 'Never (0 %)', cells: () => gridOf(() => 0) },
 ];
 

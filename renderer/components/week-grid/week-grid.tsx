@@ -1,8 +1,32 @@
 import { ActionIcon, Button, Menu, Tooltip } from '@mantine/core';
 import { IconArrowBackUp, IconCopy, IconWand } from '@tabler/icons-react';
-import { type CSSProperties, type KeyboardEvent, memo, type PointerEvent, useCallback, useEffect, useId, useRef, useState } from 'react';
+import {
+  type CSSProperties,
+  type KeyboardEvent,
+  memo,
+  type PointerEvent,
+  useCallback,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+} from 'react';
 import { DAY_NAMES, hourText } from '../time-text.ts';
-import { type Cells, cellAt, copyDay, DAYS, dayOf, fillRange, HOURS, hourOf, inRange, presets, type Range, stepFrom, summary } from './week-grid-model.ts';
+import {
+  type Cells,
+  cellAt,
+  copyDay,
+  DAYS,
+  dayOf,
+  fillRange,
+  HOURS,
+  hourOf,
+  inRange,
+  presets,
+  type Range,
+  stepFrom,
+  summary,
+} from './week-grid-model.ts';
 import './week-grid.css';
 
 export interface WeekGridProps {
@@ -21,7 +45,8 @@ const UNDO_STEPS_MAX = 20;
 /** Key strokes in a row are one change; the node is told when the hand rests. */
 const KEY_COMMIT_MS = 500;
 
-const cellLabel = (cell: number, percent: number): string => `${DAY_NAMES[dayOf(cell)]} ${hourText(hourOf(cell))} to ${hourText(hourOf(cell) + 1)}, ${percent} %`;
+const cellLabel = (cell: number, percent: number): string =>
+  `${DAY_NAMES[dayOf(cell)]} ${hourText(hourOf(cell))} to ${hourText(hourOf(cell) + 1)}, ${percent} %`;
 
 /** The level as the stylesheet mixes its colour from it. */
 const levelStyle = (percent: number): CSSProperties => ({ '--level': `${percent}%` }) as CSSProperties;
@@ -35,7 +60,7 @@ interface CellProps {
 
 /** One of 168; draws again only when its own level or mark changes. */
 const Cell = memo(({ cell, percent, active, selected }: CellProps) => (
-  // biome-ignore lint: a grid of 168 buttons would be 168 stops for the tab key; one cell at a time takes the focus.
+  // A grid of 168 buttons would be 168 stops for the tab key; one cell at a time takes the focus.
   <div
     role="gridcell"
     className="hm-week-cell"
@@ -122,7 +147,9 @@ export const WeekGrid = ({ label, cells, onCommit }: WeekGridProps) => {
   };
 
   const describe = ({ from, to }: Range, percent: number): string =>
-    from === to ? cellLabel(from, percent) : `${(Math.abs(dayOf(from) - dayOf(to)) + 1) * (Math.abs(hourOf(from) - hourOf(to)) + 1)} hours set to ${percent} %`;
+    from === to
+      ? cellLabel(from, percent)
+      : `${(Math.abs(dayOf(from) - dayOf(to)) + 1) * (Math.abs(hourOf(from) - hourOf(to)) + 1)} hours set to ${percent} %`;
 
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === 'z' && (event.ctrlKey || event.metaKey)) {
@@ -139,7 +166,13 @@ export const WeekGrid = ({ label, cells, onCommit }: WeekGridProps) => {
       focusCell(next);
       return;
     }
-    const percent = /^\d$/.test(event.key) ? Number(event.key) * 10 : event.key === 'f' || event.key === 'F' ? 100 : event.key === ' ' || event.key === 'Enter' ? brush : null;
+    const percent = /^\d$/.test(event.key)
+      ? Number(event.key) * 10
+      : event.key === 'f' || event.key === 'F'
+        ? 100
+        : event.key === ' ' || event.key === 'Enter'
+          ? brush
+          : null;
     if (percent !== null) {
       event.preventDefault();
       change(fillRange(base, target, percent), describe(target, percent), false);
@@ -186,8 +219,19 @@ export const WeekGrid = ({ label, cells, onCommit }: WeekGridProps) => {
             Paint with
           </span>
           {BRUSHES.map((percent) => (
-            <button key={percent} type="button" className="hm-week-brush" aria-pressed={brush === percent} onClick={() => setBrush(percent)}>
-              <span className="hm-week-swatch" aria-hidden="true" style={levelStyle(percent)} data-zero={percent === 0 || undefined} />
+            <button
+              key={percent}
+              type="button"
+              className="hm-week-brush"
+              aria-pressed={brush === percent}
+              onClick={() => setBrush(percent)}
+            >
+              <span
+                className="hm-week-swatch"
+                aria-hidden="true"
+                style={levelStyle(percent)}
+                data-zero={percent === 0 || undefined}
+              />
               {percent} %
             </button>
           ))}
@@ -208,13 +252,19 @@ export const WeekGrid = ({ label, cells, onCommit }: WeekGridProps) => {
             </Menu.Dropdown>
           </Menu>
           <Tooltip label="Take back the last change (Ctrl+Z)">
-            <ActionIcon variant="default" size={26} aria-label="Take back the last change" disabled={undo.length === 0} onClick={takeBack}>
+            <ActionIcon
+              variant="default"
+              size={26}
+              aria-label="Take back the last change"
+              disabled={undo.length === 0}
+              onClick={takeBack}
+            >
               <IconArrowBackUp size={15} />
             </ActionIcon>
           </Tooltip>
         </div>
       </div>
-      {/* biome-ignore lint: the grid listens for its cells, as the grid pattern of the ARIA practices has it. */}
+      {/* oxlint-disable-next-line jsx-a11y/interactive-supports-focus -- the grid listens for its cells, as the grid pattern of the ARIA practices has it */}
       <div
         ref={grid}
         role="grid"
@@ -242,7 +292,15 @@ export const WeekGrid = ({ label, cells, onCommit }: WeekGridProps) => {
             {Array.from({ length: HOURS }, (_, hour) => {
               const cell = cellAt(day, hour);
               const mark = stroke ?? range;
-              return <Cell key={cell} cell={cell} percent={shown[cell] ?? 0} active={cell === active} selected={mark !== null && inRange(cell, mark)} />;
+              return (
+                <Cell
+                  key={cell}
+                  cell={cell}
+                  percent={shown[cell] ?? 0}
+                  active={cell === active}
+                  selected={mark !== null && inRange(cell, mark)}
+                />
+              );
             })}
             <DayMenu day={day} onCopy={(toDays, text) => change(copyDay(base, day, toDays), text)} />
           </div>
@@ -253,7 +311,8 @@ export const WeekGrid = ({ label, cells, onCommit }: WeekGridProps) => {
           {summary(shown)}
         </p>
         <p id={helpId} className="hm-small hm-dim">
-          Drag to paint. Keyboard: arrows move, Shift+arrows select, <kbd>0</kbd>–<kbd>9</kbd> set 0–90 %, <kbd>F</kbd> 100 %, Space paints.
+          Drag to paint. Keyboard: arrows move, Shift+arrows select, <kbd>0</kbd>–<kbd>9</kbd> set 0–90 %, <kbd>F</kbd>{' '}
+          100 %, Space paints.
         </p>
         <p className="hm-sr" aria-live="polite">
           {said}
@@ -277,7 +336,9 @@ const DayMenu = ({ day, onCopy }: { day: number; onCopy(toDays: number[], text: 
         <Menu.Dropdown>
           <Menu.Label>Copy {name} to</Menu.Label>
           <Menu.Item onClick={() => onCopy(all, `${name} copied to all days`)}>All days</Menu.Item>
-          <Menu.Item onClick={() => onCopy([0, 1, 2, 3, 4], `${name} copied to Monday to Friday`)}>Monday to Friday</Menu.Item>
+          <Menu.Item onClick={() => onCopy([0, 1, 2, 3, 4], `${name} copied to Monday to Friday`)}>
+            Monday to Friday
+          </Menu.Item>
           <Menu.Item onClick={() => onCopy([5, 6], `${name} copied to the weekend`)}>Saturday and Sunday</Menu.Item>
           <Menu.Divider />
           {all

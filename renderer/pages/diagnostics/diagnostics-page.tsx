@@ -11,7 +11,12 @@ import { LOG_LINES_MAX, withLogLine } from '../../state/node-store.ts';
 import './diagnostics.css';
 
 const CHECK_ICONS = { ok: IconCircleCheck, warning: IconAlertTriangle, problem: IconCircleX, unknown: IconHelpCircle };
-const CHECK_WORDS: Record<Check['status'], string> = { ok: 'All right', warning: 'Look at this', problem: 'Problem', unknown: 'Unknown' };
+const CHECK_WORDS: Record<Check['status'], string> = {
+  ok: 'All right',
+  warning: 'Look at this',
+  problem: 'Problem',
+  unknown: 'Unknown',
+};
 const CHECK_ORDER: readonly Check['status'][] = ['problem', 'warning', 'unknown', 'ok'];
 
 const Doctor = () => {
@@ -24,7 +29,8 @@ const Doctor = () => {
     const reply = await node.ask('doctor:run', {});
     setBusy(false);
     setError(reply.ok ? null : reply.error);
-    if (reply.ok) setChecks(reply.value.toSorted((a, b) => CHECK_ORDER.indexOf(a.status) - CHECK_ORDER.indexOf(b.status)));
+    if (reply.ok)
+      setChecks(reply.value.toSorted((a, b) => CHECK_ORDER.indexOf(a.status) - CHECK_ORDER.indexOf(b.status)));
   };
   const bad = checks?.filter((check) => check.status === 'problem' || check.status === 'warning').length ?? 0;
   return (
@@ -126,7 +132,7 @@ const Logs = () => {
     };
   }, [node, level, paused]);
 
-  // biome-ignore lint: new lines are what moves the view.
+  // New lines are what moves the view.
   useEffect(() => {
     if (follow && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
   }, [lines, follow]);
@@ -135,11 +141,27 @@ const Logs = () => {
     <Panel
       flush
       title="Log"
-      hint={lines === null ? undefined : `${lines.length} ${lines.length === 1 ? 'line' : 'lines'}${paused ? ', paused' : ''}`}
+      hint={
+        lines === null
+          ? undefined
+          : `${lines.length} ${lines.length === 1 ? 'line' : 'lines'}${paused ? ', paused' : ''}`
+      }
       actions={
         <>
-          <Select aria-label="Lowest level shown" size="xs" data={[...LEVELS]} value={level} onChange={(value) => setLevel((value ?? 'info') as Level)} w={176} />
-          <Switch size="sm" label="Follow" checked={follow} onChange={(event) => setFollow(event.currentTarget.checked)} />
+          <Select
+            aria-label="Lowest level shown"
+            size="xs"
+            data={[...LEVELS]}
+            value={level}
+            onChange={(value) => setLevel(value ?? 'info')}
+            w={176}
+          />
+          <Switch
+            size="sm"
+            label="Follow"
+            checked={follow}
+            onChange={(event) => setFollow(event.currentTarget.checked)}
+          />
           <Button size="compact-sm" variant="default" aria-pressed={paused} onClick={() => setPaused(!paused)}>
             {paused ? 'Continue' : 'Pause'}
           </Button>
@@ -147,12 +169,12 @@ const Logs = () => {
       }
     >
       {error !== null && <ErrorNote error={error} />}
-      {/* biome-ignore lint: scrollable, so it must be reachable by keyboard. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrollable, so it must be reachable by keyboard */}
       <div className="hm-log" ref={box} role="log" aria-label="Log lines" aria-live="off" tabIndex={0}>
         {lines === null && error === null && <Loading what="the log" />}
         {lines?.length === 0 && <p className="hm-dim hm-log-line">No line of this level yet.</p>}
         {lines?.map((line, index) => (
-          // biome-ignore lint: lines have no identity but their place.
+          // Lines have no identity but their place.
           <p key={index} className="hm-log-line" data-level={line.level}>
             <time dateTime={new Date(line.atMs).toISOString()} title={dateTimeText(line.atMs)}>
               {clockSecondsText(line.atMs)}
@@ -197,7 +219,11 @@ const Bundle = () => {
       hint="One file for those who help you. See every part of it first; nothing is sent anywhere."
       actions={
         <>
-          <Button variant={entries === null ? 'filled' : 'default'} loading={busy && entries === null} onClick={() => void preview()}>
+          <Button
+            variant={entries === null ? 'filled' : 'default'}
+            loading={busy && entries === null}
+            onClick={() => void preview()}
+          >
             {entries === null ? 'Show what would be in it' : 'Read again'}
           </Button>
           {entries !== null && (
@@ -221,7 +247,7 @@ const Bundle = () => {
       {entries !== null && (
         <>
           <p className="hm-small hm-dim hm-bundle-total">
-            {entries.length} files, {bytesText(total)} before compression
+            {entries.length === 1 ? '1 file' : `${entries.length} files`}, {bytesText(total)} before compression
           </p>
           <ul className="hm-bundle">
             {entries.map((entry) => (
@@ -232,7 +258,7 @@ const Bundle = () => {
                     <span className="hm-grow hm-dim">{entry.description}</span>
                     <span className="hm-number">{bytesText(entry.sizeBytes)}</span>
                   </summary>
-                  {/* biome-ignore lint: scrollable, so it must be reachable by keyboard. */}
+                  {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrollable, so it must be reachable by keyboard */}
                   <pre className="hm-code-block" tabIndex={0}>
                     {entry.content}
                   </pre>

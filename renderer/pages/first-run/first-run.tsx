@@ -16,7 +16,15 @@ import './first-run.css';
 
 const STEPS = ['What this is', 'What you lend', 'How fast it is'] as const;
 
-const Thing = ({ resource, name, children }: { resource: 'cpu' | 'memory' | 'storage' | 'network' | 'gpu:x' | 'container'; name: string; children: ReactNode }) => (
+const Thing = ({
+  resource,
+  name,
+  children,
+}: {
+  resource: 'cpu' | 'memory' | 'storage' | 'network' | 'gpu:x' | 'container';
+  name: string;
+  children: ReactNode;
+}) => (
   <li>
     <ResourceIcon resource={resource} />
     <span className="hm-grow">
@@ -31,22 +39,36 @@ const Hardware = ({ inventory }: { inventory: Inventory }) => {
   return (
     <ul className="hm-first-things">
       <Thing resource="cpu" name="Processor">
-        <ReadingValue reading={cpu.model}>{(model) => model}</ReadingValue>, {cpu.threads} {cpu.threads === 1 ? 'thread' : 'threads'}
+        <ReadingValue reading={cpu.model}>{(model) => model}</ReadingValue>, {cpu.threads}{' '}
+        {cpu.threads === 1 ? 'thread' : 'threads'}
       </Thing>
       <Thing resource="memory" name="Memory">
         {bytesText(memory.totalBytes)}
       </Thing>
       <Thing resource="storage" name="Disks">
-        <ReadingValue reading={disks}>{(list) => (list.length === 0 ? 'none found' : list.map((disk) => bytesText(disk.sizeBytes)).join(', '))}</ReadingValue>
+        <ReadingValue reading={disks}>
+          {(list) => (list.length === 0 ? 'none found' : list.map((disk) => bytesText(disk.sizeBytes)).join(', '))}
+        </ReadingValue>
       </Thing>
       <Thing resource="network" name="Network">
-        <ReadingValue reading={interfaces}>{(list) => list.filter((entry) => entry.up && !entry.loopback).map((entry) => entry.name).join(', ') || 'no interface is up'}</ReadingValue>
+        <ReadingValue reading={interfaces}>
+          {(list) =>
+            list
+              .filter((entry) => entry.up && !entry.loopback)
+              .map((entry) => entry.name)
+              .join(', ') || 'no interface is up'
+          }
+        </ReadingValue>
       </Thing>
       <Thing resource="gpu:x" name="Graphics">
         {gpus.known ? gpus.value.map((gpu) => gpu.model).join(', ') || 'none found' : <Unknown reason={gpus.reason} />}
       </Thing>
       <Thing resource="container" name="Containers">
-        {container.known ? `${container.value.engine} ${container.value.version}` : <Unknown reason={container.reason} />}
+        {container.known ? (
+          `${container.value.engine} ${container.value.version}`
+        ) : (
+          <Unknown reason={container.reason} />
+        )}
       </Thing>
     </ul>
   );
@@ -57,9 +79,13 @@ const What = () => {
   return (
     <>
       <p>
-        HyperMesh lets others use what your hardware can spare, within limits that you set and can see held. It runs jobs in processes of their own, without your files and without your network.
+        HyperMesh lets others use what your hardware can spare, within limits that you set and can see held. It runs
+        jobs in processes of their own, without your files and without your network.
       </p>
-      <p className="hm-dim">No account is made and nothing is sent. Until you join others, this machine is a home network of one. This is what it has:</p>
+      <p className="hm-dim">
+        No account is made and nothing is sent. Until you join others, this machine is a home network of one. This is
+        what it has:
+      </p>
       {inventory === null ? <Loading what="the hardware" /> : <Hardware inventory={inventory} />}
     </>
   );
@@ -77,7 +103,11 @@ const ShareSlider = ({ share }: { share: ResourceShare }) => {
       label={title}
       value={share.percentMax}
       meaning={meaningOf(asset)}
-      onCommit={(percentMax) => void node.setShare(share.resource, { percentMax }).then((reply) => !reply.ok && showError(`${title}: the change was not made`, reply.error))}
+      onCommit={(percentMax) =>
+        void node
+          .setShare(share.resource, { percentMax })
+          .then((reply) => !reply.ok && showError(`${title}: the change was not made`, reply.error))
+      }
     />
   );
 };
@@ -88,14 +118,21 @@ const HowMuch = () => {
   const allPrivate = asked.every((share) => share.terms.privacyLevel === 'Private');
   return (
     <>
-      <p>At most this much may be used, and less whenever a rule says so. Share has a week grid, levels for when you use the machine or are away, and more.</p>
+      <p>
+        At most this much may be used, and less whenever a rule says so. Share has a week grid, levels for when you use
+        the machine or are away, and more.
+      </p>
       <div className="hm-first-sliders">
         {asked.map((share) => (
           <ShareSlider key={share.resource} share={share} />
         ))}
       </div>
       <Note title={allPrivate ? `Privacy: ${PRIVACY.Private.label}` : 'Privacy: as you set it on Share'}>
-        <p>{allPrivate ? `${PRIVACY.Private.who} ${PRIVACY.Private.seen} You can open it on Share at any time, after seeing what others would see.` : 'Each resource keeps the privacy level that you chose for it.'}</p>
+        <p>
+          {allPrivate
+            ? `${PRIVACY.Private.who} ${PRIVACY.Private.seen} You can open it on Share at any time, after seeing what others would see.`
+            : 'Each resource keeps the privacy level that you chose for it.'}
+        </p>
       </Note>
     </>
   );
@@ -103,7 +140,10 @@ const HowMuch = () => {
 
 const HowFast = () => (
   <>
-    <p>A short measurement tells you, and later those who borrow, what this machine can do. You can do without it now and measure at any time on Machine.</p>
+    <p>
+      A short measurement tells you, and later those who borrow, what this machine can do. You can do without it now and
+      measure at any time on Machine.
+    </p>
     <BenchmarkPanel />
   </>
 );
@@ -158,7 +198,7 @@ export const FirstRun = () => {
         </div>
         <footer className="hm-first-foot">
           {!last && (
-            <Button variant="subtle" color="gray" loading={busy} onClick={() => void finish()}>
+            <Button variant="subtle" color="gray" ml={-16} loading={busy} onClick={() => void finish()}>
               Skip
             </Button>
           )}

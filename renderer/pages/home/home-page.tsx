@@ -5,13 +5,14 @@ import { confirm } from '../../components/confirm.tsx';
 import { Note, showDone, showError } from '../../components/error-note.tsx';
 import { Bar, Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
 import { PauseControl } from '../../components/pause-control.tsx';
-import { resourceName } from '../../components/quantity.ts';
+import { kindOf } from '../../components/quantity.ts';
 import { ResourceIcon } from '../../components/resource-icon.tsx';
 import { whenText } from '../../components/time-text.ts';
 import { useSharing } from '../../components/use-sharing.ts';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
 import { JobLine } from '../jobs/job-line.tsx';
+import { titleOf } from '../share/share-text.ts';
 import { Meters } from './meters.tsx';
 import './home.css';
 
@@ -30,7 +31,9 @@ const StopEverything = () => {
     }
     void node.refresh();
     const { jobsEnded, allocationsEnded } = reply.value;
-    showDone(`Stopped. ${jobsEnded} ${jobsEnded === 1 ? 'job' : 'jobs'} and ${allocationsEnded} ${allocationsEnded === 1 ? 'allocation' : 'allocations'} ended; lending is paused until you resume.`);
+    showDone(
+      `Stopped. ${jobsEnded} ${jobsEnded === 1 ? 'job' : 'jobs'} and ${allocationsEnded} ${allocationsEnded === 1 ? 'allocation' : 'allocations'} ended; lending is paused until you resume.`,
+    );
   };
   return (
     <Button
@@ -41,7 +44,8 @@ const StopEverything = () => {
       onClick={() =>
         confirm({
           title: 'Stop everything?',
-          children: 'Lending is paused until you resume, and every running job and every allocation ends at once. What the jobs have not written yet is lost.',
+          children:
+            'Lending is paused until you resume, and every running job and every allocation ends at once. What the jobs have not written yet is lost.',
           confirmLabel: 'Stop everything',
           onConfirm: () => void stop(),
         })
@@ -54,7 +58,9 @@ const StopEverything = () => {
 
 const LevelChips = () => {
   const levels = useNode((state) => state.levels);
+  const assets = useNode((state) => state.assets);
   if (levels === null || levels.length === 0) return null;
+  const cards = levels.filter((level) => kindOf(level.resource) === 'gpu').length;
   return (
     <ul className="hm-chips" aria-label="Level of each resource">
       {levels.map((level) => {
@@ -65,7 +71,14 @@ const LevelChips = () => {
               <a className="hm-chip" href={hrefOf('share', level.resource)}>
                 <span className="hm-chip-head">
                   <ResourceIcon resource={level.resource} size={16} />
-                  <span className="hm-chip-name">{resourceName(level.resource)}</span>
+                  <span className="hm-chip-name">
+                    {kindOf(level.resource) === 'gpu' && cards === 1
+                      ? 'GPU'
+                      : titleOf(
+                          level.resource,
+                          assets?.find((asset) => asset.resource === level.resource),
+                        )}
+                  </span>
                   <strong>{level.percent} %</strong>
                 </span>
                 <Bar percent={level.percent} />

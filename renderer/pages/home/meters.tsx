@@ -10,15 +10,18 @@ import { useLive, useNode } from '../../state/node-context.tsx';
 /** Rows of the table that stands for the charts: every tenth second. */
 const TABLE_STEP = 10;
 
-const valueOf = (reading: Reading<number> | undefined): number | null => (reading?.known === true ? reading.value : null);
-const useOf = (sample: LiveSample | undefined, resource: ResourceKey): LiveUse | undefined => sample?.uses.find((entry) => entry.resource === resource);
+const valueOf = (reading: Reading<number> | undefined): number | null =>
+  reading?.known === true ? reading.value : null;
+const liveOf = (sample: LiveSample | undefined, resource: ResourceKey): LiveUse | undefined =>
+  sample?.uses.find((entry) => entry.resource === resource);
 const lentPercent = (entry: LiveUse | undefined, asset: Asset | undefined): number | null => {
   const lent = valueOf(entry?.lentUsed);
   const capacity = valueOf(asset?.capacity);
   return lent === null || capacity === null || capacity === 0 ? null : (lent / capacity) * 100;
 };
 const sum = (a: Reading<number>, b: Reading<number>): number | null => (a.known && b.known ? a.value + b.value : null);
-const highest = (values: readonly (number | null)[]): number => values.reduce<number>((top, value) => (value !== null && value > top ? value : top), 0);
+const highest = (values: readonly (number | null)[]): number =>
+  values.reduce<number>((top, value) => (value !== null && value > top ? value : top), 0);
 
 /** The four meters as numbers of one sample; charts and table are made from these alone. */
 interface MeterRow {
@@ -34,18 +37,35 @@ interface MeterRow {
 
 const rowOf = (sample: LiveSample, assets: ReadonlyMap<ResourceKey, Asset>): MeterRow => ({
   atS: sample.atMs / 1000,
-  cpu: valueOf(useOf(sample, 'cpu')?.usedPercent),
-  cpuLent: lentPercent(useOf(sample, 'cpu'), assets.get('cpu')),
-  memory: valueOf(useOf(sample, 'memory')?.usedPercent),
-  memoryLent: lentPercent(useOf(sample, 'memory'), assets.get('memory')),
+  cpu: valueOf(liveOf(sample, 'cpu')?.usedPercent),
+  cpuLent: lentPercent(liveOf(sample, 'cpu'), assets.get('cpu')),
+  memory: valueOf(liveOf(sample, 'memory')?.usedPercent),
+  memoryLent: lentPercent(liveOf(sample, 'memory'), assets.get('memory')),
   network: sum(sample.networkReceivedBytesPerSecond, sample.networkSentBytesPerSecond),
-  networkLent: valueOf(useOf(sample, 'network')?.lentUsed),
+  networkLent: valueOf(liveOf(sample, 'network')?.lentUsed),
   disk: sum(sample.diskReadBytesPerSecond, sample.diskWrittenBytesPerSecond),
 });
 
-const reasonOf = (reading: Reading<unknown> | undefined): string => (reading === undefined ? 'No reading has come from the node yet.' : reading.known ? 'It could not be worked out.' : reading.reason);
+const reasonOf = (reading: Reading<unknown> | undefined): string =>
+  reading === undefined
+    ? 'No reading has come from the node yet.'
+    : reading.known
+      ? 'It could not be worked out.'
+      : reading.reason;
 
-const Meter = ({ title, value, detail, lent, chart }: { title: string; value: ReactNode; detail: ReactNode; lent: ReactNode; chart: ReactNode }) => (
+const Meter = ({
+  title,
+  value,
+  detail,
+  lent,
+  chart,
+}: {
+  title: string;
+  value: ReactNode;
+  detail: ReactNode;
+  lent: ReactNode;
+  chart: ReactNode;
+}) => (
   <section className="hm-meter" aria-label={title}>
     <div className="hm-meter-head">
       <h3>{title}</h3>
@@ -59,11 +79,16 @@ const Meter = ({ title, value, detail, lent, chart }: { title: string; value: Re
   </section>
 );
 
-const orUnknown = (value: number | null, text: (value: number) => string, reading: Reading<unknown> | undefined): ReactNode => (value === null ? <Unknown reason={reasonOf(reading)} /> : text(value));
+const orUnknown = (
+  value: number | null,
+  text: (value: number) => string,
+  reading: Reading<unknown> | undefined,
+): ReactNode => (value === null ? <Unknown reason={reasonOf(reading)} /> : text(value));
 
 const MeterTable = ({ rows }: { rows: readonly MeterRow[] }) => {
   const shown = rows.filter((_, index) => (rows.length - 1 - index) % TABLE_STEP === 0).toReversed();
-  const cell = (value: number | null, text: (value: number) => string): string => (value === null ? 'unknown' : text(value));
+  const cell = (value: number | null, text: (value: number) => string): string =>
+    value === null ? 'unknown' : text(value);
   return (
     <div className="hm-scroll-x">
       <table className="hm-table">
@@ -108,31 +133,57 @@ export const Meters = () => {
   const rows = useMemo(() => live.map((sample) => rowOf(sample, byResource)), [live, byResource]);
   const series = useMemo(() => {
     const atS = rows.map((row) => row.atS);
-    const of = (whole: keyof MeterRow, part: keyof MeterRow | null): MeterSeries => ({ atS, whole: rows.map((row) => row[whole]), part: rows.map((row) => (part === null ? null : row[part])) });
-    return { cpu: of('cpu', 'cpuLent'), memory: of('memory', 'memoryLent'), network: of('network', 'networkLent'), disk: of('disk', null) };
+    const of = (whole: keyof MeterRow, part: keyof MeterRow | null): MeterSeries => ({
+      atS,
+      whole: rows.map((row) => row[whole]),
+      part: rows.map((row) => (part === null ? null : row[part])),
+    });
+    return {
+      cpu: of('cpu', 'cpuLent'),
+      memory: of('memory', 'memoryLent'),
+      network: of('network', 'networkLent'),
+      disk: of('disk', null),
+    };
   }, [rows]);
 
   const sample = live.at(-1);
   const row = rows.at(-1);
-  const cpu = useOf(sample, 'cpu');
-  const memory = useOf(sample, 'memory');
-  const network = useOf(sample, 'network');
-  const storage = useOf(sample, 'storage');
-  const levelOf = (resource: ResourceKey): number | null => levels?.find((level) => level.resource === resource)?.percent ?? null;
+  const cpu = liveOf(sample, 'cpu');
+  const memory = liveOf(sample, 'memory');
+  const network = liveOf(sample, 'network');
+  const storage = liveOf(sample, 'storage');
+  const levelOf = (resource: ResourceKey): number | null =>
+    levels?.find((level) => level.resource === resource)?.percent ?? null;
   const storagePromised = promises?.find((promise) => promise.resource === 'storage')?.promised;
 
   const amountOf = (entry: LiveUse | undefined, resource: ResourceKey): ReactNode => {
     const asset = byResource.get(resource);
     const used = valueOf(entry?.used);
     const capacity = valueOf(asset?.capacity);
-    if (used === null || capacity === null || asset === undefined) return orUnknown(null, String, entry?.used ?? asset?.capacity);
+    if (used === null || capacity === null || asset === undefined)
+      return orUnknown(null, String, entry?.used ?? asset?.capacity);
     return shareOfText(used, capacity, asset.unit);
   };
   const lentOf = (entry: LiveUse | undefined, resource: ResourceKey): ReactNode => {
     const asset = byResource.get(resource);
-    return <>Lent {entry === undefined || asset === undefined ? <Unknown reason={reasonOf(undefined)} /> : <ReadingValue reading={entry.lentUsed}>{(value) => amountText(value, asset.unit)}</ReadingValue>}</>;
+    return (
+      <>
+        Lent{' '}
+        {entry === undefined || asset === undefined ? (
+          <Unknown reason={reasonOf(undefined)} />
+        ) : (
+          <ReadingValue reading={entry.lentUsed}>{(value) => amountText(value, asset.unit)}</ReadingValue>
+        )}
+      </>
+    );
   };
-  const percentChart = (name: string, data: MeterSeries, now: number | null, lent: number | null, limit: number | null): ReactNode => (
+  const percentChart = (
+    name: string,
+    data: MeterSeries,
+    now: number | null,
+    lent: number | null,
+    limit: number | null,
+  ): ReactNode => (
     <MeterChart
       series={data}
       max={100}
@@ -147,10 +198,24 @@ export const Meters = () => {
         <div className="hm-grow">
           <h2 id="meters-title">This machine now</h2>
           <p className="hm-legend hm-small hm-dim">
-            <span className="hm-key" data-key="whole" /> everything <span className="hm-key" data-key="lent" /> lent part <span className="hm-key" data-key="limit" /> level
+            <span className="hm-key" data-key="whole">
+              everything
+            </span>
+            <span className="hm-key" data-key="lent">
+              lent part
+            </span>
+            <span className="hm-key" data-key="limit">
+              level
+            </span>
           </p>
         </div>
-        <Button variant="subtle" color="gray" size="compact-sm" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+        <Button
+          variant="subtle"
+          color="gray"
+          size="compact-sm"
+          aria-pressed={asTable}
+          onClick={() => setAsTable(!asTable)}
+        >
           {asTable ? 'Show charts' : 'Show as table'}
         </Button>
       </div>
@@ -170,7 +235,13 @@ export const Meters = () => {
             value={orUnknown(row?.memory ?? null, percentText, memory?.usedPercent)}
             detail={amountOf(memory, 'memory')}
             lent={lentOf(memory, 'memory')}
-            chart={percentChart('Memory', series.memory, row?.memory ?? null, row?.memoryLent ?? null, levelOf('memory'))}
+            chart={percentChart(
+              'Memory',
+              series.memory,
+              row?.memory ?? null,
+              row?.memoryLent ?? null,
+              levelOf('memory'),
+            )}
           />
           <Meter
             title="Network"
@@ -178,11 +249,21 @@ export const Meters = () => {
             detail={
               sample === undefined ? null : (
                 <>
-                  Received <ReadingValue reading={sample.networkReceivedBytesPerSecond}>{rateText}</ReadingValue>, sent <ReadingValue reading={sample.networkSentBytesPerSecond}>{rateText}</ReadingValue>
+                  Received <ReadingValue reading={sample.networkReceivedBytesPerSecond}>{rateText}</ReadingValue>, sent{' '}
+                  <ReadingValue reading={sample.networkSentBytesPerSecond}>{rateText}</ReadingValue>
                 </>
               )
             }
-            lent={<>Lent {network === undefined ? <Unknown reason={reasonOf(undefined)} /> : <ReadingValue reading={network.lentUsed}>{rateText}</ReadingValue>}</>}
+            lent={
+              <>
+                Lent{' '}
+                {network === undefined ? (
+                  <Unknown reason={reasonOf(undefined)} />
+                ) : (
+                  <ReadingValue reading={network.lentUsed}>{rateText}</ReadingValue>
+                )}
+              </>
+            }
             chart={
               <MeterChart
                 series={series.network}
@@ -197,14 +278,21 @@ export const Meters = () => {
             detail={
               sample === undefined ? null : (
                 <>
-                  Read <ReadingValue reading={sample.diskReadBytesPerSecond}>{rateText}</ReadingValue>, written <ReadingValue reading={sample.diskWrittenBytesPerSecond}>{rateText}</ReadingValue>
+                  Read <ReadingValue reading={sample.diskReadBytesPerSecond}>{rateText}</ReadingValue>, written{' '}
+                  <ReadingValue reading={sample.diskWrittenBytesPerSecond}>{rateText}</ReadingValue>
                 </>
               )
             }
             lent={
               <>
                 Lent space{' '}
-                {storage?.lentUsed.known === true ? bytesText(storage.lentUsed.value) : storagePromised !== undefined ? `${bytesText(storagePromised)} promised` : <Unknown reason={reasonOf(storage?.lentUsed)} />}
+                {storage?.lentUsed.known === true ? (
+                  bytesText(storage.lentUsed.value)
+                ) : storagePromised !== undefined ? (
+                  `${bytesText(storagePromised)} promised`
+                ) : (
+                  <Unknown reason={reasonOf(storage?.lentUsed)} />
+                )}
               </>
             }
             chart={
@@ -219,7 +307,8 @@ export const Meters = () => {
       )}
       {sample !== undefined && (
         <p className="hm-small hm-dim hm-meters-app">
-          HyperMesh itself, jobs included: {percentText(sample.app.cpuPercentOfCore)} of one core, {bytesText(sample.app.memoryBytes)} of memory
+          HyperMesh itself, jobs included: {percentText(sample.app.cpuPercentOfCore)} of one core,{' '}
+          {bytesText(sample.app.memoryBytes)} of memory
         </p>
       )}
     </section>

@@ -16,13 +16,17 @@ import { endText, ranText, stateOf } from './job-text.ts';
 const NOT_YET = 'Nothing has been measured yet.';
 const NOT_TOLD = 'This system does not tell how much the program used, or it ended before the first measurement.';
 
-const GOVERNORS: Record<JobView['governor'], string> = { cgroup: 'by the kernel (cgroup)', 'duty-cycle': 'by stopping and continuing it', none: 'not held on this system' };
+const GOVERNORS: Record<JobView['governor'], string> = {
+  cgroup: 'by the kernel (cgroup)',
+  'duty-cycle': 'by stopping and continuing it',
+  none: 'not held on this system',
+};
 
 const Output = ({ job }: { job: JobView }) => {
   const { lines, dropped, loaded } = useJobOutput(job.id);
   const [follow, setFollow] = useState(true);
   const box = useRef<HTMLDivElement>(null);
-  // biome-ignore lint: new lines are what moves the view.
+  // New lines are what moves the view.
   useEffect(() => {
     if (follow && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
   }, [lines, follow]);
@@ -33,10 +37,12 @@ const Output = ({ job }: { job: JobView }) => {
       hint={`${bytesText(job.measured.outputBytes)} of at most ${bytesText(job.promised.outputBytesMax)}${dropped > 0 ? `; the first ${dropped} lines are not shown here` : ''}`}
       actions={<Switch label="Follow" checked={follow} onChange={(event) => setFollow(event.currentTarget.checked)} />}
     >
-      {/* biome-ignore lint: scrollable, so it must be reachable by keyboard. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrollable, so it must be reachable by keyboard */}
       <div className="hm-output" ref={box} role="log" aria-label="Output of the job" aria-live="off" tabIndex={0}>
         {lines.length === 0 ? (
-          <p className="hm-output-line hm-dim">{loaded ? (job.state === 'ended' ? 'It wrote nothing.' : 'Nothing written yet.') : 'Reading …'}</p>
+          <p className="hm-output-line hm-dim">
+            {loaded ? (job.state === 'ended' ? 'It wrote nothing.' : 'Nothing written yet.') : 'Reading …'}
+          </p>
         ) : (
           lines.map((line) => (
             <div key={line.number} className="hm-output-line" data-stream={line.stream}>
@@ -69,20 +75,32 @@ const Compare = ({ job }: { job: JobView }) => {
           <Bar percent={cpu ?? 0} mark={promised.cpuPercent} />
           <span className="hm-dim hm-small">
             promised {promised.cpuPercent} % of a core
-            {!ended && job.effectiveCpuPercent < promised.cpuPercent && `, may take ${percentText(job.effectiveCpuPercent)} at the present level`}
+            {!ended &&
+              job.effectiveCpuPercent < promised.cpuPercent &&
+              `, may take ${percentText(job.effectiveCpuPercent)} at the present level`}
             {!ended && measured.cpuPercentMean !== null && `; ${percentText(measured.cpuPercentMean)} on average`}
           </span>
         </div>
         <div className="hm-compare-item">
           <span className="hm-dim hm-small">Memory, most at once</span>
-          <strong>{measured.memoryBytesPeak === null ? <Unknown reason={why} /> : bytesText(measured.memoryBytesPeak)}</strong>
-          <Bar percent={measured.memoryBytesPeak === null ? 0 : (measured.memoryBytesPeak / promised.memoryBytes) * 100} />
+          <strong>
+            {measured.memoryBytesPeak === null ? <Unknown reason={why} /> : bytesText(measured.memoryBytesPeak)}
+          </strong>
+          <Bar
+            percent={measured.memoryBytesPeak === null ? 0 : (measured.memoryBytesPeak / promised.memoryBytes) * 100}
+          />
           <span className="hm-dim hm-small">promised {bytesText(promised.memoryBytes)}</span>
         </div>
         <div className="hm-compare-item">
           <span className="hm-dim hm-small">Run time</span>
           <strong>{ranText(job, Date.now()) ?? 'not started'}</strong>
-          <Bar percent={job.startedAtMs === null ? 0 : (((job.endedAtMs ?? Date.now()) - job.startedAtMs) / promised.timeMsMax) * 100} />
+          <Bar
+            percent={
+              job.startedAtMs === null
+                ? 0
+                : (((job.endedAtMs ?? Date.now()) - job.startedAtMs) / promised.timeMsMax) * 100
+            }
+          />
           <span className="hm-dim hm-small">at most {durationText(promised.timeMsMax)}</span>
         </div>
       </div>
@@ -152,7 +170,18 @@ export const JobDetail = ({ id }: { id: string }) => {
           <>
             {back}
             {job.state === 'ended' ? (
-              <Button variant="default" loading={busy} onClick={() => confirm({ title: 'Remove this job?', children: 'The job and its output are forgotten for good.', confirmLabel: 'Remove', onConfirm: () => void remove() })}>
+              <Button
+                variant="default"
+                loading={busy}
+                onClick={() =>
+                  confirm({
+                    title: 'Remove this job?',
+                    children: 'The job and its output are forgotten for good.',
+                    confirmLabel: 'Remove',
+                    onConfirm: () => void remove(),
+                  })
+                }
+              >
                 Remove
               </Button>
             ) : (
@@ -173,7 +202,10 @@ export const JobDetail = ({ id }: { id: string }) => {
         )}
         {job.state === 'frozen' && (
           <Note tone="warning">
-            <p>It stands still because nothing of the CPU is lent at the moment. It goes on by itself when the level rises; the time does not count.</p>
+            <p>
+              It stands still because nothing of the CPU is lent at the moment. It goes on by itself when the level
+              rises; the time does not count.
+            </p>
           </Note>
         )}
       </div>
@@ -184,10 +216,22 @@ export const JobDetail = ({ id }: { id: string }) => {
           <Fact name="Program">
             {job.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}, {bytesText(job.moduleBytes)}
           </Fact>
-          <Fact name="Arguments">{job.args.length === 0 ? 'none' : job.args.map((arg, index) => <code key={`${index} ${arg}`}>{arg === '' ? '""' : arg} </code>)}</Fact>
+          <Fact name="Arguments">
+            {job.args.length === 0
+              ? 'none'
+              : job.args.map((arg, index) => <code key={`${index} ${arg}`}>{arg === '' ? '""' : arg} </code>)}
+          </Fact>
           <Fact name="Created">{dateTimeText(job.createdAtMs)}</Fact>
-          <Fact name="Time to first instruction">{job.measured.startMs === null ? <Unknown reason="It has not begun to run." /> : durationText(job.measured.startMs)}</Fact>
-          <Fact name="Processor time">{job.measured.cpuMs === null ? <Unknown reason={NOT_TOLD} /> : durationText(job.measured.cpuMs)}</Fact>
+          <Fact name="Time to first instruction">
+            {job.measured.startMs === null ? (
+              <Unknown reason="It has not begun to run." />
+            ) : (
+              durationText(job.measured.startMs)
+            )}
+          </Fact>
+          <Fact name="Processor time">
+            {job.measured.cpuMs === null ? <Unknown reason={NOT_TOLD} /> : durationText(job.measured.cpuMs)}
+          </Fact>
           <Fact name="Scratch space">at most {bytesText(job.promised.scratchBytesMax)}</Fact>
           <Fact name="Job id">
             <code>{job.id}</code>

@@ -25,12 +25,17 @@ export const JobLine = ({ job }: { job: JobView }) => {
       <Tag tone={state.tone}>{state.text}</Tag>
       <div className="hm-job-use">
         <span className="hm-small">
-          {cpu === null ? <Unknown reason={NOT_MEASURED} /> : percentText(cpu)} <span className="hm-dim">of {job.promised.cpuPercent} % of a core promised</span>
+          {cpu === null ? <Unknown reason={NOT_MEASURED} /> : percentText(cpu)}{' '}
+          <span className="hm-dim">of {job.promised.cpuPercent} % of a core promised</span>
         </span>
         <Bar percent={cpu ?? 0} mark={job.promised.cpuPercent} />
       </div>
       <div className="hm-job-memory hm-small">
-        {job.measured.memoryBytesPeak === null ? <Unknown reason={NOT_MEASURED} /> : bytesText(job.measured.memoryBytesPeak)}
+        {job.measured.memoryBytesPeak === null ? (
+          <Unknown reason={NOT_MEASURED} />
+        ) : (
+          bytesText(job.measured.memoryBytesPeak)
+        )}
         <span className="hm-dim"> of {bytesText(job.promised.memoryBytes)}</span>
       </div>
     </div>

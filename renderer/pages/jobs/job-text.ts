@@ -5,7 +5,9 @@ import { durationText } from '../../components/time-text.ts';
 export const endText = (end: JobEnd): string => {
   switch (end.why) {
     case 'exited':
-      return end.exitCode === 0 ? 'Finished by itself (exit code 0).' : `The program ended itself with exit code ${end.exitCode}; its output says why.`;
+      return end.exitCode === 0
+        ? 'Finished by itself (exit code 0).'
+        : `The program ended itself with exit code ${end.exitCode}; its output says why.`;
     case 'crashed':
       return `The program failed: ${end.message}`;
     case 'cancelled':
@@ -32,7 +34,9 @@ export const stateOf = (job: JobView): { text: string; tone: 'neutral' | 'accent
       if (job.end === null) return { text: 'Ended', tone: 'neutral' };
       switch (job.end.why) {
         case 'exited':
-          return job.end.exitCode === 0 ? { text: 'Finished', tone: 'neutral' } : { text: `Exit code ${job.end.exitCode}`, tone: 'problem' };
+          return job.end.exitCode === 0
+            ? { text: 'Finished', tone: 'neutral' }
+            : { text: `Exit code ${job.end.exitCode}`, tone: 'problem' };
         case 'crashed':
           return { text: 'Failed', tone: 'problem' };
         case 'cancelled':
@@ -48,7 +52,8 @@ export const stateOf = (job: JobView): { text: string; tone: 'neutral' | 'accent
 };
 
 /** How long it has run, or ran. Null before it started. */
-export const ranText = (job: JobView, nowMs: number): string | null => (job.startedAtMs === null ? null : durationText((job.endedAtMs ?? nowMs) - job.startedAtMs));
+export const ranText = (job: JobView, nowMs: number): string | null =>
+  job.startedAtMs === null ? null : durationText((job.endedAtMs ?? nowMs) - job.startedAtMs);
 
 /**
  * Splits what was typed into arguments as a shell does: spaces part, quotes keep together, a backslash takes the next

@@ -25,7 +25,15 @@ const TrySample = ({ variant }: { variant: 'filled' | 'default' }) => {
     setBusy(true);
     // Millicores times percent is what may be promised; a tenth of a percent of a core is lost to rounding down.
     const lendable = capacity?.known === true && level !== undefined ? Math.floor((capacity.value * level) / 1000) : 50;
-    const reply = await node.ask('job:start', { name: SAMPLE_NAME, kind: 'javascript', module: base64OfText(SAMPLE_SOURCE), args: ['20'], cpuPercent: Math.max(1, Math.min(50, lendable)), memoryBytes: 64 * 1024 * 1024, timeMsMax: 10 * 60_000 });
+    const reply = await node.ask('job:start', {
+      name: SAMPLE_NAME,
+      kind: 'javascript',
+      module: base64OfText(SAMPLE_SOURCE),
+      args: ['20'],
+      cpuPercent: Math.max(1, Math.min(50, lendable)),
+      memoryBytes: 64 * 1024 * 1024,
+      timeMsMax: 10 * 60_000,
+    });
     setBusy(false);
     setError(reply.ok ? null : reply.error);
     if (!reply.ok) return;
@@ -68,7 +76,8 @@ export const JobsPage = ({ part }: { part: string | null }) => {
       {jobs !== null && jobs.length === 0 && (
         <Panel>
           <Empty icon={<IconStack2 size={22} />} title="No jobs yet" action={<TrySample variant="filled" />}>
-            The sample counts primes for twenty seconds with half a core, so that you can watch promised and measured side by side.
+            The sample counts primes for twenty seconds with half a core, so that you can watch promised and measured
+            side by side.
           </Empty>
         </Panel>
       )}
@@ -84,7 +93,14 @@ export const JobsPage = ({ part }: { part: string | null }) => {
         </Panel>
       )}
       {ended.length > 0 && (
-        <Panel title="Ended" hint={jobs !== null && jobs.length >= 200 ? 'The newest 200' : `${ended.length} ${ended.length === 1 ? 'job' : 'jobs'}`}>
+        <Panel
+          title="Ended"
+          hint={
+            jobs !== null && jobs.length >= 200
+              ? 'The newest 200'
+              : `${ended.length} ${ended.length === 1 ? 'job' : 'jobs'}`
+          }
+        >
           <ul className="hm-job-list">
             {ended.map((job) => (
               <li key={job.id}>

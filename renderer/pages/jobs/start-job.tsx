@@ -54,15 +54,31 @@ export const StartJob = () => {
   };
   const start = async (): Promise<void> => {
     if (file === null) {
-      setError({ name: 'Form', code: 'FILE_MISSING', message: 'No program is chosen; pick a .wasm or .js file first.' });
+      setError({
+        name: 'Form',
+        code: 'FILE_MISSING',
+        message: 'No program is chosen; pick a .wasm or .js file first.',
+      });
       return;
     }
     if (args.length > ARGS_MAX) {
-      setError({ name: 'Form', code: 'TOO_MANY_ARGUMENTS', message: `There are ${args.length} arguments; give at most ${ARGS_MAX}.` });
+      setError({
+        name: 'Form',
+        code: 'TOO_MANY_ARGUMENTS',
+        message: `There are ${args.length} arguments; give at most ${ARGS_MAX}.`,
+      });
       return;
     }
     setBusy(true);
-    const reply = await node.ask('job:start', { name: name.trim() || file.name, kind: file.kind, module: file.base64, args, cpuPercent, memoryBytes: Number(memoryMib) * MIB, timeMsMax: Number(timeMsMax) });
+    const reply = await node.ask('job:start', {
+      name: name.trim() || file.name,
+      kind: file.kind,
+      module: file.base64,
+      args,
+      cpuPercent,
+      memoryBytes: Number(memoryMib) * MIB,
+      timeMsMax: Number(timeMsMax),
+    });
     setBusy(false);
     setError(reply.ok ? null : reply.error);
     if (!reply.ok) return;
@@ -90,7 +106,7 @@ export const StartJob = () => {
             void start();
           }}
         >
-          {/* biome-ignore lint: dropping is a mouse's way; the file input inside is everybody's. */}
+          {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- dropping is a mouse's way; the file input inside is everybody's */}
           <label
             className="hm-drop"
             data-over={over || undefined}
@@ -111,30 +127,68 @@ export const StartJob = () => {
               <>
                 <strong className="hm-break">{file.name}</strong>
                 <span className="hm-small hm-dim">
-                  {file.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}, {bytesText(file.sizeBytes)}. Choose another to replace it.
+                  {file.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}, {bytesText(file.sizeBytes)}. Choose another to
+                  replace it.
                 </span>
               </>
             )}
-            <input type="file" className="hm-sr" accept=".wasm,.js,.mjs,.cjs,application/wasm,text/javascript" onChange={(event) => void take(event.currentTarget.files?.[0])} />
+            <input
+              type="file"
+              className="hm-sr"
+              accept=".wasm,.js,.mjs,.cjs,application/wasm,text/javascript"
+              onChange={(event) => void take(event.currentTarget.files?.[0])}
+            />
           </label>
           <div className="hm-form-row">
-            <TextInput label="Name" value={name} maxLength={NAME_LENGTH_MAX} placeholder="As the file" onChange={(event) => setName(event.currentTarget.value)} />
+            <TextInput
+              label="Name"
+              value={name}
+              maxLength={NAME_LENGTH_MAX}
+              placeholder="As the file"
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
             <div>
-              <TextInput label="Arguments" placeholder="such as --size 100 “two words”" value={argsText} onChange={(event) => setArgsText(event.currentTarget.value)} />
+              <TextInput
+                label="Arguments"
+                placeholder="such as --size 100 “two words”"
+                value={argsText}
+                onChange={(event) => setArgsText(event.currentTarget.value)}
+              />
               {args.length > 0 && (
                 <p className="hm-args" aria-label={`${args.length} ${args.length === 1 ? 'argument' : 'arguments'}`}>
                   {args.map((arg, index) => (
-                    // biome-ignore lint: arguments have no identity but their place.
+                    // Arguments have no identity but their place.
                     <code key={index}>{arg === '' ? '""' : arg}</code>
                   ))}
                 </p>
               )}
             </div>
           </div>
-          <LevelSlider label="Processor" value={cpuPercent} min={1} onCommit={(percent) => setCpuPercent(Math.max(1, percent))} meaning={() => 'of one core'} />
+          <LevelSlider
+            label="Processor"
+            value={cpuPercent}
+            min={1}
+            onCommit={(percent) => setCpuPercent(Math.max(1, percent))}
+            meaning={() => 'of one core'}
+          />
           <div className="hm-form-row">
-            <NumberInput label="Memory" suffix=" MiB" value={memoryMib} min={1} max={MEMORY_MIB_MAX} allowDecimal={false} clampBehavior="blur" onChange={setMemoryMib} />
-            <Select label="Longest run" description="Without time in which your limits hold it still" data={TIMES} value={timeMsMax} onChange={(value) => value !== null && setTimeMsMax(value)} />
+            <NumberInput
+              label="Memory"
+              suffix=" MiB"
+              value={memoryMib}
+              min={1}
+              max={MEMORY_MIB_MAX}
+              allowDecimal={false}
+              clampBehavior="blur"
+              onChange={setMemoryMib}
+            />
+            <Select
+              label="Longest run"
+              description="Without time in which your limits hold it still"
+              data={TIMES}
+              value={timeMsMax}
+              onChange={(value) => value !== null && setTimeMsMax(value)}
+            />
           </div>
           {cpuLevel?.percent === 0 && (
             <Note tone="warning">

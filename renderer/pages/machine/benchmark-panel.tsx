@@ -9,7 +9,14 @@ import { ReadingValue } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import './machine.css';
 
-const PARTS: Record<BenchmarkPart, string> = { cpuSingle: 'one core', cpuAll: 'all cores', memory: 'memory', diskWrite: 'writing to disk', diskRead: 'reading from disk', gpu: 'graphics' };
+const PARTS: Record<BenchmarkPart, string> = {
+  cpuSingle: 'one core',
+  cpuAll: 'all cores',
+  memory: 'memory',
+  diskWrite: 'writing to disk',
+  diskRead: 'reading from disk',
+  gpu: 'graphics',
+};
 const ORDER = Object.keys(PARTS) as BenchmarkPart[];
 
 const Results = ({ results }: { results: readonly BenchmarkResult[] }) => (
@@ -18,14 +25,17 @@ const Results = ({ results }: { results: readonly BenchmarkResult[] }) => (
       <div key={result.part}>
         <dt>{result.label}</dt>
         <dd>
-          <ReadingValue reading={result.value}>{(value) => (result.unit === 'flops' ? flopsText(value) : rateText(value))}</ReadingValue>
+          <ReadingValue reading={result.value}>
+            {(value) => (result.unit === 'flops' ? flopsText(value) : rateText(value))}
+          </ReadingValue>
         </dd>
       </div>
     ))}
   </dl>
 );
 
-const resultsOf = (benchmark: BenchmarkState): readonly BenchmarkResult[] => (benchmark.status === 'never' ? [] : benchmark.status === 'done' ? benchmark.results : benchmark.partial);
+const resultsOf = (benchmark: BenchmarkState): readonly BenchmarkResult[] =>
+  benchmark.status === 'never' ? [] : benchmark.status === 'done' ? benchmark.results : benchmark.partial;
 
 const hintOf = (benchmark: BenchmarkState): string => {
   switch (benchmark.status) {
@@ -43,7 +53,10 @@ const hintOf = (benchmark: BenchmarkState): string => {
 };
 
 /** How far the whole run is, from the part that runs and how far that is. */
-export const progressOf = (benchmark: BenchmarkState): number => (benchmark.status === 'running' ? ((ORDER.indexOf(benchmark.part) + benchmark.progressPercent / 100) / ORDER.length) * 100 : 0);
+export const progressOf = (benchmark: BenchmarkState): number =>
+  benchmark.status === 'running'
+    ? ((ORDER.indexOf(benchmark.part) + benchmark.progressPercent / 100) / ORDER.length) * 100
+    : 0;
 
 /** The benchmark: start, watch, cancel, results. */
 export const BenchmarkPanel = () => {
@@ -69,14 +82,25 @@ export const BenchmarkPanel = () => {
             Cancel
           </Button>
         ) : (
-          <Button variant={benchmark.status === 'never' ? 'filled' : 'default'} onClick={() => void act('benchmark:start')}>
+          <Button
+            variant={benchmark.status === 'never' ? 'filled' : 'default'}
+            onClick={() => void act('benchmark:start')}
+          >
             {benchmark.status === 'never' ? 'Measure' : 'Measure again'}
           </Button>
         )
       }
     >
       {running && (
-        <div role="progressbar" aria-label="Benchmark" aria-valuenow={Math.round(percent)} aria-valuemin={0} aria-valuemax={100} aria-valuetext={`${Math.round(percent)} %, measuring ${PARTS[benchmark.part]}`} className="hm-progress">
+        <div
+          role="progressbar"
+          aria-label="Benchmark"
+          aria-valuenow={Math.round(percent)}
+          aria-valuemin={0}
+          aria-valuemax={100}
+          aria-valuetext={`${Math.round(percent)} %, measuring ${PARTS[benchmark.part]}`}
+          className="hm-progress"
+        >
           <Bar percent={percent} />
         </div>
       )}

@@ -5,7 +5,7 @@ import { showError } from '../../components/error-note.tsx';
 import { Fact, Facts, Loading, PageHeader, Panel, Tag } from '../../components/layout.tsx';
 import { bytesText, caesText, celsiusText, frequencyText, lineSpeedText } from '../../components/quantity.ts';
 import { dateTimeText, durationText } from '../../components/time-text.ts';
-import { ReadingValue, Unknown } from '../../components/unknown.tsx';
+import { ReadingValue } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { BenchmarkPanel } from './benchmark-panel.tsx';
 import './machine.css';
@@ -14,12 +14,14 @@ const text = (value: string): string => value;
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 const count = (value: number): string => String(value);
 
-const R = <T,>({ of, as }: { of: Reading<T>; as(value: T): string }) => <ReadingValue reading={of}>{(value) => as(value)}</ReadingValue>;
+const R = <T,>({ of, as }: { of: Reading<T>; as(value: T): string }) => (
+  <ReadingValue reading={of}>{(value) => as(value)}</ReadingValue>
+);
 
 /** The whole section could not be read. */
 const Missing = ({ reason }: { reason: string }) => (
   <p>
-    <Unknown reason={reason} /> <span className="hm-dim">{reason}</span>
+    Unknown. <span className="hm-dim">{reason}</span>
   </p>
 );
 
@@ -92,11 +94,22 @@ const Memory = ({ memory }: { memory: Inventory['memory'] }) => (
       </Fact>
       <Fact name="Modules">
         <ReadingValue reading={memory.modules}>
-          {(modules) => modules.map((module) => `${bytesText(module.sizeBytes)} ${module.kind}${module.speedMhz.known ? ` ${module.speedMhz.value} MHz` : ''} (${module.slot})`).join(', ') || 'none'}
+          {(modules) =>
+            modules
+              .map(
+                (module) =>
+                  `${bytesText(module.sizeBytes)} ${module.kind}${module.speedMhz.known ? ` ${module.speedMhz.value} MHz` : ''} (${module.slot})`,
+              )
+              .join(', ') || 'none'
+          }
         </ReadingValue>
       </Fact>
       <Fact name="NUMA nodes">
-        <ReadingValue reading={memory.numaNodes}>{(nodes) => nodes.map((node) => `${node.id}: ${bytesText(node.totalBytes)}, CPUs ${node.cpus}`).join('; ') || 'none'}</ReadingValue>
+        <ReadingValue reading={memory.numaNodes}>
+          {(nodes) =>
+            nodes.map((node) => `${node.id}: ${bytesText(node.totalBytes)}, CPUs ${node.cpus}`).join('; ') || 'none'
+          }
+        </ReadingValue>
       </Fact>
     </Facts>
   </Panel>
@@ -116,7 +129,8 @@ const Disks = ({ disks }: { disks: Inventory['disks'] }) => (
                   <code>{disk.name}</code> <span className="hm-dim">{bytesText(disk.sizeBytes)}</span>
                 </h3>
                 <p className="hm-small hm-dim">
-                  Model <R of={disk.model} as={text} />, kind <R of={disk.kind} as={text} />, removable <R of={disk.removable} as={yesNo} />
+                  Model <R of={disk.model} as={text} />, kind <R of={disk.kind} as={text} />, removable{' '}
+                  <R of={disk.removable} as={yesNo} />
                 </p>
                 {disk.filesystems.length > 0 && (
                   <div className="hm-scroll-x">
@@ -172,7 +186,9 @@ const Interfaces = ({ interfaces }: { interfaces: Inventory['interfaces'] }) => 
                 {entry.loopback && <Tag>loopback</Tag>}
               </h3>
               <p className="hm-small hm-dim">
-                Kind <R of={entry.kind} as={text} />, speed <R of={entry.speedMbps} as={lineSpeedText} />, metered <R of={entry.metered} as={yesNo} />, virtual <R of={entry.virtual} as={yesNo} />, MAC <R of={entry.mac} as={text} />
+                Kind <R of={entry.kind} as={text} />, speed <R of={entry.speedMbps} as={lineSpeedText} />, metered{' '}
+                <R of={entry.metered} as={yesNo} />, virtual <R of={entry.virtual} as={yesNo} />, MAC{' '}
+                <R of={entry.mac} as={text} />
               </p>
               {entry.addresses.length > 0 && (
                 <p className="hm-break">
@@ -245,7 +261,9 @@ const Containers = ({ container }: { container: Inventory['container'] }) => (
         </Fact>
         <Fact name="Storage driver">{container.value.storageDriver}</Fact>
         <Fact name="cgroup">
-          {container.value.cgroupVersion === 'none' ? 'none' : `version ${container.value.cgroupVersion}, ${container.value.cgroupDriver}`}
+          {container.value.cgroupVersion === 'none'
+            ? 'none'
+            : `version ${container.value.cgroupVersion}, ${container.value.cgroupDriver}`}
         </Fact>
         <Fact name="Rootless">{yesNo(container.value.rootless)}</Fact>
         <Fact name="CPUs">{container.value.cpus}</Fact>
@@ -282,7 +300,9 @@ export const MachinePage = () => {
           </Button>
         }
       >
-        {inventory === null ? 'What this machine has.' : `Looked at ${dateTimeText(inventory.detectedAtMs)}, in ${durationText(inventory.tookMs)}.`}
+        {inventory === null
+          ? 'What this machine has.'
+          : `Looked at ${dateTimeText(inventory.detectedAtMs)}, in ${durationText(inventory.tookMs)}.`}
       </PageHeader>
       <BenchmarkPanel />
       {inventory === null ? (

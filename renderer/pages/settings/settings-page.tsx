@@ -105,9 +105,7 @@ export const SettingsPage = () => {
   const status = useNode((state) => state.status);
   const [port, setPort] = useState<number | string>('');
   const [endpoint, setEndpoint] = useState('');
-  useEffect(() => {
-    if (config !== null) setPort(config.apiPort);
-  }, [config?.apiPort]);
+  useEffect(() => setPort(config?.apiPort ?? ''), [config?.apiPort]);
   useEffect(() => setEndpoint(config?.containerEndpoint ?? ''), [config?.containerEndpoint]);
   if (config === null || status === null) return <Loading what="the settings" />;
 
@@ -130,16 +128,34 @@ export const SettingsPage = () => {
       <PageHeader title="Settings">Changes are kept as soon as you make them.</PageHeader>
       <Panel title="Appearance">
         <Setting title="Theme">
-          <SegmentedControl aria-label="Theme" data={THEMES} value={config.theme} onChange={(theme) => void set({ theme: theme as Config['theme'] })} />
+          <SegmentedControl
+            aria-label="Theme"
+            data={THEMES}
+            value={config.theme}
+            onChange={(theme) => void set({ theme: theme as Config['theme'] })}
+          />
         </Setting>
       </Panel>
       <Panel title="The node">
         {status.mode === 'desktop' && (
           <Setting title="Open at login" hint="Starts hidden in the tray when you log in.">
-            <Switch aria-label="Open at login" checked={config.openAtLogin} onChange={(event) => void set({ openAtLogin: event.currentTarget.checked })} />
+            <Switch
+              aria-label="Open at login"
+              checked={config.openAtLogin}
+              onChange={(event) => void set({ openAtLogin: event.currentTarget.checked })}
+            />
           </Setting>
         )}
-        <Setting title="Port of the local address" hint={status.api.listening ? <>Listens at {status.api.url}. A change takes effect at the next start; 0 takes any free port.</> : <>Does not listen: {status.api.reason}</>}>
+        <Setting
+          title="Port of the local address"
+          hint={
+            status.api.listening ? (
+              <>Listens at {status.api.url}. A change takes effect at the next start; 0 takes any free port.</>
+            ) : (
+              <>Does not listen: {status.api.reason}</>
+            )
+          }
+        >
           <NumberInput
             aria-label="Port of the local address"
             value={port}
@@ -154,12 +170,33 @@ export const SettingsPage = () => {
           />
         </Setting>
         <Setting title="What is written to the log">
-          <Select aria-label="What is written to the log" data={LOG_LEVELS} value={config.logLevel} onChange={(logLevel) => logLevel !== null && void set({ logLevel: logLevel as Config['logLevel'] })} w={220} />
+          <Select
+            aria-label="What is written to the log"
+            data={LOG_LEVELS}
+            value={config.logLevel}
+            onChange={(logLevel) => logLevel !== null && void set({ logLevel: logLevel as Config['logLevel'] })}
+            w={220}
+          />
         </Setting>
-        <Setting title="Container engine" hint="Socket or URL, such as unix:///run/user/1000/docker.sock. Empty: look in the usual places.">
-          <TextInput aria-label="Container engine" placeholder="Looked for in the usual places" value={endpoint} maxLength={ENDPOINT_LENGTH_MAX} onChange={(event) => setEndpoint(event.currentTarget.value)} onBlur={saveEndpoint} onKeyDown={(event) => event.key === 'Enter' && saveEndpoint()} w="100%" />
+        <Setting
+          title="Container engine"
+          hint="Socket or URL, such as unix:///run/user/1000/docker.sock. Empty: look in the usual places."
+        >
+          <TextInput
+            aria-label="Container engine"
+            placeholder="Looked for in the usual places"
+            value={endpoint}
+            maxLength={ENDPOINT_LENGTH_MAX}
+            onChange={(event) => setEndpoint(event.currentTarget.value)}
+            onBlur={saveEndpoint}
+            onKeyDown={(event) => event.key === 'Enter' && saveEndpoint()}
+            w="100%"
+          />
         </Setting>
-        <Setting title="First run" hint="Goes through the three steps once more; what is set stays as it is until you change it.">
+        <Setting
+          title="First run"
+          hint="Goes through the three steps once more; what is set stays as it is until you change it."
+        >
           <Button variant="default" onClick={() => void set({ firstRunDone: false })}>
             Show again
           </Button>
@@ -167,7 +204,8 @@ export const SettingsPage = () => {
       </Panel>
       <Ledger />
       <p className="hm-small hm-dim">
-        HyperMesh {status.version}, process {status.pid}, {status.mode === 'desktop' ? 'with a window' : 'without a window'}
+        HyperMesh {status.version}, process {status.pid},{' '}
+        {status.mode === 'desktop' ? 'with a window' : 'without a window'}
       </p>
     </>
   );

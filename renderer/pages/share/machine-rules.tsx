@@ -17,12 +17,30 @@ const GIGABYTE = 1_000_000_000;
 const MEGABYTES_MAX = 1_000_000;
 
 /** A limit that may be absent: a switch, and a number in a human unit while it is on. */
-const OptionalLimit = ({ label, value, unitBytes, suffix, startWith, onCommit }: { label: string; value: number | null; unitBytes: number; suffix: string; startWith: number; onCommit(value: number | null): void }) => {
+const OptionalLimit = ({
+  label,
+  value,
+  unitBytes,
+  suffix,
+  startWith,
+  onCommit,
+}: {
+  label: string;
+  value: number | null;
+  unitBytes: number;
+  suffix: string;
+  startWith: number;
+  onCommit(value: number | null): void;
+}) => {
   const [draft, setDraft] = useState<number | string>(value === null ? '' : value / unitBytes);
   useEffect(() => setDraft(value === null ? '' : value / unitBytes), [value, unitBytes]);
   return (
     <div className="hm-optional">
-      <Switch label={label} checked={value !== null} onChange={(event) => onCommit(event.currentTarget.checked ? startWith * unitBytes : null)} />
+      <Switch
+        label={label}
+        checked={value !== null}
+        onChange={(event) => onCommit(event.currentTarget.checked ? startWith * unitBytes : null)}
+      />
       {value === null ? (
         <span className="hm-small hm-dim">No limit but the level</span>
       ) : (
@@ -46,7 +64,13 @@ const OptionalLimit = ({ label, value, unitBytes, suffix, startWith, onCommit }:
   );
 };
 
-const Programs = ({ programs, onChange }: { programs: MachineRules['programs']; onChange(programs: MachineRules['programs']): void }) => {
+const Programs = ({
+  programs,
+  onChange,
+}: {
+  programs: MachineRules['programs'];
+  onChange(programs: MachineRules['programs']): void;
+}) => {
   const [name, setName] = useState('');
   const [error, setError] = useState<string | null>(null);
   const add = (): void => {
@@ -66,8 +90,20 @@ const Programs = ({ programs, onChange }: { programs: MachineRules['programs']; 
         <ul className="hm-programs">
           {programs.map((program, index) => (
             <li key={program.name}>
-              <LevelSlider size="small" label={`While ${program.name} runs`} value={program.percent} onCommit={(percent) => onChange(programs.map((entry, at) => (at === index ? { ...entry, percent } : entry)))} />
-              <ActionIcon variant="subtle" color="gray" aria-label={`Remove ${program.name}`} onClick={() => onChange(programs.filter((_, at) => at !== index))}>
+              <LevelSlider
+                size="small"
+                label={`While ${program.name} runs`}
+                value={program.percent}
+                onCommit={(percent) =>
+                  onChange(programs.map((entry, at) => (at === index ? { ...entry, percent } : entry)))
+                }
+              />
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label={`Remove ${program.name}`}
+                onClick={() => onChange(programs.filter((_, at) => at !== index))}
+              >
                 <IconTrash size={16} />
               </ActionIcon>
             </li>
@@ -82,7 +118,15 @@ const Programs = ({ programs, onChange }: { programs: MachineRules['programs']; 
           add();
         }}
       >
-        <TextInput aria-label="Name of a program" placeholder="Name of a program, such as blender" maxLength={128} value={name} error={error} onChange={(event) => setName(event.currentTarget.value)} style={{ flex: '1 1 220px', maxWidth: 360 }} />
+        <TextInput
+          aria-label="Name of a program"
+          placeholder="Name of a program, such as blender"
+          maxLength={128}
+          value={name}
+          error={error}
+          onChange={(event) => setName(event.currentTarget.value)}
+          style={{ flex: '1 1 220px', maxWidth: 360 }}
+        />
         <Button type="submit" variant="default" leftSection={<IconPlus size={16} aria-hidden />}>
           Add
         </Button>
@@ -109,21 +153,60 @@ export const MachineRulesPanel = () => {
       <div className="hm-rules-sections">
         <section>
           <h3>Presence</h3>
-          <CommitNumber label="Away after" description="Minutes without keyboard or mouse" value={rules.awayAfterMinutes} min={1} max={1440} suffix="min" onCommit={(awayAfterMinutes) => set({ awayAfterMinutes })} />
+          <CommitNumber
+            label="Away after"
+            description="Minutes without keyboard or mouse"
+            value={rules.awayAfterMinutes}
+            min={1}
+            max={1440}
+            suffix="min"
+            onCommit={(awayAfterMinutes) => set({ awayAfterMinutes })}
+          />
         </section>
         <section>
           <h3>Temperature</h3>
           <Switch
             label="Lower the level when it gets hot"
-            description={temperature?.known === false ? `Cannot act on this machine: ${temperature.reason}` : 'Step by step, instead of stopping the work'}
+            description={
+              temperature?.known === false
+                ? `Cannot act on this machine: ${temperature.reason}`
+                : 'Step by step, instead of stopping the work'
+            }
             checked={rules.temperature !== null}
             onChange={(event) => set({ temperature: event.currentTarget.checked ? TEMPERATURE_START : null })}
           />
           {rules.temperature !== null && (
             <div className="hm-form-row">
-              <CommitNumber label="Ceiling" value={rules.temperature.ceilingCelsius} min={30} max={110} suffix="°C" onCommit={(ceilingCelsius) => rules.temperature !== null && set({ temperature: { ...rules.temperature, ceilingCelsius } })} />
-              <CommitNumber label="Rise again below by" value={rules.temperature.hysteresisCelsius} min={1} max={30} suffix="°C" onCommit={(hysteresisCelsius) => rules.temperature !== null && set({ temperature: { ...rules.temperature, hysteresisCelsius } })} />
-              <CommitNumber label="Step" value={rules.temperature.stepPercent} min={1} max={100} suffix="%" onCommit={(stepPercent) => rules.temperature !== null && set({ temperature: { ...rules.temperature, stepPercent } })} />
+              <CommitNumber
+                label="Ceiling"
+                value={rules.temperature.ceilingCelsius}
+                min={30}
+                max={110}
+                suffix="°C"
+                onCommit={(ceilingCelsius) =>
+                  rules.temperature !== null && set({ temperature: { ...rules.temperature, ceilingCelsius } })
+                }
+              />
+              <CommitNumber
+                label="Rise again below by"
+                value={rules.temperature.hysteresisCelsius}
+                min={1}
+                max={30}
+                suffix="°C"
+                onCommit={(hysteresisCelsius) =>
+                  rules.temperature !== null && set({ temperature: { ...rules.temperature, hysteresisCelsius } })
+                }
+              />
+              <CommitNumber
+                label="Step"
+                value={rules.temperature.stepPercent}
+                min={1}
+                max={100}
+                suffix="%"
+                onCommit={(stepPercent) =>
+                  rules.temperature !== null && set({ temperature: { ...rules.temperature, stepPercent } })
+                }
+              />
             </div>
           )}
         </section>
@@ -134,11 +217,33 @@ export const MachineRulesPanel = () => {
         </section>
         <section>
           <h3>Network</h3>
-          <OptionalLimit label="Limit sending" value={network.sendBytesPerSecondMax} unitBytes={MEGABYTE} suffix="MB/s" startWith={1} onCommit={(sendBytesPerSecondMax) => set({ network: { ...network, sendBytesPerSecondMax } })} />
-          <OptionalLimit label="Limit receiving" value={network.receiveBytesPerSecondMax} unitBytes={MEGABYTE} suffix="MB/s" startWith={5} onCommit={(receiveBytesPerSecondMax) => set({ network: { ...network, receiveBytesPerSecondMax } })} />
-          <OptionalLimit label="Limit per month" value={cap} unitBytes={GIGABYTE} suffix="GB" startWith={100} onCommit={(monthlyBytesMax) => set({ network: { ...network, monthlyBytesMax } })} />
+          <OptionalLimit
+            label="Limit sending"
+            value={network.sendBytesPerSecondMax}
+            unitBytes={MEGABYTE}
+            suffix="MB/s"
+            startWith={1}
+            onCommit={(sendBytesPerSecondMax) => set({ network: { ...network, sendBytesPerSecondMax } })}
+          />
+          <OptionalLimit
+            label="Limit receiving"
+            value={network.receiveBytesPerSecondMax}
+            unitBytes={MEGABYTE}
+            suffix="MB/s"
+            startWith={5}
+            onCommit={(receiveBytesPerSecondMax) => set({ network: { ...network, receiveBytesPerSecondMax } })}
+          />
+          <OptionalLimit
+            label="Limit per month"
+            value={cap}
+            unitBytes={GIGABYTE}
+            suffix="GB"
+            startWith={100}
+            onCommit={(monthlyBytesMax) => set({ network: { ...network, monthlyBytesMax } })}
+          />
           <p className="hm-small hm-dim">
-            This month {bytesText(used)} sent and received for others{cap === null ? '.' : `, ${percentText(usedPercent)} of ${bytesText(cap)}.`}
+            This month {bytesText(used)} sent and received for others
+            {cap === null ? '.' : `, ${percentText(usedPercent)} of ${bytesText(cap)}.`}
           </p>
           {cap !== null && <Bar percent={usedPercent} tone={usedPercent >= 90 ? 'warning' : 'accent'} />}
         </section>

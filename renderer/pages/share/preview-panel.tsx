@@ -3,10 +3,9 @@ import { useEffect, useState } from 'react';
 import type { CallError, Level, PreviewConditions } from '../../../preload/contract/index.ts';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { Bar, Panel } from '../../components/layout.tsx';
-import { resourceName } from '../../components/quantity.ts';
 import { DAY_NAMES, hourText, nextOccurrence, whenText } from '../../components/time-text.ts';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
-import { RULES } from './share-text.ts';
+import { RULES, titleOf } from './share-text.ts';
 
 type Situation = 'now' | 'using' | 'away' | 'battery' | 'metered';
 const SITUATIONS: readonly { value: Situation; label: string }[] = [
@@ -29,13 +28,14 @@ const conditionsOf = (atMs: number, situation: Situation): PreviewConditions => 
 export const PreviewPanel = () => {
   const node = useNodeAccess();
   const share = useNode((state) => state.share);
+  const assets = useNode((state) => state.assets);
   const [day, setDay] = useState(4);
   const [hour, setHour] = useState(20);
   const [situation, setSituation] = useState<Situation>('now');
   const [result, setResult] = useState<{ atMs: number; levels: readonly Level[] } | null>(null);
   const [error, setError] = useState<CallError | null>(null);
 
-  // biome-ignore lint: asked again when the rules change, since the answer then may, too.
+  // Asked again when the rules change, since the answer then may, too.
   useEffect(() => {
     let stale = false;
     const atMs = nextOccurrence(day, hour, Date.now());
@@ -50,11 +50,29 @@ export const PreviewPanel = () => {
   }, [node, day, hour, situation, share]);
 
   return (
-    <Panel title="What will it be?" hint="The levels at another time or in another situation, by the rules as they are now.">
+    <Panel
+      title="What will it be?"
+      hint="The levels at another time or in another situation, by the rules as they are now."
+    >
       <div className="hm-preview-ask">
-        <Select label="Day" data={DAY_NAMES.map((label, index) => ({ value: String(index), label }))} value={String(day)} onChange={(value) => setDay(Number(value))} />
-        <Select label="Time" data={Array.from({ length: 24 }, (_, index) => ({ value: String(index), label: hourText(index) }))} value={String(hour)} onChange={(value) => setHour(Number(value))} />
-        <Select label="Situation" data={[...SITUATIONS]} value={situation} onChange={(value) => setSituation((value ?? 'now') as Situation)} />
+        <Select
+          label="Day"
+          data={DAY_NAMES.map((label, index) => ({ value: String(index), label }))}
+          value={String(day)}
+          onChange={(value) => setDay(Number(value))}
+        />
+        <Select
+          label="Time"
+          data={Array.from({ length: 24 }, (_, index) => ({ value: String(index), label: hourText(index) }))}
+          value={String(hour)}
+          onChange={(value) => setHour(Number(value))}
+        />
+        <Select
+          label="Situation"
+          data={[...SITUATIONS]}
+          value={situation}
+          onChange={(value) => setSituation(value ?? 'now')}
+        />
       </div>
       <div aria-live="polite">
         {error !== null && <ErrorNote error={error} />}
@@ -72,7 +90,12 @@ export const PreviewPanel = () => {
             <tbody>
               {result.levels.map((level) => (
                 <tr key={level.resource}>
-                  <th scope="row">{resourceName(level.resource)}</th>
+                  <th scope="row">
+                    {titleOf(
+                      level.resource,
+                      assets?.find((asset) => asset.resource === level.resource),
+                    )}
+                  </th>
                   <td className="hm-preview-level">
                     <span>{level.percent} %</span>
                     <Bar percent={level.percent} />

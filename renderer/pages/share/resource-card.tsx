@@ -25,7 +25,13 @@ const LevelLine = ({ level }: { level: Level }) => {
         <strong>Now {level.percent} %</strong> <span className="hm-dim">{level.reason}</span>
         {level.untilMs !== null && <span className="hm-dim"> · changes {whenText(level.untilMs, Date.now())}</span>}{' '}
         {(level.all.length > 1 || level.unread.length > 0) && (
-          <button type="button" className="hm-link" aria-expanded={all} aria-controls={listId} onClick={() => setAll(!all)}>
+          <button
+            type="button"
+            className="hm-link"
+            aria-expanded={all}
+            aria-controls={listId}
+            onClick={() => setAll(!all)}
+          >
             {all ? 'Hide rules' : 'All rules'}
           </button>
         )}
@@ -57,7 +63,8 @@ const LevelLine = ({ level }: { level: Level }) => {
 /** Promised beside measured. */
 const PromiseLine = ({ promise, asset }: { promise: ResourcePromise; asset: Asset | undefined }) => {
   const { unit } = promise;
-  const noCapacity = asset?.capacity.known === false ? asset.capacity.reason : 'The capacity of this resource is not known.';
+  const noCapacity =
+    asset?.capacity.known === false ? asset.capacity.reason : 'The capacity of this resource is not known.';
   return (
     <dl className="hm-promises">
       <div>
@@ -74,7 +81,19 @@ const PromiseLine = ({ promise, asset }: { promise: ResourcePromise; asset: Asse
       </div>
       <div>
         <dt>Measured</dt>
-        <dd>{promise.measured === null ? <Unknown reason={promise.allocations === 0 ? 'Nothing is lent, so there is nothing to measure.' : 'What was lent has not been measured yet.'} /> : amountText(promise.measured, unit)}</dd>
+        <dd>
+          {promise.measured === null ? (
+            <Unknown
+              reason={
+                promise.allocations === 0
+                  ? 'Nothing is lent, so there is nothing to measure.'
+                  : 'What was lent has not been measured yet.'
+              }
+            />
+          ) : (
+            amountText(promise.measured, unit)
+          )}
+        </dd>
       </div>
       <div>
         <dt>Allocations</dt>
@@ -88,7 +107,11 @@ const PromiseLine = ({ promise, asset }: { promise: ResourcePromise; asset: Asse
 export const ResourceCard = ({ share, open }: { share: ResourceShare; open: boolean }) => {
   const node = useNodeAccess();
   const { resource } = share;
-  const asset = useNode((state) => state.assets?.find((entry) => entry.resource === resource && entry.present) ?? state.assets?.find((entry) => entry.resource === resource));
+  const asset = useNode(
+    (state) =>
+      state.assets?.find((entry) => entry.resource === resource && entry.present) ??
+      state.assets?.find((entry) => entry.resource === resource),
+  );
   const level = useNode((state) => state.levels?.find((entry) => entry.resource === resource));
   const promise = useNode((state) => state.promises?.find((entry) => entry.resource === resource));
   const hasBattery = useNode((state) => state.inventory?.system.battery);
@@ -102,7 +125,9 @@ export const ResourceCard = ({ share, open }: { share: ResourceShare; open: bool
   }, [open]);
 
   const set = (change: ShareChange): void => {
-    void node.setShare(resource, change).then((reply) => !reply.ok && showError(`${title}: the change was not made`, reply.error));
+    void node
+      .setShare(resource, change)
+      .then((reply) => !reply.ok && showError(`${title}: the change was not made`, reply.error));
   };
   const meaning = meaningOf(asset);
   const lendable = asset?.capacity.known !== false;
@@ -117,7 +142,13 @@ export const ResourceCard = ({ share, open }: { share: ResourceShare; open: bool
           <h2 id={titleId}>{title}</h2>
           {subtitle !== null && <p className="hm-small hm-dim hm-share-subtitle">{subtitle}</p>}
         </div>
-        <button type="button" className="hm-open" aria-expanded={open} aria-controls={bodyId} onClick={() => (open ? goTo('share') : goTo('share', resource))}>
+        <button
+          type="button"
+          className="hm-open"
+          aria-expanded={open}
+          aria-controls={bodyId}
+          onClick={() => (open ? goTo('share') : goTo('share', resource))}
+        >
           <span>{open ? 'Less' : 'When and who'}</span>
           <span className="hm-sr"> for {title}</span>
           <IconChevronDown size={16} aria-hidden data-open={open || undefined} />
@@ -125,10 +156,16 @@ export const ResourceCard = ({ share, open }: { share: ResourceShare; open: bool
       </div>
       {asset?.capacity.known === false && (
         <p className="hm-small">
-          Cannot be lent yet: <Unknown reason={asset.capacity.reason} /> <span className="hm-dim">{asset.capacity.reason}</span>
+          Its size is unknown, so it cannot be lent yet. <span className="hm-dim">{asset.capacity.reason}</span>
         </p>
       )}
-      <LevelSlider label={`Lend at most, ${title}`} value={share.percentMax} onCommit={(percentMax) => set({ percentMax })} {...(lendable ? { meaning } : {})} />
+      <LevelSlider
+        label="Lend at most"
+        name={`Lend at most, ${title}`}
+        value={share.percentMax}
+        onCommit={(percentMax) => set({ percentMax })}
+        {...(lendable ? { meaning } : {})}
+      />
       {level !== undefined && <LevelLine level={level} />}
       {promise !== undefined && (promise.allocations > 0 || open) && <PromiseLine promise={promise} asset={asset} />}
       {open && (
@@ -141,19 +178,46 @@ export const ResourceCard = ({ share, open }: { share: ResourceShare; open: bool
             </Tabs.List>
             <Tabs.Panel value="when" className="hm-share-tab">
               <div className="hm-share-levels">
-                <LevelSlider size="small" label="While I use the machine" value={share.usingPercent} onCommit={(usingPercent) => set({ usingPercent })} />
-                <LevelSlider size="small" label="While I am away" value={share.awayPercent} onCommit={(awayPercent) => set({ awayPercent })} />
+                <LevelSlider
+                  size="small"
+                  label="While I use the machine"
+                  value={share.usingPercent}
+                  onCommit={(usingPercent) => set({ usingPercent })}
+                />
+                <LevelSlider
+                  size="small"
+                  label="While I am away"
+                  value={share.awayPercent}
+                  onCommit={(awayPercent) => set({ awayPercent })}
+                />
                 <LevelSlider
                   size="small"
                   label="On battery"
                   value={share.batteryPercent}
                   onCommit={(batteryPercent) => set({ batteryPercent })}
-                  {...(hasBattery?.known === true && !hasBattery.value ? { hint: 'This machine has no battery.' } : hasBattery?.known === false ? { hint: `Whether there is a battery is unknown: ${hasBattery.reason}` } : {})}
+                  {...(hasBattery?.known === true && !hasBattery.value
+                    ? { hint: 'This machine has no battery.' }
+                    : hasBattery?.known === false
+                      ? { hint: `Whether there is a battery is unknown: ${hasBattery.reason}` }
+                      : {})}
                 />
-                <LevelSlider size="small" label="On a metered network" value={share.meteredPercent} onCommit={(meteredPercent) => set({ meteredPercent })} />
+                <LevelSlider
+                  size="small"
+                  label="On a metered network"
+                  value={share.meteredPercent}
+                  onCommit={(meteredPercent) => set({ meteredPercent })}
+                />
               </div>
               <h3>Week grid</h3>
-              <WeekGrid label={title} cells={share.grid} onCommit={(cells) => void node.setGrid(resource, cells).then((reply) => !reply.ok && showError(`${title}: the week grid was not changed`, reply.error))} />
+              <WeekGrid
+                label={title}
+                cells={share.grid}
+                onCommit={(cells) =>
+                  void node
+                    .setGrid(resource, cells)
+                    .then((reply) => !reply.ok && showError(`${title}: the week grid was not changed`, reply.error))
+                }
+              />
             </Tabs.Panel>
             <Tabs.Panel value="who" className="hm-share-tab">
               <TermsForm part="who" terms={share.terms} onChange={(terms) => set({ terms })} />

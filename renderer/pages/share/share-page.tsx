@@ -10,7 +10,9 @@ export const SharePage = ({ part }: { part: string | null }) => {
   const resources = useNode((state) => state.share?.resources);
   return (
     <>
-      <PageHeader title="Share">You decide how much of each resource others may use. The lowest rule always wins.</PageHeader>
+      <PageHeader title="Share">
+        You decide how much of each resource others may use. The lowest rule always wins.
+      </PageHeader>
       {resources === undefined ? (
         <Loading what="your limits" />
       ) : (

@@ -5,13 +5,44 @@ type PrivacyLevel = LendingTerms['privacyLevel'];
 
 /** What each privacy level opens, said before it is chosen. From the closest to the widest. */
 export const PRIVACY: Record<PrivacyLevel, { label: string; who: string; seen: string; needsNames: string | null }> = {
-  Private: { label: 'Private', who: 'Only your own nodes.', seen: 'Nobody else learns that this resource exists. No port is opened for others.', needsNames: null },
-  PrivateNetwork: { label: 'Private network', who: 'Members of the groups that you name.', seen: 'Members see the kind and the free amount of this resource, and the address of this node.', needsNames: 'Names of the groups' },
-  P2P: { label: 'Trusted peers', who: 'Only peers that you name.', seen: 'Those peers see the kind and the free amount of this resource, and the address of this node.', needsNames: 'Names of the peers' },
-  PublicNetwork: { label: 'Public network', who: 'Everyone in the public networks that you name.', seen: 'Anyone in those networks sees the kind, the free amount and the price of this resource, and the address of this node.', needsNames: 'Names of the networks' },
-  FullPublic: { label: 'Fully public', who: 'Anyone.', seen: 'Anyone sees the kind, the free amount and the price of this resource, and the address of this node. Rewards are the highest.', needsNames: null },
+  Private: {
+    label: 'Private',
+    who: 'Only your own nodes.',
+    seen: 'Nobody else learns that this resource exists. No port is opened for others.',
+    needsNames: null,
+  },
+  PrivateNetwork: {
+    label: 'Private network',
+    who: 'Members of the groups that you name.',
+    seen: 'Members see the kind and the free amount of this resource, and the address of this node.',
+    needsNames: 'Names of the groups',
+  },
+  P2P: {
+    label: 'Trusted peers',
+    who: 'Only peers that you name.',
+    seen: 'Those peers see the kind and the free amount of this resource, and the address of this node.',
+    needsNames: 'Names of the peers',
+  },
+  PublicNetwork: {
+    label: 'Public network',
+    who: 'Everyone in the public networks that you name.',
+    seen: 'Anyone in those networks sees the kind, the free amount and the price of this resource, and the address of this node.',
+    needsNames: 'Names of the networks',
+  },
+  FullPublic: {
+    label: 'Fully public',
+    who: 'Anyone.',
+    seen: 'Anyone sees the kind, the free amount and the price of this resource, and the address of this node. Rewards are the highest.',
+    needsNames: null,
+  },
 };
-export const PRIVACY_LEVELS: readonly PrivacyLevel[] = ['Private', 'PrivateNetwork', 'P2P', 'PublicNetwork', 'FullPublic'];
+export const PRIVACY_LEVELS: readonly PrivacyLevel[] = [
+  'Private',
+  'PrivateNetwork',
+  'P2P',
+  'PublicNetwork',
+  'FullPublic',
+];
 
 export const ALLOCATION: Record<LendingTerms['allocationType'], { label: string; text: string }> = {
   Private: { label: 'Private', text: 'Who borrows stays between you and them.' },
@@ -44,10 +75,13 @@ export const RULES: Record<RuleName, string> = {
 export const meaningOf =
   (asset: Asset | undefined) =>
   (percent: number): string =>
-    asset?.capacity.known === true ? shareOfText((asset.capacity.value * percent) / 100, asset.capacity.value, asset.unit) : '';
+    asset?.capacity.known === true
+      ? shareOfText((asset.capacity.value * percent) / 100, asset.capacity.value, asset.unit)
+      : '';
 
 /** A resource's title: the card's own name for graphics cards, the kind for everything else. */
-export const titleOf = (resource: ResourceKey, asset: Asset | undefined): string => (kindOf(resource) === 'gpu' && asset !== undefined ? asset.label : resourceName(resource));
+export const titleOf = (resource: ResourceKey, asset: Asset | undefined): string =>
+  kindOf(resource) === 'gpu' && asset !== undefined ? asset.label : resourceName(resource);
 
 /** What stands under the title: the hardware itself. */
 export const subtitleOf = (resource: ResourceKey, asset: Asset | undefined): string | null => {

@@ -17,7 +17,21 @@ interface TermsFormProps {
 }
 
 /** A text field that tells its value when the reader leaves it or presses Enter, and says what is wrong with it. */
-const CommitText = ({ label, description, value, check, onCommit, suffix }: { label: string; description?: string; value: string; check(text: string): string | null; onCommit(text: string): void; suffix?: string }) => {
+const CommitText = ({
+  label,
+  description,
+  value,
+  check,
+  onCommit,
+  suffix,
+}: {
+  label: string;
+  description?: string;
+  value: string;
+  check(text: string): string | null;
+  onCommit(text: string): void;
+  suffix?: string;
+}) => {
   const [draft, setDraft] = useState(value);
   const [error, setError] = useState<string | null>(null);
   useEffect(() => setDraft(value), [value]);
@@ -35,13 +49,33 @@ const CommitText = ({ label, description, value, check, onCommit, suffix }: { la
       onChange={(event) => setDraft(event.currentTarget.value)}
       onBlur={commit}
       onKeyDown={(event) => event.key === 'Enter' && commit()}
-      {...(suffix === undefined ? {} : { rightSection: <span className="hm-small hm-dim">{suffix}</span>, rightSectionWidth: 120 })}
+      {...(suffix === undefined
+        ? {}
+        : { rightSection: <span className="hm-small hm-dim">{suffix}</span>, rightSectionWidth: 120 })}
     />
   );
 };
 
 /** A whole number that is told when the reader leaves the field. */
-export const CommitNumber = ({ label, description, value, min, max, suffix, onCommit, disabled = false }: { label: string; description?: string; value: number; min: number; max: number; suffix: string; onCommit(value: number): void; disabled?: boolean }) => {
+export const CommitNumber = ({
+  label,
+  description,
+  value,
+  min,
+  max,
+  suffix,
+  onCommit,
+  disabled = false,
+}: {
+  label: string;
+  description?: string;
+  value: number;
+  min: number;
+  max: number;
+  suffix: string;
+  onCommit(value: number): void;
+  disabled?: boolean;
+}) => {
   const [draft, setDraft] = useState<number | string>(value);
   useEffect(() => setDraft(value), [value]);
   return (
@@ -77,8 +111,14 @@ const Privacy = ({ terms, onChange }: Omit<TermsFormProps, 'part'>) => {
         {PRIVACY_LEVELS.map((id) => {
           const { label, who, seen } = PRIVACY[id];
           return (
+            // oxlint-disable-next-line jsx-a11y/label-has-associated-control -- its text is two levels down
             <label key={id} className="hm-choice" data-chosen={terms.privacyLevel === id || undefined}>
-              <input type="radio" name={group} checked={terms.privacyLevel === id} onChange={() => onChange({ privacyLevel: id })} />
+              <input
+                type="radio"
+                name={group}
+                checked={terms.privacyLevel === id}
+                onChange={() => onChange({ privacyLevel: id })}
+              />
               <span>
                 <span className="hm-choice-label">{label}</span> <span>{who}</span>
                 <span className="hm-small hm-dim hm-choice-seen">What others see: {seen}</span>
@@ -93,12 +133,24 @@ const Privacy = ({ terms, onChange }: Omit<TermsFormProps, 'part'>) => {
           description={`Separated by commas; ${NAMES_MAX} at most. Without a name, nobody qualifies.`}
           value={terms.privacyNames.join(', ')}
           check={(text) => {
-            const names = text.split(',').map((name) => name.trim()).filter(Boolean);
+            const names = text
+              .split(',')
+              .map((name) => name.trim())
+              .filter(Boolean);
             if (names.length > NAMES_MAX) return `At most ${NAMES_MAX} names; there are ${names.length}.`;
             const long = names.find((name) => name.length > NAME_LENGTH_MAX);
-            return long === undefined ? null : `A name has at most ${NAME_LENGTH_MAX} characters; shorten “${long.slice(0, 24)}…”.`;
+            return long === undefined
+              ? null
+              : `A name has at most ${NAME_LENGTH_MAX} characters; shorten “${long.slice(0, 24)}…”.`;
           }}
-          onCommit={(text) => onChange({ privacyNames: text.split(',').map((name) => name.trim()).filter(Boolean) })}
+          onCommit={(text) =>
+            onChange({
+              privacyNames: text
+                .split(',')
+                .map((name) => name.trim())
+                .filter(Boolean),
+            })
+          }
         />
       )}
     </>
@@ -110,7 +162,8 @@ export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
   const note = (
     <Note>
       <p className="hm-small">
-        Kept now, in force once this node joins others. Until then it is a home network of one: only your own jobs run here, for nothing.
+        Kept now, in force once this node joins others. Until then it is a home network of one: only your own jobs run
+        here, for nothing.
       </p>
     </Note>
   );
@@ -127,7 +180,11 @@ export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
           onChange={(value) => value !== null && onChange({ allocationType: value as LendingTerms['allocationType'] })}
           maw={320}
         />
-        <Checkbox.Group label="Proofs that a borrower must bring" value={[...terms.requiredProofs]} onChange={(value) => onChange({ requiredProofs: value as LendingTerms['requiredProofs'] })}>
+        <Checkbox.Group
+          label="Proofs that a borrower must bring"
+          value={[...terms.requiredProofs]}
+          onChange={(value) => onChange({ requiredProofs: value })}
+        >
           <div className="hm-checks">
             {PROOFS.map((proof) => (
               <Checkbox key={proof.id} value={proof.id} label={proof.label} description={proof.text} />
@@ -136,8 +193,18 @@ export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
         </Checkbox.Group>
         <div className="hm-stack-tight">
           <h3>Ways to reach it</h3>
-          <Switch label="Relays may carry the traffic" description="When no direct way can be found" checked={terms.proxy.relaysAllowed} onChange={(event) => onChange({ proxy: { ...terms.proxy, relaysAllowed: event.currentTarget.checked } })} />
-          <Switch label="May serve as an exit" description="Traffic of others leaves under your address" checked={terms.proxy.exitAllowed} onChange={(event) => onChange({ proxy: { ...terms.proxy, exitAllowed: event.currentTarget.checked } })} />
+          <Switch
+            label="Relays may carry the traffic"
+            description="When no direct way can be found"
+            checked={terms.proxy.relaysAllowed}
+            onChange={(event) => onChange({ proxy: { ...terms.proxy, relaysAllowed: event.currentTarget.checked } })}
+          />
+          <Switch
+            label="May serve as an exit"
+            description="Traffic of others leaves under your address"
+            checked={terms.proxy.exitAllowed}
+            onChange={(event) => onChange({ proxy: { ...terms.proxy, exitAllowed: event.currentTarget.checked } })}
+          />
         </div>
       </>
     );
@@ -146,8 +213,24 @@ export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
     <>
       {note}
       <div className="hm-form-row">
-        <CommitNumber label="Leases at once" description="0: none" value={terms.leasesMax} min={0} max={LEASES_MAX} suffix={terms.leasesMax === 1 ? 'lease' : 'leases'} onCommit={(leasesMax) => onChange({ leasesMax })} />
-        <CommitNumber label="Longest lease" description={durationText(terms.leaseMinutesMax * 60_000)} value={terms.leaseMinutesMax} min={1} max={LEASE_MINUTES_MAX} suffix="min" onCommit={(leaseMinutesMax) => onChange({ leaseMinutesMax })} />
+        <CommitNumber
+          label="Leases at once"
+          description="0: none"
+          value={terms.leasesMax}
+          min={0}
+          max={LEASES_MAX}
+          suffix={terms.leasesMax === 1 ? 'lease' : 'leases'}
+          onCommit={(leasesMax) => onChange({ leasesMax })}
+        />
+        <CommitNumber
+          label="Longest lease"
+          description={durationText(terms.leaseMinutesMax * 60_000)}
+          value={terms.leaseMinutesMax}
+          min={1}
+          max={LEASE_MINUTES_MAX}
+          suffix="min"
+          onCommit={(leaseMinutesMax) => onChange({ leaseMinutesMax })}
+        />
       </div>
       <div className="hm-stack-tight">
         <h3>Price</h3>
@@ -159,7 +242,9 @@ export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
             { value: 'fixed', label: 'Fixed price' },
           ]}
           value={terms.price.mode}
-          onChange={(mode) => onChange({ price: mode === 'market' ? { mode } : { mode: 'fixed', microPerUnitHour: '1000000' } })}
+          onChange={(mode) =>
+            onChange({ price: mode === 'market' ? { mode } : { mode: 'fixed', microPerUnitHour: '1000000' } })
+          }
         />
         {terms.price.mode === 'fixed' && (
           <div style={{ maxWidth: 320 }}>
@@ -168,7 +253,9 @@ export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
               description="Six decimals at most. CAES is a unit of account inside a network, not money."
               suffix="CAES per hour"
               value={textFromMicro(terms.price.microPerUnitHour)}
-              check={(text) => (microFromText(text) === null ? 'Write an amount such as 1.25, with at most six decimals.' : null)}
+              check={(text) =>
+                microFromText(text) === null ? 'Write an amount such as 1.25, with at most six decimals.' : null
+              }
               onCommit={(text) => {
                 const microPerUnitHour = microFromText(text);
                 if (microPerUnitHour !== null) onChange({ price: { mode: 'fixed', microPerUnitHour } });
