@@ -4,6 +4,8 @@ import { type Call, type CallDefinition, type RequestInputOf, calls } from '../.
 import { CliError } from './errors.ts';
 import type { Session } from './session.ts';
 
+const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
 interface Field {
   name: string;
   kind: 'boolean' | 'number' | 'text';
@@ -21,11 +23,9 @@ const fieldsOf = (call: CallDefinition): Field[] => {
     name,
     kind: type === 'boolean' ? 'boolean' : type === 'integer' || type === 'number' ? 'number' : 'text',
     required: schema.required?.includes(name) ?? false,
-    description,
+    description: description || kebab(name).replaceAll('-', ' '),
   }));
 };
-
-const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 export const parseNumber = (text: string): number => {
   const value = Number(text);

@@ -54,6 +54,7 @@ const wireOf = (
 /** The typed client of a node of the same user, such as the command line's. */
 export const createHttpClient = ({ url, token }: NodeAddress): HttpClient => {
   const agent = new Agent({ keepAlive: true });
+  const { hostname, port } = new URL(url);
   const listeners = new Map<Push, Set<(payload: never) => void>>();
   const closed = Promise.withResolvers<void>();
   let socket: WebSocket | null = null;
@@ -66,8 +67,11 @@ export const createHttpClient = ({ url, token }: NodeAddress): HttpClient => {
     const { method, path, body } = wireOf(calls[name], fields);
     const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
       const asked = request(
-        new URL(path, url),
         {
+          host: hostname.replaceAll(/[[\]]/g, ''),
+          port,
+          // As it is: a URL would take `..` in a field for the folder above.
+          path,
           method,
           agent,
           timeout: ANSWER_MS_MAX,
