@@ -70,7 +70,7 @@ export const createBuilderConfig = ({
   },
   linux: {
     target: ['AppImage'],
-    executableName: 'hypermesh-app',
+    executableName: 'hypermesh-desktop',
     category: 'Network',
     icon: 'packaging/icons',
     synopsis: 'Lend what your hardware can spare, on your terms',
