@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { createSystemOutside, createWorkerPool, type Logger, type Store, type WorkerPool } from '../../main/base/index.ts';
+import {
+  createSystemOutside,
+  createWorkerPool,
+  type Logger,
+  type Store,
+  type WorkerPool,
+} from '../../main/base/index.ts';
 import { createAllocationBook, type DrivenAllocationBook } from '../../main/kernel/assets/allocation-book.ts';
 import { createRuntime, type HostProgram, type Runtime, type RuntimeInit } from '../../main/kernel/runtime/index.ts';
 import type { JobOutputChunk, JobSpec, JobView } from '../../preload/contract/index.ts';
@@ -31,7 +37,9 @@ export interface RuntimeBench {
 const CPU_MILLICORES = 64_000;
 const MEMORY_BYTES = 64 * 1024 ** 3;
 
-export const createRuntimeBench = async (init: RuntimeInit & { host?: HostProgram; store?: Store; logger?: Logger } = {}): Promise<RuntimeBench> => {
+export const createRuntimeBench = async (
+  init: RuntimeInit & { host?: HostProgram; store?: Store; logger?: Logger } = {},
+): Promise<RuntimeBench> => {
   const outside = createSystemOutside();
   const logger = init.logger ?? createSilentLogger();
   const store = init.store ?? (await createMemoryStore(outside.clock));
@@ -47,7 +55,10 @@ export const createRuntimeBench = async (init: RuntimeInit & { host?: HostProgra
       bookedOf(memory, 'memory', memoryPercent, { capacity: { known: true, value: MEMORY_BYTES }, unit: 'bytes' }),
     ]);
   apply();
-  const workers = createWorkerPool({ logger, metrics: null, clock: outside.clock }, { workerPath: join(import.meta.dirname, 'runtime-worker.ts'), size: 1 });
+  const workers = createWorkerPool(
+    { logger, metrics: null, clock: outside.clock },
+    { workerPath: join(import.meta.dirname, 'runtime-worker.ts'), size: 1 },
+  );
   const pids = new Set<number>();
   const runtime = createRuntime(
     {
@@ -122,7 +133,10 @@ export const viewWhen = (runtime: Runtime, id: string, wanted: (view: JobView) =
   });
 
 /** Runs a program to its end. */
-export const runToEnd = async (runtime: Runtime, spec: JobSpec): Promise<{ view: JobView; stdout: Buffer; stderr: Buffer }> => {
+export const runToEnd = async (
+  runtime: Runtime,
+  spec: JobSpec,
+): Promise<{ view: JobView; stdout: Buffer; stderr: Buffer }> => {
   const { id } = await runtime.submit(spec);
   const view = await viewWhen(runtime, id, ({ state }) => state === 'ended');
   await runtime.idle();
@@ -133,6 +147,7 @@ export const runToEnd = async (runtime: Runtime, spec: JobSpec): Promise<{ view:
     offset = answer.nextOffset;
     if (answer.ended) break;
   }
-  const all = (stream: 'stdout' | 'stderr'): Buffer => Buffer.concat(chunks.filter((chunk) => chunk.stream === stream).map(({ data }) => Buffer.from(data, 'base64')));
+  const all = (stream: 'stdout' | 'stderr'): Buffer =>
+    Buffer.concat(chunks.filter((chunk) => chunk.stream === stream).map(({ data }) => Buffer.from(data, 'base64')));
   return { view, stdout: all('stdout'), stderr: all('stderr') };
 };

@@ -5,7 +5,14 @@ import { Emitter, assert, newJobId } from '../../base/index.ts';
 import type { AllocationBook } from '../assets/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import type { JobOutputChunk, JobSpec, JobView } from '../../../preload/contract/index.ts';
-import { INSPECT_INLINE_BYTES_MAX, JOBS_RUNNING_MAX, MODULE_BYTES_MAX, OUTPUT_STORED_BYTES_MAX, SAMPLE_INTERVAL_MS, SUBMIT_WAIT_MS_MAX } from './constants.ts';
+import {
+  INSPECT_INLINE_BYTES_MAX,
+  JOBS_RUNNING_MAX,
+  MODULE_BYTES_MAX,
+  OUTPUT_STORED_BYTES_MAX,
+  SAMPLE_INTERVAL_MS,
+  SUBMIT_WAIT_MS_MAX,
+} from './constants.ts';
 import { RuntimeError, jobRunning, jobUnknown, moduleInvalid, moduleTooLarge } from './errors.ts';
 import type { CpuGovernor, GovernorKind } from './governor/index.ts';
 import { chooseGovernor } from './governor/index.ts';
@@ -36,7 +43,8 @@ export interface RuntimeInit {
   dieWithNode?: boolean;
 }
 
-export const createRuntime = (components: RuntimeComponents, init: RuntimeInit = {}): Runtime => new JobRuntime(components, init);
+export const createRuntime = (components: RuntimeComponents, init: RuntimeInit = {}): Runtime =>
+  new JobRuntime(components, init);
 
 class JobRuntime implements Runtime {
   readonly #components: RuntimeComponents;
@@ -75,13 +83,17 @@ class JobRuntime implements Runtime {
     await this.#endLeftOver();
     if (this.#init.dieWithNode ?? true) this.#setpriv = await findSetpriv(platform);
     this.#storedOutputBytes = await this.#records.outputBytes();
-    this.#governor = await chooseGovernor({ clock: this.#components.outside.clock, logger: this.#logger, platform }, this.#init.governors ?? ['cgroup', 'duty-cycle']);
+    this.#governor = await chooseGovernor(
+      { clock: this.#components.outside.clock, logger: this.#logger, platform },
+      this.#init.governors ?? ['cgroup', 'duty-cycle'],
+    );
     this.#logger.info('Jobs can run', { shareHeldBy: this.#governor.kind, hostsEndWithNode: this.#setpriv !== null });
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const job of this.#jobs.values()) job.end({ why: 'lost', message: 'The node was stopped while the job ran; start it again.' });
+    for (const job of this.#jobs.values())
+      job.end({ why: 'lost', message: 'The node was stopped while the job ran; start it again.' });
     // A request under way sees `#stopped` before it makes a process, and a job that it made is ended above or by itself.
     await this.idle();
     this.#stopSampling?.();
@@ -98,10 +110,16 @@ class JobRuntime implements Runtime {
     const requestedAtMs = outside.clock.monotonicMs();
     const createdAtMs = outside.clock.nowMs();
     if (governor.kind === 'none' && spec.cpuPercent < 100) {
-      throw new RuntimeError({ code: 'SHARE_NOT_HELD', cpuPercent: spec.cpuPercent }, `This system cannot hold a job to ${spec.cpuPercent} % of a core; start it with 100 %.`);
+      throw new RuntimeError(
+        { code: 'SHARE_NOT_HELD', cpuPercent: spec.cpuPercent },
+        `This system cannot hold a job to ${spec.cpuPercent} % of a core; start it with 100 %.`,
+      );
     }
     if (this.running >= JOBS_RUNNING_MAX) {
-      throw new RuntimeError({ code: 'TOO_MANY_JOBS', jobsMax: JOBS_RUNNING_MAX }, `${JOBS_RUNNING_MAX} jobs are running, the most at once; wait for one to end or cancel one.`);
+      throw new RuntimeError(
+        { code: 'TOO_MANY_JOBS', jobsMax: JOBS_RUNNING_MAX },
+        `${JOBS_RUNNING_MAX} jobs are running, the most at once; wait for one to end or cancel one.`,
+      );
     }
     let job: Job;
     this.#admitted++;
@@ -110,29 +128,57 @@ class JobRuntime implements Runtime {
       if (this.#stopped) throw stopping();
       const kept = keptSpec(spec);
       job = new Job({
-        id: newJobId(outside.random), spec: kept, module: { sha256: module.sha256, bytes: module.bytes.length }, createdAtMs, requestedAtMs,
-        clock: outside.clock, logger: this.#logger, metrics: this.#metrics, store: this.#components.store, records: this.#records, allocations, monitor: this.#components.monitor, governor,
+        id: newJobId(outside.random),
+        spec: kept,
+        module: { sha256: module.sha256, bytes: module.bytes.length },
+        createdAtMs,
+        requestedAtMs,
+        clock: outside.clock,
+        logger: this.#logger,
+        metrics: this.#metrics,
+        store: this.#components.store,
+        records: this.#records,
+        allocations,
+        monitor: this.#components.monitor,
+        governor,
         changed: (changed) => this.#changed(changed),
         wrote: (chunk, bytes) => this.#wrote(chunk, bytes),
       });
-      job.holdAllocations(await allocations.allocate([
-        { resource: 'cpu', amount: millicoresOf(spec.cpuPercent), purpose: job.id, holder: job.cpuHolder },
-        { resource: 'memory', amount: job.allocatedBytes, purpose: job.id, holder: job.memoryHolder },
-      ]));
+      job.holdAllocations(
+        await allocations.allocate([
+          { resource: 'cpu', amount: millicoresOf(spec.cpuPercent), purpose: job.id, holder: job.cpuHolder },
+          { resource: 'memory', amount: job.allocatedBytes, purpose: job.id, holder: job.memoryHolder },
+        ]),
+      );
       this.#jobs.set(job.id, job);
       this.#metrics?.running.set(this.#jobs.size);
       void job.ended.then(() => this.#forget(job));
       try {
         await this.#records.insert(job.id, kept, { sha256: module.sha256, bytes: module.bytes.length }, createdAtMs);
         const engine = spec.kind === 'javascript' ? await this.#readEngine() : new Uint8Array();
-        if (this.#stopped) job.end({ why: 'lost', message: 'The node was stopped before the job began; start it again.' });
+        if (this.#stopped)
+          job.end({ why: 'lost', message: 'The node was stopped before the job began; start it again.' });
         this.#stopSampling ??= outside.clock.every(SAMPLE_INTERVAL_MS, () => this.#sample());
         this.#changed(job);
-        await job.launch({ host, setpriv: this.#setpriv, platform: process.platform, module: module.bytes, stdin: Buffer.from(spec.stdin, 'base64'), engine });
+        await job.launch({
+          host,
+          setpriv: this.#setpriv,
+          platform: process.platform,
+          module: module.bytes,
+          stdin: Buffer.from(spec.stdin, 'base64'),
+          engine,
+        });
       } catch (error) {
         // The store refused the row, or the engine cannot be read: nothing was started.
         job.end({ why: 'lost', message: 'It could not be started.' });
-        await job.launch({ host, setpriv: null, platform: process.platform, module: module.bytes, stdin: new Uint8Array(), engine: new Uint8Array() });
+        await job.launch({
+          host,
+          setpriv: null,
+          platform: process.platform,
+          module: module.bytes,
+          stdin: new Uint8Array(),
+          engine: new Uint8Array(),
+        });
         throw error;
       }
     } finally {
@@ -197,10 +243,20 @@ class JobRuntime implements Runtime {
   async idle(signal?: AbortSignal): Promise<void> {
     while (this.running > 0) {
       signal?.throwIfAborted();
-      const aborted = signal === undefined ? [] : [new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))];
+      const aborted =
+        signal === undefined
+          ? []
+          : [
+              new Promise<never>((_, reject) =>
+                signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+              ),
+            ];
       const jobs = [...this.#jobs.values()];
       // A request that has no job yet is looked at again a moment later.
-      await Promise.race([jobs.length > 0 ? Promise.all(jobs.map((job) => job.ended)) : this.#components.outside.clock.sleep(10), ...aborted]);
+      await Promise.race([
+        jobs.length > 0 ? Promise.all(jobs.map((job) => job.ended)) : this.#components.outside.clock.sleep(10),
+        ...aborted,
+      ]);
     }
   }
 
@@ -212,17 +268,23 @@ class JobRuntime implements Runtime {
     if (spec.module.length > Math.ceil(MODULE_BYTES_MAX / 3) * 4) throw moduleTooLarge(MODULE_BYTES_MAX);
     const input = { kind: spec.kind, module: spec.module, memoryBytes: spec.memoryBytes };
     const small = spec.module.length <= INSPECT_INLINE_BYTES_MAX;
-    const result = small ? inspectModule(input) : await this.#components.workers.run<typeof input, Inspection>('runtime.inspectModule', input);
+    const result = small
+      ? inspectModule(input)
+      : await this.#components.workers.run<typeof input, Inspection>('runtime.inspectModule', input);
     if (result.ok) return result;
-    throw result.code === 'MODULE_TOO_LARGE' ? moduleTooLarge(MODULE_BYTES_MAX) : moduleInvalid(result.reason, result.limit ?? undefined);
+    throw result.code === 'MODULE_TOO_LARGE'
+      ? moduleTooLarge(MODULE_BYTES_MAX)
+      : moduleInvalid(result.reason, result.limit ?? undefined);
   }
 
   /** QuickJS. The host may read no file of ours when bundled, so the node reads it once and sends it along. */
   #readEngine(): Promise<Uint8Array> {
-    this.#engine ??= readFile(createRequire(import.meta.url).resolve('@jitl/quickjs-wasmfile-release-sync/wasm')).catch((error: unknown) => {
-      this.#engine = null;
-      throw error;
-    });
+    this.#engine ??= readFile(createRequire(import.meta.url).resolve('@jitl/quickjs-wasmfile-release-sync/wasm')).catch(
+      (error: unknown) => {
+        this.#engine = null;
+        throw error;
+      },
+    );
     return this.#engine;
   }
 
@@ -249,9 +311,13 @@ class JobRuntime implements Runtime {
       this.#stopSampling?.();
       this.#stopSampling = null;
     }
-    this.#cleaning = this.#cleaning.then(() => this.#clean()).catch((error: unknown) => {
-      this.#logger.warn('Old jobs could not be removed', { reason: error instanceof Error ? error.message : String(error) });
-    });
+    this.#cleaning = this.#cleaning
+      .then(() => this.#clean())
+      .catch((error: unknown) => {
+        this.#logger.warn('Old jobs could not be removed', {
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      });
   }
 
   /** Keeps the number of jobs and their output within bounds. */
@@ -276,12 +342,22 @@ class JobRuntime implements Runtime {
   /** Ends what a node that went down left behind. Most hosts have ended by themselves; one that is stopped cannot. */
   async #endLeftOver(): Promise<void> {
     for (const { id, pid, started } of await this.#records.leftOver()) {
-      const survived = pid !== null && started !== null && (await processStarted(pid, process.platform)) === started && killGroup(pid, process.platform);
+      const survived =
+        pid !== null &&
+        started !== null &&
+        (await processStarted(pid, process.platform)) === started &&
+        killGroup(pid, process.platform);
       this.#logger.info('A job of the last run was ended', { job: id, survived });
       const outputBytes = await this.#records.outputBytes(id);
-      await this.#records.setEnded(id, { why: 'lost', message: 'The node went down while the job ran; start it again.' }, this.#components.outside.clock.nowMs(), { measured: unmeasured(outputBytes), governor: 'none' });
+      await this.#records.setEnded(
+        id,
+        { why: 'lost', message: 'The node went down while the job ran; start it again.' },
+        this.#components.outside.clock.nowMs(),
+        { measured: unmeasured(outputBytes), governor: 'none' },
+      );
     }
   }
 }
 
-const stopping = (): RuntimeError => new RuntimeError({ code: 'STOPPING' }, 'The node is being stopped and takes no more jobs; start it again first.');
+const stopping = (): RuntimeError =>
+  new RuntimeError({ code: 'STOPPING' }, 'The node is being stopped and takes no more jobs; start it again first.');

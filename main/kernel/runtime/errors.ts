@@ -19,7 +19,10 @@ export const moduleInvalid = (reason: string, limit?: 'memory'): RuntimeError =>
   new RuntimeError({ code: 'MODULE_INVALID', reason, ...(limit === undefined ? {} : { limit }) }, reason);
 
 export const moduleTooLarge = (bytesMax: number): RuntimeError =>
-  new RuntimeError({ code: 'MODULE_TOO_LARGE', bytesMax }, `The module is larger than ${bytesMax / 1024 / 1024} MiB, the most that is read; strip its debug sections or split the program.`);
+  new RuntimeError(
+    { code: 'MODULE_TOO_LARGE', bytesMax },
+    `The module is larger than ${bytesMax / 1024 / 1024} MiB, the most that is read; strip its debug sections or split the program.`,
+  );
 
 export const jobUnknown = (id: string): RuntimeError =>
   new RuntimeError({ code: 'JOB_UNKNOWN', id }, `There is no job ${id}; \`hypermesh jobs\` lists those that are kept.`);

@@ -11,7 +11,12 @@ import type { EndReport, RunningReport, StartHeader } from './protocol.ts';
 import { FRAME, FrameReader, PROTOCOL_VERSION, startMessage } from './protocol.ts';
 
 /** Packages that a host loads when it is not bundled with them. */
-const HOST_PACKAGES = ['@bjorn3/browser_wasi_shim', 'quickjs-emscripten-core', '@jitl/quickjs-ffi-types', '@jitl/quickjs-wasmfile-release-sync'];
+const HOST_PACKAGES = [
+  '@bjorn3/browser_wasi_shim',
+  'quickjs-emscripten-core',
+  '@jitl/quickjs-ffi-types',
+  '@jitl/quickjs-wasmfile-release-sync',
+];
 /** Old space of V8 beside the program's own memory: the host's objects and V8's view of the module. */
 const HEAP_MIB_MIN = 64;
 
@@ -45,7 +50,11 @@ export const hostReadPaths = (script: string): string[] => {
   const fromSource = script.endsWith('.ts');
   const program = fromSource ? dirname(dirname(script)) : dirname(script);
   const root = fromSource ? dirname(dirname(dirname(program))) : dirname(dirname(program));
-  return [join(program, '/'), join(root, 'package.json'), ...HOST_PACKAGES.map((name) => join(root, 'node_modules', name, '/'))];
+  return [
+    join(program, '/'),
+    join(root, 'package.json'),
+    ...HOST_PACKAGES.map((name) => join(root, 'node_modules', name, '/')),
+  ];
 };
 
 /** Options of the plain Node that hosts one job. */
@@ -76,14 +85,32 @@ export class JobProcess implements GovernedProcess {
   /** @throws {Error} when the system cannot start it; `code` is that of the system call */
   static async start(init: JobProcessInit, listener: JobProcessListener): Promise<JobProcess> {
     const watch = init.setpriv === null;
-    const command = [init.host.execPath, ...hostFlags(init.host.script, init.header.memoryBytes, watch), init.host.script];
-    const [file, args] = init.setpriv === null ? [command[0]!, command.slice(1)] : [init.setpriv, ['--pdeathsig', 'KILL', '--', ...command]];
-    const child = spawn(file, args, { cwd: parse(init.host.script).root, env: init.host.env, stdio: ['pipe', 'pipe', 'pipe'], detached: init.platform !== 'win32', windowsHide: true });
+    const command = [
+      init.host.execPath,
+      ...hostFlags(init.host.script, init.header.memoryBytes, watch),
+      init.host.script,
+    ];
+    const [file, args] =
+      init.setpriv === null
+        ? [command[0]!, command.slice(1)]
+        : [init.setpriv, ['--pdeathsig', 'KILL', '--', ...command]];
+    const child = spawn(file, args, {
+      cwd: parse(init.host.script).root,
+      env: init.host.env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: init.platform !== 'win32',
+      windowsHide: true,
+    });
     if (child.pid === undefined) await new Promise((_, reject) => child.once('error', reject));
     return new JobProcess(child, init, listener, watch);
   }
 
-  private constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, init: JobProcessInit, listener: JobProcessListener, watch: boolean) {
+  private constructor(
+    child: ChildProcessByStdio<Writable, Readable, Readable>,
+    init: JobProcessInit,
+    listener: JobProcessListener,
+    watch: boolean,
+  ) {
     this.#child = child;
     this.pid = child.pid!;
     this.#platform = init.platform;
@@ -93,7 +120,8 @@ export class JobProcess implements GovernedProcess {
     // Errors of pipes and of the process are told by `close`, which always follows.
     for (const source of [child, child.stdin, child.stdout, child.stderr]) source.on('error', () => undefined);
     child.stderr.on('data', (piece: Buffer) => {
-      if (explanationBytes < DIAGNOSTICS_BYTES_MAX) explanation.push(piece.subarray(0, DIAGNOSTICS_BYTES_MAX - explanationBytes));
+      if (explanationBytes < DIAGNOSTICS_BYTES_MAX)
+        explanation.push(piece.subarray(0, DIAGNOSTICS_BYTES_MAX - explanationBytes));
       explanationBytes += piece.length;
     });
     const reader = new FrameReader();
@@ -111,7 +139,15 @@ export class JobProcess implements GovernedProcess {
       listener.closed({ exitCode, signal, explanation: Buffer.concat(explanation).toString('utf8') });
     });
     const { header, module, stdin, engine } = init;
-    const whole: StartHeader = { version: PROTOCOL_VERSION, nodePid: process.pid, watch, ...header, moduleBytes: module.length, stdinBytes: stdin.length, engineBytes: engine.length };
+    const whole: StartHeader = {
+      version: PROTOCOL_VERSION,
+      nodePid: process.pid,
+      watch,
+      ...header,
+      moduleBytes: module.length,
+      stdinBytes: stdin.length,
+      engineBytes: engine.length,
+    };
     // The pipe stays open: its end tells the host that the node is gone.
     for (const part of startMessage(whole, [module, stdin, engine])) child.stdin.write(part);
   }
@@ -171,7 +207,11 @@ export class JobProcess implements GovernedProcess {
         const report = parseObject(payload);
         const end = parseEnd(report['end']);
         this.#over = true;
-        this.#listener.ended({ end, cpuMs: count(report['cpuMs']), residentBytesPeak: count(report['residentBytesPeak']) });
+        this.#listener.ended({
+          end,
+          cpuMs: count(report['cpuMs']),
+          residentBytesPeak: count(report['residentBytesPeak']),
+        });
         return;
       }
       default:
@@ -196,6 +236,7 @@ const parseEnd = (value: unknown): EndReport['end'] => {
   const { why, exitCode, message, limit } = end;
   if (why === 'exited' && Number.isSafeInteger(exitCode)) return { why, exitCode: exitCode as number };
   if (why === 'crashed' && typeof message === 'string') return { why, message };
-  if (why === 'limit' && (limit === 'memory' || limit === 'scratch') && typeof message === 'string') return { why, limit, message };
+  if (why === 'limit' && (limit === 'memory' || limit === 'scratch') && typeof message === 'string')
+    return { why, limit, message };
   throw new Error('no end');
 };

@@ -3,7 +3,14 @@ import { messageOf } from '../../base/index.ts';
 import type { AllocationBook, Holder } from '../assets/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import type { JobEnd, JobOutputChunk, JobView } from '../../../preload/contract/index.ts';
-import { COMPILED_BYTES_PER_MODULE_BYTE, END_MESSAGE_CHARS_MAX, HOST_OVERHEAD_BYTES, SAMPLE_GAP_MS_MAX, SAMPLE_INTERVAL_MS, START_MS_MAX } from './constants.ts';
+import {
+  COMPILED_BYTES_PER_MODULE_BYTE,
+  END_MESSAGE_CHARS_MAX,
+  HOST_OVERHEAD_BYTES,
+  SAMPLE_GAP_MS_MAX,
+  SAMPLE_INTERVAL_MS,
+  START_MS_MAX,
+} from './constants.ts';
 import type { CpuGovernor, CpuHold } from './governor/index.ts';
 import { CpuMeter } from './governor/cpu-meter.ts';
 import type { JobRecords, KeptSpec } from './job-records.ts';
@@ -23,7 +30,10 @@ const MILLICORES_PER_PERCENT = 10;
 export const millicoresOf = (cpuPercent: number): number => cpuPercent * MILLICORES_PER_PERCENT;
 
 /** What a job takes of the machine's memory at most: the program, its scratch folder, and what hosting it costs. */
-export const allocatedMemoryBytes = (spec: Pick<KeptSpec, 'memoryBytes' | 'scratchBytesMax'>, moduleBytes: number): number =>
+export const allocatedMemoryBytes = (
+  spec: Pick<KeptSpec, 'memoryBytes' | 'scratchBytesMax'>,
+  moduleBytes: number,
+): number =>
   spec.memoryBytes + spec.scratchBytesMax + HOST_OVERHEAD_BYTES + moduleBytes * COMPILED_BYTES_PER_MODULE_BYTE;
 
 export interface JobParts {
@@ -49,7 +59,10 @@ export interface JobParts {
  * How far a job is. `starting -> running -> ended`, and `starting -> ended`. Once an end is decided (`#ending`), the
  * job stays where it is until its process is gone and everything is stored.
  */
-type State = { status: 'starting' } | { status: 'running'; startedAtMs: number } | { status: 'ended'; startedAtMs: number | null; endedAtMs: number; end: JobEnd };
+type State =
+  | { status: 'starting' }
+  | { status: 'running'; startedAtMs: number }
+  | { status: 'ended'; startedAtMs: number | null; endedAtMs: number; end: JobEnd };
 
 /** One job: its process, its limits, its output and its row. */
 export class Job {
@@ -163,7 +176,10 @@ export class Job {
         },
       );
     } catch (error) {
-      this.end({ why: 'crashed', message: `The job's process could not be started (${messageOf(error)}); install the app again if this stays.` });
+      this.end({
+        why: 'crashed',
+        message: `The job's process could not be started (${messageOf(error)}); install the app again if this stays.`,
+      });
       return this.#settle();
     }
     const { pid } = this.#process;
@@ -196,17 +212,26 @@ export class Job {
     this.#sampledAtMs = nowMs;
     if (this.#cpuMs !== null && before.cpuMs !== null && nowMs > before.atMs) {
       this.#cpuPercentNow = ((this.#cpuMs - before.cpuMs) / (nowMs - before.atMs)) * 100;
-      if (this.#allocations[0] !== undefined) allocations.reportUse(this.#allocations[0], this.#cpuPercentNow * MILLICORES_PER_PERCENT);
+      if (this.#allocations[0] !== undefined)
+        allocations.reportUse(this.#allocations[0], this.#cpuPercentNow * MILLICORES_PER_PERCENT);
     }
     if (residentBytes !== null) {
       if (this.#allocations[1] !== undefined) allocations.reportUse(this.#allocations[1], residentBytes);
       if (residentBytes > this.allocatedBytes) {
-        this.end({ why: 'limit', limit: 'memory', message: `The job's process took ${residentBytes} bytes of memory and was allowed ${this.allocatedBytes}; start it with more memory.` });
+        this.end({
+          why: 'limit',
+          limit: 'memory',
+          message: `The job's process took ${residentBytes} bytes of memory and was allowed ${this.allocatedBytes}; start it with more memory.`,
+        });
         return;
       }
     }
     if (this.#state.status === 'starting' && this.#activeMs > START_MS_MAX) {
-      this.end({ why: 'limit', limit: 'time', message: `The program was not ready after ${START_MS_MAX / 1000} s; it is too large for its share of the processor.` });
+      this.end({
+        why: 'limit',
+        limit: 'time',
+        message: `The program was not ready after ${START_MS_MAX / 1000} s; it is too large for its share of the processor.`,
+      });
       return;
     }
     this.#parts.changed(this);
@@ -235,7 +260,10 @@ export class Job {
         cpuMs: this.#cpuMs,
         cpuPercentMean: this.#mean,
         cpuPercentNow: state.status === 'ended' ? null : frozen ? 0 : this.#cpuPercentNow,
-        memoryBytesPeak: this.#residentBytesPeak === null ? null : Math.max(0, Math.round(this.#residentBytesPeak - this.#residentBytesBefore)),
+        memoryBytesPeak:
+          this.#residentBytesPeak === null
+            ? null
+            : Math.max(0, Math.round(this.#residentBytesPeak - this.#residentBytesBefore)),
         outputBytes: this.#output.bytes,
         startMs: this.#startMs,
       },
@@ -254,7 +282,10 @@ export class Job {
     this.#effectiveMillicores = millicores;
     if (this.#ending !== null) return;
     if (governor.kind === 'none' && millicores < millicoresOf(this.#parts.spec.cpuPercent)) {
-      this.end({ why: 'owner', message: 'The level was lowered, and this system cannot hold a job to less than a whole core.' });
+      this.end({
+        why: 'owner',
+        message: 'The level was lowered, and this system cannot hold a job to less than a whole core.',
+      });
       return;
     }
     this.#hold?.setMillicores(millicores);
@@ -289,7 +320,11 @@ export class Job {
     const taken = this.#output.push(stream, bytes);
     if (taken === 'full') this.#process?.pauseOutput();
     else if (taken === 'exceeded') {
-      this.end({ why: 'limit', limit: 'output', message: `The program wrote more than the ${this.#parts.spec.outputBytesMax} bytes that it may; start it with a higher limit.` });
+      this.end({
+        why: 'limit',
+        limit: 'output',
+        message: `The program wrote more than the ${this.#parts.spec.outputBytesMax} bytes that it may; start it with a higher limit.`,
+      });
     }
   }
 
@@ -300,12 +335,23 @@ export class Job {
     this.#residentBytesPeak = Math.max(residentBytesPeak, this.#residentBytesPeak ?? 0);
   }
 
-  #heardClosed({ signal, exitCode, explanation }: { signal: string | null; exitCode: number | null; explanation: string }): void {
+  #heardClosed({
+    signal,
+    exitCode,
+    explanation,
+  }: {
+    signal: string | null;
+    exitCode: number | null;
+    explanation: string;
+  }): void {
     if (/heap out of memory|allocation failed|out of memory/i.test(explanation)) {
       this.end({ why: 'limit', limit: 'memory', message: "The job's process ran out of memory; start it with more." });
     } else {
       const how = signal === null ? `code ${exitCode ?? 'unknown'}` : signal;
-      this.end({ why: 'crashed', message: `The job's process ended without a word (${how}).${explanation === '' ? '' : ` It said: ${explanation.trim()}`}` });
+      this.end({
+        why: 'crashed',
+        message: `The job's process ended without a word (${how}).${explanation === '' ? '' : ` It said: ${explanation.trim()}`}`,
+      });
     }
     void this.#settle();
   }
@@ -330,7 +376,14 @@ export class Job {
     const startedAtMs = this.#state.status === 'running' ? this.#state.startedAtMs : null;
     this.#state = { status: 'ended', startedAtMs, endedAtMs: clock.nowMs(), end };
     const { endedAtMs } = this.#state;
-    this.#write(() => (this.#refusal === null ? records.setEnded(this.id, end, endedAtMs, { measured: this.view().measured, governor: this.#hold?.kind ?? governor.kind }) : records.delete([this.id])));
+    this.#write(() =>
+      this.#refusal === null
+        ? records.setEnded(this.id, end, endedAtMs, {
+            measured: this.view().measured,
+            governor: this.#hold?.kind ?? governor.kind,
+          })
+        : records.delete([this.id]),
+    );
     await this.#writes;
     try {
       await allocations.release(this.#allocations);
@@ -360,7 +413,8 @@ export class Job {
     const resident = residentMemory(this.#process.pid);
     if (resident === null) return null;
     // Before the program runs, the peak is the host's own doing.
-    if (this.#state.status === 'running') this.#residentBytesPeak = Math.max(resident.nowBytes, this.#residentBytesPeak ?? 0);
+    if (this.#state.status === 'running')
+      this.#residentBytesPeak = Math.max(resident.nowBytes, this.#residentBytesPeak ?? 0);
     return resident.nowBytes;
   }
 
@@ -373,7 +427,12 @@ export class Job {
     this.#cancelTimeLimit = clock.after(Math.min(leftMs, SAMPLE_GAP_MS_MAX), () => {
       this.#account(clock.monotonicMs());
       if (this.#activeMs < spec.timeMsMax) this.#armTimeLimit();
-      else this.end({ why: 'limit', limit: 'time', message: `The program ran for the ${spec.timeMsMax} ms that it may; start it with more time.` });
+      else
+        this.end({
+          why: 'limit',
+          limit: 'time',
+          message: `The program ran for the ${spec.timeMsMax} ms that it may; start it with more time.`,
+        });
     });
   }
 

@@ -1,6 +1,11 @@
 import type { Clock, JobId, Store } from '../../base/index.ts';
 import type { JobOutputChunk } from '../../../preload/contract/index.ts';
-import { OUTPUT_CHUNK_BYTES_MAX, OUTPUT_EVENTS_PER_SECOND_MAX, OUTPUT_GATHER_MS, OUTPUT_PENDING_BYTES_MAX } from './constants.ts';
+import {
+  OUTPUT_CHUNK_BYTES_MAX,
+  OUTPUT_EVENTS_PER_SECOND_MAX,
+  OUTPUT_GATHER_MS,
+  OUTPUT_PENDING_BYTES_MAX,
+} from './constants.ts';
 
 /** Changes of stream that are kept apart while they wait; more than this means that the host is held back. */
 const SEGMENTS_MAX = 256;
@@ -79,7 +84,7 @@ export class OutputLog {
     this.#cancelTimer = null;
     while (this.#segments.length > 0 || this.#writing !== null) {
       if (this.#writing !== null) await this.#writing;
-      else await this.#write(Number.POSITIVE_INFINITY);
+      else await this.#write(Number.POSITIVE_INFINITY, Math.max(0, Math.floor(this.#tokens)));
       if (this.#closed) break;
     }
     this.#closed = true;
@@ -90,17 +95,20 @@ export class OutputLog {
     this.#cancelTimer = this.#parts.clock.after(OUTPUT_GATHER_MS, () => {
       this.#cancelTimer = null;
       const nowMs = this.#parts.clock.monotonicMs();
-      this.#tokens = Math.min(OUTPUT_EVENTS_PER_SECOND_MAX, this.#tokens + ((nowMs - this.#tokensAtMs) * OUTPUT_EVENTS_PER_SECOND_MAX) / 1000);
+      this.#tokens = Math.min(
+        OUTPUT_EVENTS_PER_SECOND_MAX,
+        this.#tokens + ((nowMs - this.#tokensAtMs) * OUTPUT_EVENTS_PER_SECOND_MAX) / 1000,
+      );
       this.#tokensAtMs = nowMs;
       if (this.#tokens >= 1) void this.#write(Math.floor(this.#tokens));
       else this.#arm();
     });
   }
 
-  /** Stores up to so many chunks. One write at a time. */
-  #write(chunksMax: number): Promise<void> {
+  /** Stores up to so many chunks, each stream in one piece when there would be more than `apartMax`. One write at a time. */
+  #write(chunksMax: number, apartMax: number = chunksMax): Promise<void> {
     const all = this.#segments;
-    const chunks = cut(cut(all).length <= chunksMax ? all : merge(all));
+    const chunks = cut(cut(all).length <= apartMax ? all : merge(all));
     const now = chunks.slice(0, chunksMax);
     this.#segments = chunks.slice(chunksMax);
     this.#tokens -= now.length;
@@ -119,7 +127,13 @@ export class OutputLog {
       return row;
     });
     try {
-      await store.transaction('jobs.output', rows.map(({ offset, stream, data }) => ({ sql: 'INSERT INTO job_output (job_id, start, stream, data) VALUES (?, ?, ?, ?)', params: [id, offset, stream, data] })));
+      await store.transaction(
+        'jobs.output',
+        rows.map(({ offset, stream, data }) => ({
+          sql: 'INSERT INTO job_output (job_id, start, stream, data) VALUES (?, ?, ?, ?)',
+          params: [id, offset, stream, data],
+        })),
+      );
     } catch (error) {
       this.#closed = true;
       this.#segments = [];
@@ -151,5 +165,7 @@ const cut = (segments: readonly Segment[]): Segment[] =>
 const merge = (segments: readonly Segment[]): Segment[] =>
   (['stdout', 'stderr'] as const).flatMap((stream) => {
     const same = segments.filter((segment) => segment.stream === stream);
-    return same.length === 0 ? [] : [{ stream, parts: same.flatMap(({ parts }) => parts), bytes: same.reduce((sum, { bytes }) => sum + bytes, 0) }];
+    return same.length === 0
+      ? []
+      : [{ stream, parts: same.flatMap(({ parts }) => parts), bytes: same.reduce((sum, { bytes }) => sum + bytes, 0) }];
   });

@@ -7,7 +7,9 @@ const PS_TIMEOUT_MS = 5000;
 
 const run = (file: string, args: readonly string[]): Promise<string | null> =>
   new Promise((resolve) => {
-    execFile(file, args, { timeout: PS_TIMEOUT_MS, env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' } }, (error, stdout) => resolve(error === null ? stdout : null));
+    execFile(file, args, { timeout: PS_TIMEOUT_MS, env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' } }, (error, stdout) =>
+      resolve(error === null ? stdout : null),
+    );
   });
 
 /**
@@ -20,7 +22,9 @@ export const processStarted = async (pid: number, platform: NodeJS.Platform): Pr
     try {
       // Field 22 of /proc/<pid>/stat counts ticks since boot, so the boot belongs to the name.
       const started = statFields(readFileSync(`/proc/${pid}/stat`, 'latin1'))[19];
-      return started === undefined ? null : `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${started}`;
+      return started === undefined
+        ? null
+        : `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${started}`;
     } catch {
       return null;
     }
@@ -33,7 +37,8 @@ export const processStarted = async (pid: number, platform: NodeJS.Platform): Pr
 export const residentMemory = (pid: number): { nowBytes: number; peakBytes: number } | null => {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    const kibibytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN);
+    const kibibytes = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN);
     const nowBytes = kibibytes('VmRSS') * 1024;
     const peakBytes = kibibytes('VmHWM') * 1024;
     return Number.isNaN(nowBytes) || Number.isNaN(peakBytes) ? null : { nowBytes, peakBytes };
@@ -60,6 +65,7 @@ export const killGroup = (pid: number, platform: NodeJS.Platform): boolean => {
  */
 export const findSetpriv = async (platform: NodeJS.Platform): Promise<string | null> => {
   if (platform !== 'linux') return null;
-  for (const path of ['/usr/bin/setpriv', '/bin/setpriv']) if ((await run(path, ['--pdeathsig', 'KILL', '--', '/bin/true'])) !== null) return path;
+  for (const path of ['/usr/bin/setpriv', '/bin/setpriv'])
+    if ((await run(path, ['--pdeathsig', 'KILL', '--', '/bin/true'])) !== null) return path;
   return null;
 };

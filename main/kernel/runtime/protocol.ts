@@ -75,7 +75,8 @@ export class FrameReader {
     while (bytes.length >= FRAME_HEAD_BYTES) {
       const length = bytes.readUInt32LE(0);
       const type = bytes[4] as FrameType;
-      if (length > FRAME_PAYLOAD_BYTES_MAX || type < FRAME.running || type > FRAME.refused) throw new Error(`no frame: type ${type}, ${length} bytes`);
+      if (length > FRAME_PAYLOAD_BYTES_MAX || type < FRAME.running || type > FRAME.refused)
+        throw new Error(`no frame: type ${type}, ${length} bytes`);
       if (bytes.length < FRAME_HEAD_BYTES + length) break;
       frames.push({ type, payload: bytes.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + length) });
       bytes = bytes.subarray(FRAME_HEAD_BYTES + length);

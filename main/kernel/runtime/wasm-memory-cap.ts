@@ -41,12 +41,48 @@ export interface WasmFacts {
   memory: Section<Limits> | null;
   tables: Section<Limits & { type: Uint8Array }> | null;
 }
-interface Limits { min: number; max: number | null }
-interface Section<Entry> { start: number; end: number; entries: Entry[] }
+interface Limits {
+  min: number;
+  max: number | null;
+}
+interface Section<Entry> {
+  start: number;
+  end: number;
+  entries: Entry[];
+}
 
-const SECTION = { custom: 0, type: 1, import: 2, function: 3, table: 4, memory: 5, global: 6, export: 7, start: 8, element: 9, code: 10, data: 11, dataCount: 12, tag: 13 } as const;
+const SECTION = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  start: 8,
+  element: 9,
+  code: 10,
+  data: 11,
+  dataCount: 12,
+  tag: 13,
+} as const;
 /** Order in which sections must come; `tag` and `dataCount` were added later and lie in between. */
-const ORDER: readonly number[] = [SECTION.type, SECTION.import, SECTION.function, SECTION.table, SECTION.memory, SECTION.tag, SECTION.global, SECTION.export, SECTION.start, SECTION.element, SECTION.dataCount, SECTION.code, SECTION.data];
+const ORDER: readonly number[] = [
+  SECTION.type,
+  SECTION.import,
+  SECTION.function,
+  SECTION.table,
+  SECTION.memory,
+  SECTION.tag,
+  SECTION.global,
+  SECTION.export,
+  SECTION.start,
+  SECTION.element,
+  SECTION.dataCount,
+  SECTION.code,
+  SECTION.data,
+];
 const EXPORT_KINDS = ['function', 'table', 'memory', 'global', 'tag'] as const;
 
 class Cursor {
@@ -65,7 +101,8 @@ class Cursor {
   }
 
   byte(): number {
-    if (this.at >= this.#end) throw new WasmFault(`The WebAssembly module ends in the middle, at byte ${this.at}; fetch or build it again.`);
+    if (this.at >= this.#end)
+      throw new WasmFault(`The WebAssembly module ends in the middle, at byte ${this.at}; fetch or build it again.`);
     return this.#bytes[this.at++] as number;
   }
 
@@ -82,7 +119,8 @@ class Cursor {
   }
 
   skip(length: number): number {
-    if (this.at + length > this.#end) throw new WasmFault(`The WebAssembly module ends in the middle, at byte ${this.#end}; fetch or build it again.`);
+    if (this.at + length > this.#end)
+      throw new WasmFault(`The WebAssembly module ends in the middle, at byte ${this.#end}; fetch or build it again.`);
     this.at += length;
     return this.at;
   }
@@ -99,7 +137,8 @@ class Cursor {
   }
 }
 
-const damaged = (at: number): WasmFault => new WasmFault(`The WebAssembly module is damaged near byte ${at}; fetch or build it again.`);
+const damaged = (at: number): WasmFault =>
+  new WasmFault(`The WebAssembly module is damaged near byte ${at}; fetch or build it again.`);
 
 /**
  * Reads what the module wants and offers. Cheap: bodies of functions are skipped, so that it takes well under a
@@ -110,11 +149,17 @@ const damaged = (at: number): WasmFault => new WasmFault(`The WebAssembly module
 export const readWasm = (bytes: Uint8Array): WasmFacts => {
   if (bytes.length === 0) throw new WasmFault('The module is empty; give a file that holds a compiled program.');
   if (bytes.length < 8 || bytes[0] !== 0x00 || bytes[1] !== 0x61 || bytes[2] !== 0x73 || bytes[3] !== 0x6d) {
-    throw new WasmFault('The module is not WebAssembly: it does not begin with its four marking bytes. Compile the program to .wasm, or start it as JavaScript.');
+    throw new WasmFault(
+      'The module is not WebAssembly: it does not begin with its four marking bytes. Compile the program to .wasm, or start it as JavaScript.',
+    );
   }
   const version = bytes[4]! + bytes[5]! * 2 ** 8 + bytes[6]! * 2 ** 16 + bytes[7]! * 2 ** 24;
   if (version !== 1) {
-    throw new WasmFault(version === 0x1000d ? 'The module is a WebAssembly component; build it for wasm32-wasip1, a core module, instead.' : `The module has WebAssembly version ${version}; only version 1 can be run.`);
+    throw new WasmFault(
+      version === 0x1000d
+        ? 'The module is a WebAssembly component; build it for wasm32-wasip1, a core module, instead.'
+        : `The module has WebAssembly version ${version}; only version 1 can be run.`,
+    );
   }
 
   const facts: WasmFacts = { imports: [], exports: new Map(), memoryPagesMin: null, memory: null, tables: null };
@@ -151,7 +196,9 @@ const readImports = (body: Cursor, facts: WasmFacts): void => {
       facts.imports.push({ module, name });
     } else if (kind <= 4) {
       const what = ['', 'table', 'memory', 'global', 'tag'][kind];
-      throw new WasmFault(`The module imports the ${what} ${printable(module)}.${printable(name)}, which a job is not given; build it to define its own ${what}.`);
+      throw new WasmFault(
+        `The module imports the ${what} ${printable(module)}.${printable(name)}, which a job is not given; build it to define its own ${what}.`,
+      );
     } else throw damaged(body.at);
   }
   if (!body.done) throw damaged(body.at);
@@ -172,13 +219,20 @@ const readExports = (body: Cursor, facts: WasmFacts): void => {
 
 const readMemories = (body: Cursor): Limits[] => {
   const count = body.u32();
-  if (count > 1) throw new WasmFault(`The module declares ${count} memories; a job has one. Build it without the multi-memory feature.`);
+  if (count > 1)
+    throw new WasmFault(
+      `The module declares ${count} memories; a job has one. Build it without the multi-memory feature.`,
+    );
   const entries: Limits[] = [];
   for (let i = 0; i < count; i++) {
     const flags = body.byte();
-    if ((flags & 0x08) !== 0) throw new WasmFault('The module uses its own page size; build it without the custom-page-sizes feature.');
+    if ((flags & 0x08) !== 0)
+      throw new WasmFault('The module uses its own page size; build it without the custom-page-sizes feature.');
     if ((flags & 0x04) !== 0) throw new WasmFault('The module uses 64-bit memory; build it for wasm32.');
-    if ((flags & 0x02) !== 0) throw new WasmFault('The module uses shared memory, so threads, which a job does not have; build it without them.');
+    if ((flags & 0x02) !== 0)
+      throw new WasmFault(
+        'The module uses shared memory, so threads, which a job does not have; build it without them.',
+      );
     if (flags > 1) throw damaged(body.at);
     entries.push({ min: body.u32(), max: flags === 1 ? body.u32() : null });
   }
@@ -193,12 +247,18 @@ const readTables = (bytes: Uint8Array, body: Cursor): (Limits & { type: Uint8Arr
   for (let i = 0; i < count; i++) {
     const start = body.at;
     const type = body.byte();
-    if (type === 0x40) throw new WasmFault('The module declares a table with an initial value; build it without the typed function references feature.');
+    if (type === 0x40)
+      throw new WasmFault(
+        'The module declares a table with an initial value; build it without the typed function references feature.',
+      );
     // 0x63 and 0x64 are followed by a heap type, a LEB128 of at most 33 bits.
     if (type === 0x63 || type === 0x64) for (let length = 0; length < 5 && body.byte() >= 0x80; length++);
     const end = body.at;
     const flags = body.byte();
-    if (flags > 1) throw new WasmFault('The module declares a shared or 64-bit table, which a job does not have; build it for wasm32 without threads.');
+    if (flags > 1)
+      throw new WasmFault(
+        'The module declares a shared or 64-bit table, which a job does not have; build it for wasm32 without threads.',
+      );
     entries.push({ type: bytes.subarray(start, end), min: body.u32(), max: flags === 1 ? body.u32() : null });
   }
   if (!body.done) throw damaged(body.at);
@@ -241,7 +301,10 @@ export const capWasm = (bytes: Uint8Array, facts: WasmFacts, memoryBytesMax: num
   if (facts.tables !== null) {
     const body = leb(facts.tables.entries.length);
     for (const { type, min, max } of facts.tables.entries) {
-      if (min > TABLE_ELEMENTS_MAX) throw new WasmFault(`The module asks for a table of ${min} elements; a job's table holds ${TABLE_ELEMENTS_MAX} at most.`);
+      if (min > TABLE_ELEMENTS_MAX)
+        throw new WasmFault(
+          `The module asks for a table of ${min} elements; a job's table holds ${TABLE_ELEMENTS_MAX} at most.`,
+        );
       body.push(...type, 1, ...leb(min), ...leb(Math.min(max ?? TABLE_ELEMENTS_MAX, TABLE_ELEMENTS_MAX)));
     }
     replace(facts.tables, SECTION.table, body);
@@ -250,9 +313,17 @@ export const capWasm = (bytes: Uint8Array, facts: WasmFacts, memoryBytesMax: num
   if (facts.memory !== null && memory !== undefined) {
     if (memory.min > pagesMax) {
       const neededBytes = memory.min * WASM_PAGE_BYTES;
-      throw new WasmFault(`The module needs at least ${neededBytes} bytes of memory and was promised ${memoryBytesMax}; start it with more memory.`, 'memory');
+      throw new WasmFault(
+        `The module needs at least ${neededBytes} bytes of memory and was promised ${memoryBytesMax}; start it with more memory.`,
+        'memory',
+      );
     }
-    replace(facts.memory, SECTION.memory, [1, 1, ...leb(memory.min), ...leb(Math.min(memory.max ?? pagesMax, pagesMax))]);
+    replace(facts.memory, SECTION.memory, [
+      1,
+      1,
+      ...leb(memory.min),
+      ...leb(Math.min(memory.max ?? pagesMax, pagesMax)),
+    ]);
   }
   if (pieces.length === 0) return bytes;
   pieces.push(bytes.subarray(from));

@@ -73,7 +73,7 @@ export class CpuMeter {
         // ESRCH: the thread has ended.
       }
       if (length > 0) {
-        thread.ms = Number.parseInt(this.#buffer.toString("latin1", 0, length), 10) / 1e6;
+        thread.ms = Number.parseInt(this.#buffer.toString('latin1', 0, length), 10) / 1e6;
         sum += thread.ms;
       } else {
         closeSync(thread.fd);

@@ -38,7 +38,13 @@ class DutyCycleGovernor implements CpuGovernor {
   }
 
   govern(process: GovernedProcess, millicores: number): CpuHold {
-    const hold = new DutyCycleHold(process, millicores, this.#clock.monotonicMs(), () => this.#clock.monotonicMs(), () => this.#drop(hold));
+    const hold = new DutyCycleHold(
+      process,
+      millicores,
+      this.#clock.monotonicMs(),
+      () => this.#clock.monotonicMs(),
+      () => this.#drop(hold),
+    );
     this.#holds.add(hold);
     this.#stopTicking ??= this.#clock.every(TICK_MS, () => this.#tick());
     return hold;
@@ -47,7 +53,7 @@ class DutyCycleGovernor implements CpuGovernor {
   close(): void {
     this.#stopTicking?.();
     this.#stopTicking = null;
-    for (const hold of [...this.#holds]) hold.release();
+    for (const hold of this.#holds) hold.release();
   }
 
   #drop(hold: DutyCycleHold): void {

@@ -20,9 +20,13 @@ const ungoverned: CpuGovernor = {
  *
  * @param allowed - kinds to try, for tests and for an owner whose kernel misbehaves
  */
-export const chooseGovernor = async (components: { clock: Clock; logger: Logger; platform: NodeJS.Platform }, allowed: readonly GovernorKind[]): Promise<CpuGovernor> => {
+export const chooseGovernor = async (
+  components: { clock: Clock; logger: Logger; platform: NodeJS.Platform },
+  allowed: readonly GovernorKind[],
+): Promise<CpuGovernor> => {
   const dutyCycle = createDutyCycleGovernor(components);
   const cgroup = createCgroupGovernor({ ...components, fallback: dutyCycle });
-  for (const governor of [cgroup, dutyCycle]) if (allowed.includes(governor.kind) && (await governor.probe())) return governor;
+  for (const governor of [cgroup, dutyCycle])
+    if (allowed.includes(governor.kind) && (await governor.probe())) return governor;
   return ungoverned;
 };

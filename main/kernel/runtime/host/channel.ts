@@ -1,6 +1,13 @@
 import { readSync, writeSync } from 'node:fs';
 import type { EndReport, FrameType, StartHeader } from '../protocol.ts';
-import { FRAME, FRAME_HEAD_BYTES, FRAME_PAYLOAD_BYTES_MAX, PROTOCOL_VERSION, START_HEADER_BYTES_MAX, frameHead } from '../protocol.ts';
+import {
+  FRAME,
+  FRAME_HEAD_BYTES,
+  FRAME_PAYLOAD_BYTES_MAX,
+  PROTOCOL_VERSION,
+  START_HEADER_BYTES_MAX,
+  frameHead,
+} from '../protocol.ts';
 
 /** Longest message that is sent; the node cuts shorter. */
 const MESSAGE_CHARS_MAX = 8192;
@@ -48,7 +55,8 @@ const sendJson = (type: FrameType, value: unknown): void => send(type, Buffer.fr
 
 /** Sends what the program wrote. Returns when the system has taken it. */
 export const sendOutput = (stream: 'stdout' | 'stderr', bytes: Uint8Array): void => {
-  for (let at = 0; at < bytes.length; at += FRAME_PAYLOAD_BYTES_MAX) send(FRAME[stream], bytes.subarray(at, at + FRAME_PAYLOAD_BYTES_MAX));
+  for (let at = 0; at < bytes.length; at += FRAME_PAYLOAD_BYTES_MAX)
+    send(FRAME[stream], bytes.subarray(at, at + FRAME_PAYLOAD_BYTES_MAX));
 };
 
 /** The program's first instruction is next. */
@@ -96,8 +104,16 @@ export const readStart = (): Start => {
   const headerBytes = new DataView(lengthBytes.buffer).getUint32(0, true);
   if (headerBytes > START_HEADER_BYTES_MAX) endProcess();
   const header = JSON.parse(Buffer.from(readExactly(headerBytes)).toString()) as StartHeader;
-  if (header.version !== PROTOCOL_VERSION) refuse(`The job host speaks version ${PROTOCOL_VERSION} and the node version ${header.version}; install the app again.`);
+  if (header.version !== PROTOCOL_VERSION)
+    refuse(
+      `The job host speaks version ${PROTOCOL_VERSION} and the node version ${header.version}; install the app again.`,
+    );
   // The node died before the system knew that this process is to die with it.
   if (process.ppid !== header.nodePid) endProcess();
-  return { header, module: readExactly(header.moduleBytes), stdin: readExactly(header.stdinBytes), engine: readExactly(header.engineBytes) };
+  return {
+    header,
+    module: readExactly(header.moduleBytes),
+    stdin: readExactly(header.stdinBytes),
+    engine: readExactly(header.engineBytes),
+  };
 };

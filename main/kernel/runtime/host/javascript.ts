@@ -4,6 +4,7 @@ import engineVariant from '@jitl/quickjs-wasmfile-release-sync';
 import type { Start } from './channel.ts';
 import { finish, refuse, sendOutput, sendRunning, sleepMs } from './channel.ts';
 import { PRELUDE } from './prelude.ts';
+import { wasmApi, type WasmModule } from './wasm-api.ts';
 
 /** Above 256 KiB a deep recursion overflows V8's own stack first and throws out of the sandbox (measured at 512 KiB). */
 const STACK_BYTES_MAX = 256 * 1024;
@@ -21,18 +22,28 @@ const FILE_NAME_CHARS_MAX = 1024;
 const SLEEP_MS_MAX = 3_600_000;
 
 /** Runs one script in QuickJS, itself WebAssembly, so that a script is behind two walls. Never returns. */
-export const runJavaScript = async (start: Start, engine: Promise<WebAssembly.Module>): Promise<never> => {
+export const runJavaScript = async (start: Start, engine: Promise<WasmModule>): Promise<never> => {
   const { header } = start;
   const pagesMax = Math.min(ENGINE_BYTES_MAX, ENGINE_BYTES_MIN + header.memoryBytes) / PAGE_BYTES;
   const variant = newVariant(engineVariant, {
     wasmModule: await engine,
-    wasmMemory: new WebAssembly.Memory({ initial: ENGINE_BYTES_MIN / PAGE_BYTES, maximum: Math.floor(pagesMax) }),
+    wasmMemory: new wasmApi.Memory({ initial: ENGINE_BYTES_MIN / PAGE_BYTES, maximum: Math.floor(pagesMax) }),
     log: () => undefined,
   });
   return new Script(await newQuickJSWASMModuleFromVariant(variant), start).run();
 };
 
-interface Timer { id: number; dueMs: number; order: number }
+/** A deep recursion gives hundreds of equal lines. */
+const shortened = (stack: string): string => {
+  const lines = stack.split('\n');
+  return lines.filter((line, index) => index === 0 || line !== lines[index - 1]).join('\n');
+};
+
+interface Timer {
+  id: number;
+  dueMs: number;
+  order: number;
+}
 
 class Script {
   readonly #start: Start;
@@ -67,39 +78,69 @@ class Script {
       if (result.error !== undefined) return this.#fail(context, prelude, result.error);
       this.#loop(context, prelude, result.value);
       if (type === 'module' && this.#promiseState(context, result.value) === 'pending') {
-        return finish({ why: 'crashed', message: 'The script ended while it still waited: its top-level `await` can never be answered.' });
+        return finish({
+          why: 'crashed',
+          message: 'The script ended while it still waited: its top-level `await` can never be answered.',
+        });
       }
       return finish({ why: 'exited', exitCode: 0 });
     } catch (error) {
       // Out of the engine itself: its memory is used up, or V8's stack is.
-      if (error instanceof RangeError) return finish({ why: 'crashed', message: 'The script ran out of stack: it calls itself too deeply.' });
+      if (error instanceof RangeError)
+        return finish({ why: 'crashed', message: 'The script ran out of stack: it calls itself too deeply.' });
       return finish(this.#outOfMemory(error instanceof Error ? error.message : 'unknown'));
     }
   }
 
-  /** Finds out whether the text is a script or a module (`import`, `export`, top-level `await`), and refuses neither. */
+  /**
+   * Finds out whether the text is a script or a module (`import`, `export`, top-level `await`) without running any of
+   * it; refuses what is neither.
+   */
   #check(code: string): 'global' | 'module' {
-    const errors: string[] = [];
-    for (const type of ['global', 'module'] as const) {
-      try {
-        const context = this.#runtime.newContext();
-        const result = context.evalCode(code, FILE_NAME, { type, compileOnly: true });
-        if (result.error === undefined) {
-          result.value.dispose();
-          context.dispose();
-          return type;
-        }
-        const error = context.dump(result.error) as { name?: unknown; message?: unknown; stack?: unknown };
-        result.error.dispose();
-        context.dispose();
-        errors.push(`${String(error.name)}: ${String(error.message)} ${String(error.stack ?? '').trim()}`.trim());
-      } catch (error) {
-        errors.push(error instanceof Error ? error.message : 'unknown');
-      }
-    }
+    const noModules = (name: string): { error: Error } => ({
+      error: new Error(`a job has no other modules, so \`import\` of ${name.slice(0, 100)} finds nothing`),
+    });
+    const script = this.#syntaxError((context) =>
+      context.evalCode(code, FILE_NAME, { type: 'global', compileOnly: true }),
+    );
+    this.#runtime.setModuleLoader(noModules);
+    if (script === null) return 'global';
+    // `compileOnly` is not reliable for modules. All modules are compiled before any runs, in the order of their
+    // imports, so one that throws first keeps the script from running, and what it throws tells that all is well.
+    this.#runtime.setModuleLoader((name) =>
+      name === 'stop' ? 'throw null' : name === FILE_NAME ? code : noModules(name),
+    );
+    const module = this.#syntaxError((context) =>
+      context.evalCode(`import 'stop'; import '${FILE_NAME}';`, 'check.js', { type: 'module' }),
+    );
+    this.#runtime.setModuleLoader(noModules);
+    if (module === null) return 'module';
     // The module's complaint is the better one for a text that is meant to be a module.
     const looksLikeModule = /^\s*(import|export)\b|\bawait\b/m.test(code);
-    return refuse(`The script is not valid JavaScript: ${(looksLikeModule ? errors[1] : errors[0]) ?? 'unknown'}. Correct it and start it again.`);
+    return refuse(
+      `The script is not valid JavaScript: ${looksLikeModule ? module : script}. Correct it and start it again.`,
+    );
+  }
+
+  /** @returns the complaint, or null when there was none but the null that `stop` throws */
+  #syntaxError(evaluate: (context: QuickJSContext) => ReturnType<QuickJSContext['evalCode']>): string | null {
+    try {
+      const context = this.#runtime.newContext();
+      const result = evaluate(context);
+      const state = result.error === undefined ? context.getPromiseState(result.value) : null;
+      const error = result.error ?? (state?.type === 'rejected' ? state.error : undefined);
+      const dumped =
+        error === undefined
+          ? null
+          : (context.dump(error) as { name?: string; message?: string; stack?: string } | null);
+      error?.dispose();
+      if (result.error === undefined) result.value.dispose();
+      context.dispose();
+      if (dumped === null) return null;
+      return `${dumped.name}: ${dumped.message} ${dumped.stack?.trim() ?? ''}`.trim();
+    } catch (error) {
+      return error instanceof Error ? error.message : 'unknown';
+    }
   }
 
   /** Runs what is due until nothing can happen any more: promise jobs first, then timers in the order of their times. */
@@ -112,9 +153,14 @@ class Script {
       if (this.#promiseState(context, value) === 'rejected') this.#failPromise(context, prelude, value);
       const next = this.#nextTimer();
       if (next === null) return;
-      for (let left = next.dueMs - performance.now(); left > 0; left = next.dueMs - performance.now()) sleepMs(Math.min(left, SLEEP_MS_MAX));
+      for (let left = next.dueMs - performance.now(); left > 0; left = next.dueMs - performance.now())
+        sleepMs(Math.min(left, SLEEP_MS_MAX));
       this.#timers.delete(next.id);
-      const fired = context.getProp(prelude, 'fire').consume((fire) => context.newNumber(next.id).consume((id) => context.callFunction(fire, context.undefined, id)));
+      const fired = context
+        .getProp(prelude, 'fire')
+        .consume((fire) =>
+          context.newNumber(next.id).consume((id) => context.callFunction(fire, context.undefined, id)),
+        );
       if (fired.error !== undefined) this.#fail(context, prelude, fired.error);
       else fired.value.dispose();
     }
@@ -122,7 +168,9 @@ class Script {
 
   #nextTimer(): Timer | null {
     let next: Timer | null = null;
-    for (const timer of this.#timers.values()) if (next === null || timer.dueMs < next.dueMs || (timer.dueMs === next.dueMs && timer.order < next.order)) next = timer;
+    for (const timer of this.#timers.values())
+      if (next === null || timer.dueMs < next.dueMs || (timer.dueMs === next.dueMs && timer.order < next.order))
+        next = timer;
     return next;
   }
 
@@ -141,7 +189,9 @@ class Script {
 
   #failPromise(context: QuickJSContext, prelude: QuickJSHandle, value: QuickJSHandle): never {
     const state = context.getPromiseState(value);
-    return state.type === 'rejected' ? this.#fail(context, prelude, state.error) : finish({ why: 'exited', exitCode: 0 });
+    return state.type === 'rejected'
+      ? this.#fail(context, prelude, state.error)
+      : finish({ why: 'exited', exitCode: 0 });
   }
 
   /** An exception that nobody caught. */
@@ -150,20 +200,30 @@ class Script {
     this.#runtime.setMemoryLimit(-1);
     let message = 'The script threw an exception that cannot be shown.';
     try {
-      const result = context.getProp(prelude, 'describe').consume((describe) => context.callFunction(describe, context.undefined, error));
-      if (result.error === undefined) message = context.getString(result.value);
+      const result = context
+        .getProp(prelude, 'describe')
+        .consume((describe) => context.callFunction(describe, context.undefined, error));
+      if (result.error === undefined) message = shortened(context.getString(result.value));
     } catch {
       // The engine is beyond use; the sentence above stands.
     }
-    if (/^InternalError: out of memory/.test(message)) return finish(this.#outOfMemory(message));
+    if (message.startsWith('InternalError: out of memory')) return finish(this.#outOfMemory(message));
     if (this.#scratchRefused && /scratch folder is full/.test(message)) {
-      return finish({ why: 'limit', limit: 'scratch', message: `The script gave up after its scratch folder of ${this.#start.header.scratchBytesMax} bytes was full; start it with more.` });
+      return finish({
+        why: 'limit',
+        limit: 'scratch',
+        message: `The script gave up after its scratch folder of ${this.#start.header.scratchBytesMax} bytes was full; start it with more.`,
+      });
     }
     return finish({ why: 'crashed', message });
   }
 
   #outOfMemory(detail: string): Parameters<typeof finish>[0] {
-    return { why: 'limit', limit: 'memory', message: `The script used up its ${this.#start.header.memoryBytes} bytes of memory (${detail}); start it with more memory.` };
+    return {
+      why: 'limit',
+      limit: 'memory',
+      message: `The script used up its ${this.#start.header.memoryBytes} bytes of memory (${detail}); start it with more memory.`,
+    };
   }
 
   /** Puts the globals into the context. @returns what the prelude gives back: `fire` and `describe` */
@@ -175,30 +235,40 @@ class Script {
     const fail = (message: string): never => {
       throw new Error(message);
     };
-    const bytesOf = (handle: QuickJSHandle): Uint8Array<ArrayBuffer> => context.getArrayBuffer(handle).consume((lifetime) => Uint8Array.from(lifetime.value));
-    const bufferOf = (bytes: Uint8Array<ArrayBuffer>): QuickJSHandle => context.newArrayBuffer(bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer);
-    const streamOf = (handle: QuickJSHandle): 'stdout' | 'stderr' => (context.getNumber(handle) === 1 ? 'stdout' : 'stderr');
+    const bytesOf = (handle: QuickJSHandle): Uint8Array<ArrayBuffer> =>
+      context.getArrayBuffer(handle).consume((lifetime) => Uint8Array.from(lifetime.value));
+    const bufferOf = (bytes: Uint8Array<ArrayBuffer>): QuickJSHandle =>
+      context.newArrayBuffer(
+        bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer,
+      );
+    const streamOf = (handle: QuickJSHandle): 'stdout' | 'stderr' =>
+      context.getNumber(handle) === 1 ? 'stdout' : 'stderr';
     const encoder = new TextEncoder();
     const decoder = new TextDecoder();
     const { header, stdin } = this.#start;
 
-    offer('write', (stream, text) => sendOutput(streamOf(stream!), encoder.encode(context.getString(text!))));
-    offer('writeBytes', (stream, data) => sendOutput(streamOf(stream!), bytesOf(data!)));
-    offer('encode', (text) => bufferOf(encoder.encode(context.getString(text!))));
-    offer('decode', (data) => context.newString(decoder.decode(bytesOf(data!))));
+    offer('write', (stream, text) => sendOutput(streamOf(stream), encoder.encode(context.getString(text))));
+    offer('writeBytes', (stream, data) => sendOutput(streamOf(stream), bytesOf(data)));
+    offer('encode', (text) => bufferOf(encoder.encode(context.getString(text))));
+    offer('decode', (data) => context.newString(decoder.decode(bytesOf(data))));
     offer('now', () => context.newNumber(performance.now()));
-    offer('random', (length) => bufferOf(crypto.getRandomValues(new Uint8Array(Math.min(65_536, context.getNumber(length!))))));
-    offer('exit', (code) => finish({ why: 'exited', exitCode: context.getNumber(code!) >>> 0 }));
+    offer('random', (length) =>
+      bufferOf(crypto.getRandomValues(new Uint8Array(Math.min(65_536, context.getNumber(length))))),
+    );
+    offer('exit', (code) => finish({ why: 'exited', exitCode: context.getNumber(code) >>> 0 }));
     offer('timer', (id, ms) => {
-      const key = context.getNumber(id!);
-      this.#timers.set(key, { id: key, dueMs: performance.now() + context.getNumber(ms!), order: this.#timerOrder++ });
+      const key = context.getNumber(id);
+      this.#timers.set(key, { id: key, dueMs: performance.now() + context.getNumber(ms), order: this.#timerOrder++ });
     });
-    offer('clearTimer', (id) => void this.#timers.delete(context.getNumber(id!)));
-    offer('readFile', (path) => bufferOf(this.#files.get(context.getString(path!)) ?? fail('there is no such file in the scratch folder')));
+    offer('clearTimer', (id) => void this.#timers.delete(context.getNumber(id)));
+    offer('readFile', (path) =>
+      bufferOf(this.#files.get(context.getString(path)) ?? fail('there is no such file in the scratch folder')),
+    );
     offer('writeFile', (path, data) => {
-      const name = context.getString(path!);
-      if (name === '' || name.length > FILE_NAME_CHARS_MAX) fail(`a file name has 1 to ${FILE_NAME_CHARS_MAX} characters`);
-      const bytes = bytesOf(data!);
+      const name = context.getString(path);
+      if (name === '' || name.length > FILE_NAME_CHARS_MAX)
+        fail(`a file name has 1 to ${FILE_NAME_CHARS_MAX} characters`);
+      const bytes = bytesOf(data);
       const after = this.#scratchBytes - (this.#files.get(name)?.byteLength ?? 0) + bytes.byteLength;
       if (after > header.scratchBytesMax || (!this.#files.has(name) && this.#files.size >= FILES_MAX)) {
         this.#scratchRefused = true;
@@ -208,19 +278,23 @@ class Script {
       this.#scratchBytes = after;
     });
     offer('removeFile', (path) => {
-      const name = context.getString(path!);
+      const name = context.getString(path);
       const bytes = this.#files.get(name) ?? fail('there is no such file in the scratch folder');
       this.#files.delete(name);
       this.#scratchBytes -= bytes.byteLength;
     });
     offer('listFiles', () => {
       const list = context.newArray();
-      [...this.#files.keys()].sort().forEach((name, index) => context.newString(name).consume((handle) => context.setProp(list, index, handle)));
+      [...this.#files.keys()]
+        .sort()
+        .forEach((name, index) => context.newString(name).consume((handle) => context.setProp(list, index, handle)));
       return list;
     });
 
     const list = context.newArray();
-    header.args.forEach((arg, index) => context.newString(arg).consume((handle) => context.setProp(list, index, handle)));
+    header.args.forEach((arg, index) =>
+      context.newString(arg).consume((handle) => context.setProp(list, index, handle)),
+    );
     const make = context.unwrapResult(context.evalCode(PRELUDE, 'host.js', { type: 'global' }));
     const made = context.unwrapResult(context.callFunction(make, context.undefined, host, list, bufferOf(stdin)));
     for (const handle of [make, host, list]) handle.dispose();

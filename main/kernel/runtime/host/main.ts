@@ -5,6 +5,7 @@
  * Only what the kind of job needs is loaded, as loading is most of a job's start.
  */
 import { finish, readStart, refuse } from './channel.ts';
+import { wasmApi } from './wasm-api.ts';
 
 const start = readStart();
 if (start.header.watch) (await import('./watch.ts')).watchPipe();
@@ -12,7 +13,7 @@ try {
   if (start.header.kind === 'wasm') (await import('./wasm.ts')).runWasm(start);
   else {
     // The engine is compiled on another thread while the rest is loaded.
-    const engine = WebAssembly.compile(start.engine);
+    const engine = wasmApi.compile(start.engine);
     await (await import('./javascript.ts')).runJavaScript(start, engine);
   }
 } catch (error) {

@@ -54,7 +54,9 @@ export class Scratch {
   resizable(file: OpenFile['file']): ArrayBuffer {
     const buffer = file.data.buffer as ArrayBuffer;
     if (buffer.resizable) return buffer;
-    const own = new ArrayBuffer(file.data.byteLength, { maxByteLength: Math.max(this.#bytesMax, file.data.byteLength) });
+    const own = new ArrayBuffer(file.data.byteLength, {
+      maxByteLength: Math.max(this.#bytesMax, file.data.byteLength),
+    });
     const data = new Uint8Array(own);
     data.set(file.data);
     file.data = data;
@@ -96,7 +98,8 @@ export class Scratch {
 }
 
 /** Offsets and lengths are unsigned 64 bits that arrive as signed ones. @returns null when no file can be that long */
-const toLength = (value: bigint): number | null => (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(value));
+const toLength = (value: bigint): number | null =>
+  value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(value);
 
 class ScratchFile extends OpenFile {
   readonly #scratch: Scratch;
@@ -143,12 +146,19 @@ class ScratchFile extends OpenFile {
 }
 
 /** Opens what the shim found, wrapped so that it asks for room. */
-const openInside = (scratch: Scratch, open: (oflags: number) => ReturnType<OpenDirectory['path_open']>, path: string, oflags: number): ReturnType<OpenDirectory['path_open']> => {
+const openInside = (
+  scratch: Scratch,
+  open: (oflags: number) => ReturnType<OpenDirectory['path_open']>,
+  path: string,
+  oflags: number,
+): ReturnType<OpenDirectory['path_open']> => {
   if (path.length > PATH_CHARS_MAX) return { ret: wasi.ERRNO_NAMETOOLONG, fd_obj: null };
   if ((oflags & wasi.OFLAGS_CREAT) !== 0 && !scratch.admitEntry()) return { ret: wasi.ERRNO_NOSPC, fd_obj: null };
   const result = open(oflags);
-  if (result.fd_obj instanceof OpenFile) return { ret: result.ret, fd_obj: new ScratchFile(result.fd_obj.file, result.fd_obj.file_pos, scratch) };
-  if (result.fd_obj instanceof OpenDirectory) return { ret: result.ret, fd_obj: new ScratchDirectory(result.fd_obj.dir, scratch) };
+  if (result.fd_obj instanceof OpenFile)
+    return { ret: result.ret, fd_obj: new ScratchFile(result.fd_obj.file, result.fd_obj.file_pos, scratch) };
+  if (result.fd_obj instanceof OpenDirectory)
+    return { ret: result.ret, fd_obj: new ScratchDirectory(result.fd_obj.dir, scratch) };
   return result;
 };
 
@@ -158,8 +168,20 @@ class ScratchDirectory extends OpenDirectory {
     super(dir);
     this.#scratch = scratch;
   }
-  override path_open(dirflags: number, path: string, oflags: number, rights: bigint, inheriting: bigint, flags: number): ReturnType<OpenDirectory['path_open']> {
-    return openInside(this.#scratch, (wanted) => super.path_open(dirflags, path, wanted, rights, inheriting, flags), path, oflags);
+  override path_open(
+    dirflags: number,
+    path: string,
+    oflags: number,
+    rights: bigint,
+    inheriting: bigint,
+    flags: number,
+  ): ReturnType<OpenDirectory['path_open']> {
+    return openInside(
+      this.#scratch,
+      (wanted) => super.path_open(dirflags, path, wanted, rights, inheriting, flags),
+      path,
+      oflags,
+    );
   }
 }
 
@@ -170,7 +192,19 @@ class ScratchRoot extends PreopenDirectory {
     super('/', new Map());
     this.#scratch = scratch;
   }
-  override path_open(dirflags: number, path: string, oflags: number, rights: bigint, inheriting: bigint, flags: number): ReturnType<OpenDirectory['path_open']> {
-    return openInside(this.#scratch, (wanted) => super.path_open(dirflags, path, wanted, rights, inheriting, flags), path, oflags);
+  override path_open(
+    dirflags: number,
+    path: string,
+    oflags: number,
+    rights: bigint,
+    inheriting: bigint,
+    flags: number,
+  ): ReturnType<OpenDirectory['path_open']> {
+    return openInside(
+      this.#scratch,
+      (wanted) => super.path_open(dirflags, path, wanted, rights, inheriting, flags),
+      path,
+      oflags,
+    );
   }
 }

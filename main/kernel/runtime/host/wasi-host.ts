@@ -61,23 +61,35 @@ type Imports = Record<string, (...args: never[]) => unknown>;
  * but for those that would burn processor time while they wait, count characters for bytes, or throw where an error
  * number is due.
  */
-export const createWasiHost = (args: string[], stdin: Uint8Array, scratch: Scratch): { wasi: WASI; imports: Imports } => {
-  const shim = new WASI(args, [], [new Stdin(stdin), new Output('stdout'), new Output('stderr'), scratch.root], { debug: false });
+export const createWasiHost = (
+  args: string[],
+  stdin: Uint8Array,
+  scratch: Scratch,
+): { wasi: WASI; imports: Imports } => {
+  const shim = new WASI(args, [], [new Stdin(stdin), new Output('stdout'), new Output('stderr'), scratch.root], {
+    debug: false,
+  });
   const view = (): DataView => new DataView(shim.inst.exports.memory.buffer);
   const encoder = new TextEncoder();
-  const clock = (id: number): number => (id === wasi.CLOCKID_REALTIME ? performance.timeOrigin + performance.now() : performance.now());
+  const clock = (id: number): number =>
+    id === wasi.CLOCKID_REALTIME ? performance.timeOrigin + performance.now() : performance.now();
 
   const imports: Imports = {
-    ...(shim.wasiImport as Imports),
+    ...shim.wasiImport,
     proc_exit: (code: number) => finish({ why: 'exited', exitCode: code >>> 0 }),
     // The shim counts UTF-16 units here and writes UTF-8 bytes in `args_get`.
     args_sizes_get: (count: number, size: number) => {
       view().setUint32(count, args.length, true);
-      view().setUint32(size, args.reduce((sum, arg) => sum + encoder.encode(arg).length + 1, 0), true);
+      view().setUint32(
+        size,
+        args.reduce((sum, arg) => sum + encoder.encode(arg).length + 1, 0),
+        true,
+      );
       return wasi.ERRNO_SUCCESS;
     },
     path_open: (...parts: never[]) => {
-      if (shim.fds.reduce((open, fd) => open + (fd === undefined ? 0 : 1), 0) >= OPEN_FILES_MAX) return wasi.ERRNO_MFILE;
+      if (shim.fds.reduce((open, fd) => open + (fd === undefined ? 0 : 1), 0) >= OPEN_FILES_MAX)
+        return wasi.ERRNO_MFILE;
       return (shim.wasiImport['path_open'] as (...parts: never[]) => number)(...parts);
     },
     poll_oneoff: (input: number, output: number, count: number, ready: number) => {
@@ -98,18 +110,28 @@ export const createWasiHost = (args: string[], stdin: Uint8Array, scratch: Scrat
  *
  * @see https://github.com/WebAssembly/WASI/blob/wasi-0.1/preview1/docs.md#-poll_oneoff
  */
-const poll = (view: DataView, at: { input: number; output: number; count: number; ready: number }, clock: (id: number) => number): number => {
+const poll = (
+  view: DataView,
+  at: { input: number; output: number; count: number; ready: number },
+  clock: (id: number) => number,
+): number => {
   const subscriptions = Array.from({ length: at.count }, (_, index) => {
     const start = at.input + index * 48;
     const type = view.getUint8(start + 8);
     const id = view.getUint32(start + 16, true);
     const timeoutMs = Number(view.getBigUint64(start + 24, true)) / 1e6;
     const absolute = (view.getUint16(start + 40, true) & wasi.SUBCLOCKFLAGS_SUBSCRIPTION_CLOCK_ABSTIME) !== 0;
-    const dueMs = type === wasi.EVENTTYPE_CLOCK ? (absolute ? performance.now() + timeoutMs - clock(id) : performance.now() + timeoutMs) : 0;
+    const dueMs =
+      type === wasi.EVENTTYPE_CLOCK
+        ? absolute
+          ? performance.now() + timeoutMs - clock(id)
+          : performance.now() + timeoutMs
+        : 0;
     return { userdata: view.getBigUint64(start, true), type, dueMs };
   });
   const firstMs = Math.min(...subscriptions.map(({ dueMs }) => dueMs));
-  for (let left = firstMs - performance.now(); left > 0; left = firstMs - performance.now()) sleepMs(Math.min(left, SLEEP_MS_MAX));
+  for (let left = firstMs - performance.now(); left > 0; left = firstMs - performance.now())
+    sleepMs(Math.min(left, SLEEP_MS_MAX));
   let written = 0;
   for (const { userdata, type, dueMs } of subscriptions) {
     if (dueMs > firstMs) continue;

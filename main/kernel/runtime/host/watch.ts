@@ -15,5 +15,10 @@ export const watchPipe = (): void => {
       catch (error) { if (error.code === 'EAGAIN') { Atomics.wait(cell, 0, 0, 100); continue; } }
       if (read === 0) process.kill(process.pid, 'SIGKILL');
     }`;
-  new Worker(source, { eval: true, env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 } }).unref();
+  new Worker(source, {
+    eval: true,
+    env: {},
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
+  }).unref();
 };

@@ -15,10 +15,13 @@ const run = async (code: string, given: Partial<JobSpec> = {}) => {
 
 describe('a JavaScript job', () => {
   it('has its arguments, stdin, both streams, and exits with 0', async () => {
-    const { end, stdout, stderr } = await run('print(args.join("+"), stdin.lines().length); console.log({ a: [1, "x", null] }, new Map([[1, { b: 2n }]])); console.error("oh", new TypeError("no").message);', {
-      args: ['ä', '2'],
-      stdin: Buffer.from('one\ntwo\n').toString('base64'),
-    });
+    const { end, stdout, stderr } = await run(
+      'print(args.join("+"), stdin.lines().length); console.log({ a: [1, "x", null] }, new Map([[1, { b: 2n }]])); console.error("oh", new TypeError("no").message);',
+      {
+        args: ['ä', '2'],
+        stdin: Buffer.from('one\ntwo\n').toString('base64'),
+      },
+    );
     expect(end).toEqual({ why: 'exited', exitCode: 0 });
     expect(stdout).toBe('ä+2 2\n{ a: [1, "x", null] } Map {1 => { b: 2n }}\n');
     expect(stderr).toBe('oh no\n');
@@ -37,20 +40,27 @@ describe('a JavaScript job', () => {
   });
 
   it('exits at once where it says so, even inside try and finally', async () => {
-    const { end, stdout } = await run('try { print("a"); exit(300); } catch { print("caught") } finally { print("after") } while (true);');
+    const { end, stdout } = await run(
+      'try { print("a"); exit(300); } catch { print("caught") } finally { print("after") } while (true);',
+    );
     expect([end, stdout]).toEqual([{ why: 'exited', exitCode: 300 }, 'a\n']);
   });
 
   it('has a bounded scratch folder', async () => {
-    const { stdout, end } = await run(`
+    const { stdout, end } = await run(
+      `
       scratch.writeFile('a', 'text'); scratch.writeFile('b/c', new Uint8Array([1, 2, 3]).subarray(1));
       print(scratch.list(), scratch.readText('a'), scratch.readFile('b/c'));
       scratch.remove('a'); try { scratch.readFile('a') } catch (e) { print(e.message) }
       try { scratch.readFile('/etc/passwd') } catch (e) { print(e.message) }
       scratch.writeFile('big', new Uint8Array(900)); scratch.writeFile('big', new Uint8Array(990));
       try { scratch.writeFile('more', new Uint8Array(100)) } catch (e) { print(e.message) }
-      scratch.writeFile('more', new Uint8Array(100));`, { scratchBytesMax: 1024 });
-    expect(stdout).toBe('["a", "b/c"] text Uint8Array [2, 3]\nthere is no such file in the scratch folder\nthere is no such file in the scratch folder\nthe scratch folder is full\n');
+      scratch.writeFile('more', new Uint8Array(100));`,
+      { scratchBytesMax: 1024 },
+    );
+    expect(stdout).toBe(
+      '["a", "b/c"] text Uint8Array [2, 3]\nthere is no such file in the scratch folder\nthere is no such file in the scratch folder\nthe scratch folder is full\n',
+    );
     expect(end).toMatchObject({ why: 'limit', limit: 'scratch' });
   });
 
@@ -64,24 +74,65 @@ describe('a JavaScript job', () => {
 
   it('ends as crashed with message and stack', async () => {
     const { end } = await run('function inner() { throw new RangeError("too far") }\ninner();');
-    expect(end).toMatchObject({ why: 'crashed', message: expect.stringMatching(/^RangeError: too far\n\s*at inner \(job\.js:1.*job\.js:2/s) });
-    expect((await run('async function main() { await null; throw new Error("later") }\nmain();')).end).toMatchObject({ why: 'crashed', message: expect.stringContaining('Error: later') });
-    expect((await run('await Promise.reject(new Error("rejected"))')).end).toMatchObject({ why: 'crashed', message: expect.stringContaining('Error: rejected') });
-    expect((await run('throw { toString() { throw 1 } }')).end).toMatchObject({ why: 'crashed', message: expect.stringContaining('Uncaught') });
-    expect((await run('await new Promise(() => {})')).end).toMatchObject({ why: 'crashed', message: expect.stringContaining('can never be answered') });
-    expect((await run('setTimeout(() => { throw new Error("in timer") }, 1)')).end).toMatchObject({ why: 'crashed', message: expect.stringContaining('in timer') });
-    expect((await run('import x from "./other.js"; print(x)')).end).toMatchObject({ why: 'crashed' });
+    expect(end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringMatching(/^RangeError: too far\n\s*at inner \(job\.js:1.*job\.js:2/s),
+    });
+    expect((await run('async function main() { await null; throw new Error("later") }\nmain();')).end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringContaining('Error: later'),
+    });
+    expect((await run('await Promise.reject(new Error("rejected"))')).end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringContaining('Error: rejected'),
+    });
+    expect((await run('throw { toString() { throw 1 } }')).end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringContaining('Uncaught'),
+    });
+    expect((await run('await new Promise(() => {})')).end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringContaining('can never be answered'),
+    });
+    expect((await run('setTimeout(() => { throw new Error("in timer") }, 1)')).end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringContaining('in timer'),
+    });
+    await expect(bench.runtime.submit(specOf('import x from "./other.js"; print(x)'))).rejects.toMatchObject({
+      code: 'MODULE_INVALID',
+      message: expect.stringContaining('other.js finds nothing'),
+    });
   });
 
   it('is held to its memory, its stack, its time and its output', async () => {
-    expect((await run('const a = []; for (;;) a.push(new Uint8Array(65536).fill(1));', { memoryBytes: 8 * 1024 * 1024 })).end).toMatchObject({ why: 'limit', limit: 'memory' });
-    expect((await run('let s = "x"; for (;;) s += s;', { memoryBytes: 8 * 1024 * 1024 })).end).toMatchObject({ why: 'limit', limit: 'memory' });
-    expect((await run('const f = () => f(); try { f() } catch (e) { print(e.name) } const g = () => 1 + g(); g();')).end).toMatchObject({ why: 'crashed', message: expect.stringMatching(/stack overflow|call stack|too deeply/i) });
+    expect(
+      (await run('const a = []; for (;;) a.push(new Uint8Array(65536).fill(1));', { memoryBytes: 8 * 1024 * 1024 }))
+        .end,
+    ).toMatchObject({ why: 'limit', limit: 'memory' });
+    expect((await run('let s = "x"; for (;;) s += s;', { memoryBytes: 8 * 1024 * 1024 })).end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringContaining('string too long'),
+    });
+    expect(
+      (await run('const f = () => f(); try { f() } catch (e) { print(e.name) } const g = () => 1 + g(); g();')).end,
+    ).toMatchObject({ why: 'crashed', message: expect.stringMatching(/stack overflow|call stack|too deeply/i) });
     expect((await run('for (;;);', { timeMsMax: 300 })).end).toMatchObject({ why: 'limit', limit: 'time' });
-    expect((await run('Promise.resolve().then(function again() { return Promise.resolve().then(again) })', { timeMsMax: 300 })).end).toMatchObject({ why: 'limit', limit: 'time' });
-    expect((await run('for (;;) print("x".repeat(1000))', { outputBytesMax: 50_000 })).end).toMatchObject({ why: 'limit', limit: 'output' });
+    expect(
+      (
+        await run('Promise.resolve().then(function again() { return Promise.resolve().then(again) })', {
+          timeMsMax: 300,
+        })
+      ).end,
+    ).toMatchObject({ why: 'limit', limit: 'time' });
+    expect((await run('for (;;) print("x".repeat(1000))', { outputBytesMax: 50_000 })).end).toMatchObject({
+      why: 'limit',
+      limit: 'output',
+    });
     expect((await run('JSON.parse("[".repeat(1e6))')).end).toMatchObject({ why: 'crashed' });
-    expect((await run('print(new RegExp("(a+)+b").test("a".repeat(60)))', { timeMsMax: 300 })).end).toMatchObject({ why: 'limit', limit: 'time' });
+    expect((await run('print(new RegExp("(a+)+b").test("a".repeat(60)))', { timeMsMax: 300 })).end).toMatchObject({
+      why: 'limit',
+      limit: 'time',
+    });
   });
 
   it('reaches nothing but its globals, whatever it tries', async () => {
@@ -95,7 +146,17 @@ describe('a JavaScript job', () => {
       try { scratch.readFile('none') } catch (e) { print(e.constructor.constructor('return typeof process')(), e.constructor === Error, typeof e.stack); }
       const m = await import('node:fs').then(() => 'loaded', (e) => e.name); print(m);
       const n = await import('std').then(() => 'loaded', (e) => e.name); print(n);`);
-    expect(stdout.split('\n')).toEqual(['[]', 'undefinedundefined', 'true', 'undefined', 'true', 'undefined true string', expect.stringMatching(/Error$/), expect.stringMatching(/Error$/), '']);
+    expect(stdout.split('\n')).toEqual([
+      '[]',
+      'undefinedundefined',
+      'true',
+      'undefined',
+      'true',
+      'undefined true string',
+      expect.stringMatching(/Error$/),
+      expect.stringMatching(/Error$/),
+      '',
+    ]);
     expect(end).toEqual({ why: 'exited', exitCode: 0 });
   });
 
@@ -113,7 +174,10 @@ describe('a JavaScript job', () => {
   });
 
   it('is refused with the place when it is no JavaScript', async () => {
-    await expect(bench.runtime.submit(specOf('let x = ;'))).rejects.toMatchObject({ code: 'MODULE_INVALID', message: expect.stringMatching(/not valid JavaScript: SyntaxError.*job\.js:1/s) });
+    await expect(bench.runtime.submit(specOf('let x = ;'))).rejects.toMatchObject({
+      code: 'MODULE_INVALID',
+      message: expect.stringMatching(/not valid JavaScript: SyntaxError.*job\.js:1/s),
+    });
     await expect(bench.runtime.submit(specOf('('.repeat(200_000)))).rejects.toMatchObject({ code: 'MODULE_INVALID' });
     await bench.runtime.idle();
     expect(await bench.runtime.list()).not.toContainEqual(expect.objectContaining({ state: 'starting' }));

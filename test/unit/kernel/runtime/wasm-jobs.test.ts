@@ -13,9 +13,21 @@ const [SUCCESS, BADF, FBIG, NOENT, NOSPC, NOTCAPABLE] = [0, 8, 22, 44, 51, 76];
 
 describe('a WebAssembly job', () => {
   it('gets its arguments and stdin, and its output is kept', async () => {
-    const { view, stdout } = await runToEnd(bench.runtime, specOf(await wasmFixture('hello'), { name: 'hello', args: ['zwei', 'trés 😀'], stdin: Buffer.from('some input\n').toString('base64') }));
+    const { view, stdout } = await runToEnd(
+      bench.runtime,
+      specOf(await wasmFixture('hello'), {
+        name: 'hello',
+        args: ['zwei', 'trés 😀'],
+        stdin: Buffer.from('some input\n').toString('base64'),
+      }),
+    );
     expect(stdout.toString()).toBe('hello\nzwei\ntrés 😀\nsome input\n');
-    expect(view).toMatchObject({ state: 'ended', end: { why: 'exited', exitCode: 0 }, kind: 'wasm', moduleBytes: (await wasmFixture('hello')).length });
+    expect(view).toMatchObject({
+      state: 'ended',
+      end: { why: 'exited', exitCode: 0 },
+      kind: 'wasm',
+      moduleBytes: (await wasmFixture('hello')).length,
+    });
     expect(view.measured.cpuMs).toBeGreaterThan(0);
     expect(view.measured.startMs).toBeGreaterThan(0);
     expect(view.measured.outputBytes).toBe(stdout.length);
@@ -24,28 +36,47 @@ describe('a WebAssembly job', () => {
   });
 
   it('ends with its own exit code', async () => {
-    expect((await runToEnd(bench.runtime, specOf(await wasmFixture('exit-seven')))).view.end).toEqual({ why: 'exited', exitCode: 7 });
+    expect((await runToEnd(bench.runtime, specOf(await wasmFixture('exit-seven')))).view.end).toEqual({
+      why: 'exited',
+      exitCode: 7,
+    });
   });
 
   it('ends as crashed with the trap and where it happened', async () => {
     const { end } = (await runToEnd(bench.runtime, specOf(await wasmFixture('trap')))).view;
-    expect(end).toMatchObject({ why: 'crashed', message: expect.stringMatching(/^Trap: divide by zero\n.*at divide/s) });
+    expect(end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringMatching(/^Trap: divide by zero\n.*at divide/s),
+    });
     expect(JSON.stringify(end)).not.toContain(process.cwd());
   });
 
   it('ends as crashed when it calls itself too deeply', async () => {
-    expect((await runToEnd(bench.runtime, specOf(await wasmFixture('recursion')))).view.end).toEqual({ why: 'crashed', message: 'The program ran out of stack: it calls itself too deeply.' });
+    expect((await runToEnd(bench.runtime, specOf(await wasmFixture('recursion')))).view.end).toEqual({
+      why: 'crashed',
+      message: 'The program ran out of stack: it calls itself too deeply.',
+    });
   });
 
   it('is held to its memory', async () => {
-    const { view } = await runToEnd(bench.runtime, specOf(await wasmFixture('memory-hog'), { memoryBytes: 32 * 1024 * 1024 }));
-    expect(view.end).toMatchObject({ why: 'limit', limit: 'memory', message: expect.stringContaining('33554432 of 33554432 bytes') });
+    const { view } = await runToEnd(
+      bench.runtime,
+      specOf(await wasmFixture('memory-hog'), { memoryBytes: 32 * 1024 * 1024 }),
+    );
+    expect(view.end).toMatchObject({
+      why: 'limit',
+      limit: 'memory',
+      message: expect.stringContaining('33554432 of 33554432 bytes'),
+    });
     expect(view.measured.memoryBytesPeak).toBeGreaterThan(28 * 1024 * 1024);
     expect(view.measured.memoryBytesPeak).toBeLessThan(48 * 1024 * 1024);
   });
 
   it('is ended when it writes more than it may, and what fits is kept', async () => {
-    const { view, stdout } = await runToEnd(bench.runtime, specOf(await wasmFixture('printer'), { outputBytesMax: 3_000_001 }));
+    const { view, stdout } = await runToEnd(
+      bench.runtime,
+      specOf(await wasmFixture('printer'), { outputBytesMax: 3_000_001 }),
+    );
     expect(view.end).toMatchObject({ why: 'limit', limit: 'output' });
     expect(stdout.length).toBe(3_000_001);
     expect(view.measured.outputBytes).toBe(3_000_001);
@@ -59,8 +90,26 @@ describe('a WebAssembly job', () => {
   });
 
   it('finds its scratch folder bounded in every way to write, and room again after deleting', async () => {
-    const { view, stdout } = await runToEnd(bench.runtime, specOf(await wasmFixture('scratch'), { scratchBytesMax: 100_000 }));
-    expect([...stdout]).toEqual([SUCCESS, SUCCESS, NOSPC, NOSPC, NOSPC, NOSPC, SUCCESS, SUCCESS, SUCCESS, ...Buffer.from('abcd'), SUCCESS, SUCCESS, SUCCESS, SUCCESS]);
+    const { view, stdout } = await runToEnd(
+      bench.runtime,
+      specOf(await wasmFixture('scratch'), { scratchBytesMax: 100_000 }),
+    );
+    expect([...stdout]).toEqual([
+      SUCCESS,
+      SUCCESS,
+      NOSPC,
+      NOSPC,
+      NOSPC,
+      NOSPC,
+      SUCCESS,
+      SUCCESS,
+      SUCCESS,
+      ...Buffer.from('abcd'),
+      SUCCESS,
+      SUCCESS,
+      SUCCESS,
+      SUCCESS,
+    ]);
     expect(view.end).toEqual({ why: 'exited', exitCode: 0 });
     expect(FBIG).toBe(22);
   });
