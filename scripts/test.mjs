@@ -1,7 +1,7 @@
 // `npm test`: sets up what the tests need, runs everything, and says in its last line what came of it. One failing step does not
 // stop the next. `--list` names the steps, `--only lint,types,unit` runs some of them. Node's built-ins only.
 import { join } from 'node:path';
-import { which } from './setup/command.mjs';
+import { whenParentIsGone, which } from './setup/command.mjs';
 import { build } from './setup/build.mjs';
 import { findElectron } from './setup/electron.mjs';
 import { runScript, setUp } from './setup/index.mjs';
@@ -80,6 +80,7 @@ async function main() {
   };
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
     process.once(signal, () => interrupted(signal));
+  whenParentIsGone(() => interrupted('SIGTERM'));
 
   /** @type {Counts[]} */
   const results = [];

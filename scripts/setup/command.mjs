@@ -92,6 +92,28 @@ export function forwardSignals(child, { thenEnd = false } = {}) {
   };
 }
 
+const parentAtStart = process.ppid;
+/** Short enough that an ended `npm start` seems to end at once. */
+const PARENT_POLL_MS = 250;
+
+/**
+ * Calls `gone` when this was started by npm and npm's shell has ended. npm hands SIGTERM to that shell, which ends without handing it
+ * on, so without this the program would run on unseen.
+ *
+ * @param {() => void} gone
+ * @returns {() => void} stops watching
+ */
+export function whenParentIsGone(gone) {
+  if (process.platform === 'win32' || process.env['npm_lifecycle_event'] === undefined) return () => {};
+  const timer = setInterval(() => {
+    if (process.ppid === parentAtStart) return;
+    clearInterval(timer);
+    gone();
+  }, PARENT_POLL_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
 /**
  * Runs a program that takes over the terminal, and reports how it ended.
  *
@@ -104,12 +126,15 @@ export function takeOver(command, args, { cwd, env = process.env } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...args], { cwd, env, stdio: 'inherit' });
     const stopForwarding = forwardSignals(child);
+    const stopWatching = whenParentIsGone(() => child.kill('SIGTERM'));
     child.on('error', (error) => {
       stopForwarding();
+      stopWatching();
       reject(error);
     });
     child.on('exit', (code, signal) => {
       stopForwarding();
+      stopWatching();
       resolve(
         code ??
           (signal !== null && signal in EXIT_CODES ? EXIT_CODES[/** @type {keyof typeof EXIT_CODES} */ (signal)] : 1),
