@@ -35,6 +35,19 @@ describe('the client of a node', () => {
     for (const id of ['', '..', '../../v1/node', 'a/b', '?', '%'])
       expect(await client.call('job:get', { id }), id).toMatchObject({ ok: false, error: { code: 'BAD_REQUEST' } });
   });
+  it('carries a module of 32 MiB, whole', async () => {
+    // No WebAssembly, so that it gets to the door of the runtime and no further.
+    const module = Buffer.alloc(32 * 1024 * 1024, 7).toString('base64');
+    expect(await client.call('job:start', { name: 'large', kind: 'wasm', module })).toMatchObject({
+      ok: false,
+      error: { code: 'MODULE_INVALID' },
+    });
+    const more = Buffer.alloc(32 * 1024 * 1024 + 3, 7).toString('base64');
+    expect(await client.call('job:start', { name: 'larger', kind: 'wasm', module: more })).toMatchObject({
+      ok: false,
+      error: { code: 'BAD_REQUEST', data: { field: 'module' } },
+    });
+  });
   it('hears pushes from the moment on when they are subscribed', async () => {
     const { promise, resolve } = Promise.withResolvers<Level[]>();
     const stop = client.subscribe('levels', resolve);
