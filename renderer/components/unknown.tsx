@@ -2,12 +2,19 @@ import { Tooltip } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { Reading } from '../../preload/contract/index.ts';
 
+/**
+ * A reason as a sentence, wherever it came from: with a capital at its start, unless it starts with a name such as
+ * `eth0`, and a full stop at its end.
+ */
+export const sentence = (reason: string): string =>
+  `${/^[a-z]+\b/.test(reason) ? reason.charAt(0).toUpperCase() : reason.charAt(0)}${reason.slice(1)}${/[.!?…]$/.test(reason) ? '' : '.'}`;
+
 /** The word "unknown", with its reason on hover, on focus and for screen readers. */
 export const Unknown = ({ reason }: { reason: string }) => (
-  <Tooltip label={reason}>
+  <Tooltip label={sentence(reason)}>
     {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- focusable, so that the reason can be read without a mouse */}
     <span className="hm-unknown" tabIndex={0}>
-      unknown<span className="hm-sr">: {reason}</span>
+      unknown<span className="hm-sr">: {sentence(reason)}</span>
     </span>
   </Tooltip>
 );

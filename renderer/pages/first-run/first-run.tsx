@@ -54,7 +54,7 @@ const Hardware = ({ inventory }: { inventory: Inventory }) => {
         <ReadingValue reading={interfaces}>
           {(list) =>
             list
-              .filter((entry) => entry.up && !entry.loopback)
+              .filter((entry) => entry.up && !entry.loopback && !(entry.virtual.known && entry.virtual.value))
               .map((entry) => entry.name)
               .join(', ') || 'no interface is up'
           }

@@ -8,6 +8,7 @@ import { PauseControl } from '../../components/pause-control.tsx';
 import { kindOf } from '../../components/quantity.ts';
 import { ResourceIcon } from '../../components/resource-icon.tsx';
 import { whenText } from '../../components/time-text.ts';
+import { sentence } from '../../components/unknown.tsx';
 import { useSharing } from '../../components/use-sharing.ts';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
@@ -64,25 +65,26 @@ const LevelChips = () => {
   return (
     <ul className="hm-chips" aria-label="Level of each resource">
       {levels.map((level) => {
+        const asset = assets?.find((entry) => entry.resource === level.resource);
+        const title = kindOf(level.resource) === 'gpu' && cards === 1 ? 'GPU' : titleOf(level.resource, asset);
         const until = level.untilMs === null ? '' : ` Changes ${whenText(level.untilMs, Date.now())}.`;
+        // A level of something whose size is unknown lends nothing, whatever it says.
+        const missing = asset?.capacity.known === false ? sentence(asset.capacity.reason) : null;
         return (
           <li key={level.resource}>
-            <Tooltip label={`${level.reason}${until}`}>
-              <a className="hm-chip" href={hrefOf('share', level.resource)}>
+            <Tooltip label={missing ?? `${sentence(level.reason)}${until}`}>
+              <a
+                className="hm-chip"
+                href={hrefOf('share', level.resource)}
+                {...(missing === null ? {} : { 'data-missing': true })}
+              >
                 <span className="hm-chip-head">
                   <ResourceIcon resource={level.resource} size={16} />
-                  <span className="hm-chip-name">
-                    {kindOf(level.resource) === 'gpu' && cards === 1
-                      ? 'GPU'
-                      : titleOf(
-                          level.resource,
-                          assets?.find((asset) => asset.resource === level.resource),
-                        )}
-                  </span>
-                  <strong>{level.percent} %</strong>
+                  <span className="hm-chip-name">{title}</span>
+                  <strong>{missing === null ? `${level.percent} %` : 'none'}</strong>
                 </span>
-                <Bar percent={level.percent} />
-                <span className="hm-chip-reason">{level.reason}</span>
+                <Bar percent={missing === null ? level.percent : 0} />
+                <span className="hm-chip-reason">{missing ?? level.reason}</span>
               </a>
             </Tooltip>
           </li>

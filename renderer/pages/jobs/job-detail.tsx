@@ -194,7 +194,7 @@ export const JobDetail = ({ id }: { id: string }) => {
       >
         <Tag tone={state.tone}>{state.text}</Tag>
       </PageHeader>
-      <div aria-live="polite">
+      <div aria-live="polite" className="hm-live">
         {job.end !== null && (
           <Note>
             <p className="hm-break">{endText(job.end)}</p>

@@ -31,7 +31,7 @@ const TrySample = ({ variant }: { variant: 'filled' | 'default' }) => {
       module: base64OfText(SAMPLE_SOURCE),
       args: ['20'],
       cpuPercent: Math.max(1, Math.min(50, lendable)),
-      memoryBytes: 64 * 1024 * 1024,
+      memoryBytes: 128 * 1024 * 1024,
       timeMsMax: 10 * 60_000,
     });
     setBusy(false);

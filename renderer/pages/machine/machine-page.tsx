@@ -5,7 +5,7 @@ import { showError } from '../../components/error-note.tsx';
 import { Fact, Facts, Loading, PageHeader, Panel, Tag } from '../../components/layout.tsx';
 import { bytesText, caesText, celsiusText, frequencyText, lineSpeedText } from '../../components/quantity.ts';
 import { dateTimeText, durationText } from '../../components/time-text.ts';
-import { ReadingValue } from '../../components/unknown.tsx';
+import { ReadingValue, sentence } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { BenchmarkPanel } from './benchmark-panel.tsx';
 import './machine.css';
@@ -21,7 +21,7 @@ const R = <T,>({ of, as }: { of: Reading<T>; as(value: T): string }) => (
 /** The whole section could not be read. */
 const Missing = ({ reason }: { reason: string }) => (
   <p>
-    Unknown. <span className="hm-dim">{reason}</span>
+    Unknown. <span className="hm-dim">{sentence(reason)}</span>
   </p>
 );
 

@@ -31,6 +31,12 @@ const Setting = ({ title, hint, children }: { title: string; hint?: ReactNode; c
   </div>
 );
 
+/** A path below the data folder by its end, since the folder is named above the table. */
+const withoutFolder = (path: string, folder: string | undefined): string =>
+  folder !== undefined && path.startsWith(folder) && path.length > folder.length + 1
+    ? path.slice(folder.length + 1)
+    : path;
+
 const Ledger = () => {
   const node = useNodeAccess();
   const dataFolder = useNode((state) => state.status?.dataFolder);
@@ -73,7 +79,7 @@ const Ledger = () => {
             {entries.map((entry) => (
               <tr key={entry.path}>
                 <td className="hm-break">
-                  <code>{entry.path}</code>
+                  <code>{withoutFolder(entry.path, dataFolder)}</code>
                 </td>
                 <td>
                   {entry.what} {entry.removable && <Tag>may be deleted</Tag>}

@@ -7,7 +7,7 @@ import { LevelSlider } from '../../components/level-slider.tsx';
 import { amountText } from '../../components/quantity.ts';
 import { ResourceIcon } from '../../components/resource-icon.tsx';
 import { whenText } from '../../components/time-text.ts';
-import { Unknown } from '../../components/unknown.tsx';
+import { sentence, Unknown } from '../../components/unknown.tsx';
 import { WeekGrid } from '../../components/week-grid/week-grid.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import type { ShareChange } from '../../state/node-store.ts';
@@ -156,7 +156,8 @@ export const ResourceCard = ({ share, open }: { share: ResourceShare; open: bool
       </div>
       {asset?.capacity.known === false && (
         <p className="hm-small">
-          Its size is unknown, so it cannot be lent yet. <span className="hm-dim">{asset.capacity.reason}</span>
+          Its size is unknown, so it cannot be lent yet.{' '}
+          <span className="hm-dim">{sentence(asset.capacity.reason)}</span>
         </p>
       )}
       <LevelSlider

@@ -88,7 +88,8 @@ export const subtitleOf = (resource: ResourceKey, asset: Asset | undefined): str
   if (asset === undefined) return null;
   const capacity = asset.capacity.known ? amountText(asset.capacity.value, asset.unit) : null;
   const label = kindOf(resource) === 'gpu' ? 'Graphics card' : asset.label;
-  return capacity === null ? label : `${label} · ${capacity}`;
+  const parts = [label === titleOf(resource, asset) ? null : label, capacity].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join(' · ');
 };
 
 /** Micro-CAES per unit and hour from what was typed as CAES; null if it is no amount. At most six decimals. */

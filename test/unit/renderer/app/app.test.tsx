@@ -127,3 +127,24 @@ describe('NoToken', () => {
     expect(await violations()).toEqual([]);
   });
 });
+
+describe('the banner of a lost connection', () => {
+  it('says so, counts down, and lets the reader try at once', async () => {
+    const { node } = await show(<App />);
+    await act(async () =>
+      node.store.setState({ connection: { status: 'waiting', retryAtMs: Date.now() + 4_000, attempt: 2 } }),
+    );
+    expect(screen.getByText('Not connected.')).toBeTruthy();
+    expect(screen.getByText(/Next attempt in [34] s/)).toBeTruthy();
+    expect(screen.getByRole('button', { name: 'Try now' })).toBeTruthy();
+    await act(async () => node.store.setState({ connection: { status: 'connected' } }));
+    expect(screen.queryByText('Not connected.')).toBeNull();
+  });
+
+  it('asks for a new address when the token is refused', async () => {
+    const { node } = await show(<App />);
+    await act(async () => node.store.setState({ connection: { status: 'refused' } }));
+    expect(screen.getByRole('heading', { level: 1, name: 'This address is no longer valid' })).toBeTruthy();
+    expect(await violations()).toEqual([]);
+  });
+});

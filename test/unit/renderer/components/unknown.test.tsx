@@ -1,7 +1,7 @@
 import { act, fireEvent, screen } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 import { ErrorNote } from '../../../../renderer/components/error-note.tsx';
-import { ReadingValue } from '../../../../renderer/components/unknown.tsx';
+import { ReadingValue, sentence } from '../../../../renderer/components/unknown.tsx';
 import { show } from '../show.tsx';
 
 describe('ReadingValue', () => {
@@ -22,6 +22,14 @@ describe('ReadingValue', () => {
     await act(async () => fireEvent.focus(text));
     expect((await screen.findByRole('tooltip')).textContent).toBe('There is no sensor.');
   });
+});
+
+describe('sentence', () => {
+  it.each([
+    ['no engine was found', 'No engine was found.'],
+    ['eth0 does not tell its speed', 'eth0 does not tell its speed.'],
+    ['There is none.', 'There is none.'],
+  ])('%j', (reason, wanted) => expect(sentence(reason)).toBe(wanted));
 });
 
 describe('ErrorNote', () => {
