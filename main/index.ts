@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { app, shell } from 'electron';
 import { defaultDataPath, readRunningNode } from './base/data-folder/index.ts';
 import { isNodeError, messageOf } from './base/errors.ts';
@@ -17,6 +18,10 @@ import {
 } from './desktop/index.ts';
 import type { HyperMeshNode } from './node.ts';
 import { findProgramPaths } from './paths.ts';
+
+// The node waits far more than it computes, and what computes is native or in a process of its own: a small heap is worth
+// more than fast allocation. Measured in the tray: 28 MiB of 150 less in this process.
+setFlagsFromString('--optimize-for-size');
 
 const { env, platform } = process;
 const outside = createSystemOutside();

@@ -53,6 +53,7 @@ export const createBuilderConfig = ({
   ],
   extraFiles: [
     { from: join(root, 'LICENSE'), to: 'LICENSE' },
+    { from: join(root, 'THIRD_PARTY.md'), to: 'THIRD_PARTY.md' },
     ...(platform === 'linux' ? [{ from: join(root, 'packaging', 'linux', 'bin'), to: 'bin' }] : []),
   ],
   electronLanguages: ['en-US'],
