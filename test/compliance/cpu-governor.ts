@@ -9,7 +9,7 @@ import type { CpuGovernor, CpuHold, GovernedProcess } from '../../main/kernel/ru
 const { clock } = createSystemOutside();
 
 /** A process that uses all it gets, on one thread. */
-export const startBusy = async (): Promise<{ child: ChildProcess; process: GovernedProcess; meter: CpuMeter }> => {
+const startBusy = async (): Promise<{ child: ChildProcess; process: GovernedProcess; meter: CpuMeter }> => {
   const child = spawn(process.execPath, ['-e', 'process.stdout.write("r"); for (;;);'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
@@ -38,26 +38,31 @@ const machineTicks = (): { idle: number; all: number } => {
  * Expects a share within 3 points. A share is a ceiling: when other programs take all that the machine has, nobody can
  * promise more, so then only the upper side is checked.
  */
-export const expectShare = async (meter: CpuMeter, wantedPercent: number, ms: number): Promise<void> => {
+const expectShare = async (meter: CpuMeter, wantedPercent: number, ms: number): Promise<void> => {
   const before = machineTicks();
   const share = await measureShare(meter, ms);
   const after = machineTicks();
-  expect(share).toBeLessThan(wantedPercent + 3);
+  // Over 20 s, 3 points; a shorter time may also hold what is caught up on, half a second of the share.
+  expect(share).toBeLessThan(wantedPercent + 3 + (wantedPercent * 500) / ms);
   const idle = (after.idle - before.idle) / (after.all - before.all);
-  if (idle > 0.1) expect(share).toBeGreaterThan(wantedPercent - 3);
+  if (idle > 0.25) expect(share).toBeGreaterThan(wantedPercent - 3);
   else expect(share).toBeGreaterThan(0);
 };
 
 /** Share of one core, in percent, that the process really takes over `ms`. */
-export const measureShare = async (meter: CpuMeter, ms: number): Promise<number> => {
+const measureShare = async (meter: CpuMeter, ms: number): Promise<number> => {
   const before = { cpuMs: meter.read()!, atMs: clock.monotonicMs() };
   await clock.sleep(ms);
   return ((meter.read()! - before.cpuMs) / (clock.monotonicMs() - before.atMs)) * 100;
 };
 
 /** State letter of /proc/<pid>/stat. */
-export const isStopped = (pid: number): boolean =>
-  readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.startsWith('T');
+const isStopped = (pid: number): boolean => readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.startsWith('T');
+
+/** A process that is throttled by its group takes the signal when its next period begins. */
+const untilStopped = async (pid: number): Promise<void> => {
+  while (!isStopped(pid)) await clock.sleep(10);
+};
 
 /**
  * What every governor promises. Needs /proc, so Linux.
@@ -98,8 +103,7 @@ export const cpuGovernorCompliance = (name: string, create: () => Promise<CpuGov
       await clock.sleep(1000);
       await expectShare(busy.meter, 10, 4000);
       hold.setMillicores(0);
-      await clock.sleep(50);
-      expect(isStopped(busy.process.pid)).toBe(true);
+      await untilStopped(busy.process.pid);
       expect(await measureShare(busy.meter, 500)).toBe(0);
       hold.setMillicores(500);
       await clock.sleep(1000);
@@ -124,8 +128,7 @@ export const cpuGovernorCompliance = (name: string, create: () => Promise<CpuGov
       busy = await startBusy();
       hold = governor.govern(busy.process, 0);
       hold.begin();
-      await clock.sleep(50);
-      expect(isStopped(busy.process.pid)).toBe(true);
+      await untilStopped(busy.process.pid);
       process.kill(-busy.process.pid, 'SIGKILL');
       await once(busy.child, 'exit');
       hold.setMillicores(100);
