@@ -72,8 +72,11 @@ async function main() {
   const stopServices = async () => {
     for (const service of services.splice(0).reverse()) await service.stop();
   };
+  let isInterrupted = false;
   /** @param {NodeJS.Signals} signal */
   const interrupted = (signal) => {
+    if (isInterrupted) return;
+    isInterrupted = true;
     process.stdout.write(`\nInterrupted (${signal}): ending what runs.\n`);
     endRunning('SIGTERM');
     void stopServices().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
@@ -96,6 +99,8 @@ async function main() {
           : await step
               .run(context)
               .catch((error) => oneCheck(step.title, false, error instanceof Error ? error.message : String(error)));
+      // The handler above ends this process once the services are down; until then no further step begins.
+      if (isInterrupted) return await new Promise(() => {});
       results.push(counts);
       process.stdout.write(
         `── ${step.name}: ${closingLine(counts)} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)\n`,
