@@ -385,7 +385,7 @@ describe('a node that is killed', () => {
     const node = spawn(
       process.execPath,
       [
-        join(import.meta.dirname, '..', '..', '..', 'support', 'runtime-node.ts'),
+        join(import.meta.dirname, '..', '..', '..', 'support', 'runtime-node-worker.ts'),
         path,
         String(dieWithNode),
         String(freeze),
