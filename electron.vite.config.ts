@@ -8,6 +8,10 @@ export default defineConfig({
   main: {
     build: {
       outDir: 'out/main',
+      // `dependencies` are shipped as packages, because they are native, read files of their own or are loaded rarely.
+      // Everything else is bundled: one file loads faster than hundreds, and job hosts may read no other folder. Of
+      // QuickJS the package is shipped for its .wasm file alone.
+      externalizeDeps: { exclude: ['@jitl/quickjs-wasmfile-release-sync'] },
       rollupOptions: {
         // index: Electron's entry. cli: the entry with no screen, and the command line. worker and job-host run in
         // threads and processes of their own.

@@ -138,7 +138,7 @@ function generate() {
   const packages = readJson(join(root, 'package-lock.json')).packages;
   const problems = [];
 
-  const bundled = [...new Set([...importedBy('renderer'), ...importedBy('preload')])].filter(
+  const bundled = [...new Set([...importedBy('main'), ...importedBy('preload'), ...importedBy('renderer')])].filter(
     (name) => manifest.devDependencies[name] !== undefined && name !== 'electron',
   );
   const shipped = closure(packages, [...Object.keys(manifest.dependencies), ...bundled]);
