@@ -93,6 +93,8 @@ let desktop: Desktop | null = null;
 let node: HyperMeshNode | null = null;
 let ending: Promise<void> | null = null;
 const profile = chooseProfileFolder();
+// At the very last, since Chromium writes to it until then.
+if (profile.temporary) process.on('exit', () => rmSync(profile.path, { recursive: true, force: true }));
 
 /** Stops the node, waiting no longer than {@link STOP_DEADLINE_MS}, and ends the program. */
 const end = (exitCode: number): Promise<void> => {
@@ -103,7 +105,6 @@ const end = (exitCode: number): Promise<void> => {
       process.stderr.write(`HyperMesh did not stop cleanly: ${messageOf(error)}\n`);
     });
     checkpoint('node:stopped');
-    if (profile.temporary) rmSync(profile.path, { recursive: true, force: true });
     app.exit(exitCode);
   })();
   return ending;
@@ -114,7 +115,7 @@ const fail = async (error: unknown): Promise<void> => {
   if (ending !== null) return;
   desktop?.abandon(error);
   const known = isNodeError(error);
-  const { exitCodeOf } = await import('./api/cli/exit-codes.ts');
+  const { exitCodeOf } = await import('./api/cli/index.ts');
   const exitCode = known ? exitCodeOf(error.code) : EXIT_BUG;
   const code = known ? error.code : 'INTERNAL';
   const sentence = known
@@ -159,7 +160,6 @@ const start = async (): Promise<void> => {
         checkpoint('window:painted');
         setPainted();
       },
-      onConditionsChanged: () => undefined,
     },
   );
   desktop = shown;

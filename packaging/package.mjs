@@ -8,6 +8,7 @@ import { parseArgs, promisify } from 'node:util';
 import { build, Platform } from 'electron-builder';
 import { Installer } from 'electron-installer-debian';
 import { findElectron } from '../scripts/setup/electron.mjs';
+import { SetupError } from '../scripts/setup/project.mjs';
 import { createBuilderConfig } from './electron-builder.config.mjs';
 
 const root = dirname(import.meta.dirname);
@@ -36,7 +37,11 @@ const say = (text) => console.log(text);
 const started = Date.now();
 const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
 
-const electron = await findElectron({ allowRepublished: !values.release });
+const electron = await findElectron({ allowRepublished: !values.release }).catch((error) => {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(error.message);
+  process.exit(1);
+});
 say(`Electron from ${electron.folder} (${electron.source})`);
 
 if (!values['skip-build']) {

@@ -6,6 +6,8 @@ import type { NodeClient, Reply } from './contract/index.ts';
 /** As in main/desktop/constants.ts: one acknowledgement per so many pushes. */
 const PUSH_ACKNOWLEDGE_EVERY = 64;
 
+/** A {@link NodeClient} before anything is known of what the page hands over. */
+type Bridge = { [K in keyof NodeClient]: (...args: unknown[]) => unknown };
 type Listener = (payload: unknown) => void;
 const listeners = new Map<string, Set<Listener>>();
 let received = 0;
@@ -63,4 +65,4 @@ const subscribe = (name: unknown, listener: unknown): (() => void) => {
   };
 };
 
-contextBridge.exposeInMainWorld('hypermesh', Object.freeze({ call, subscribe }) as unknown as NodeClient);
+contextBridge.exposeInMainWorld('hypermesh', Object.freeze({ call, subscribe } satisfies Bridge));

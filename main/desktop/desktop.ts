@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { app, dialog, powerMonitor, session } from 'electron';
+import { app, dialog, session } from 'electron';
 import type { Dispatcher, WindowControl } from '../api/interface.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Clock, Logger } from '../base/index.ts';
@@ -55,8 +55,6 @@ export interface DesktopInit {
   presenceBlindReason: string | null;
   onQuit: () => void;
   onPainted: () => void;
-  /** The machine slept, woke, or changed to or from battery: levels that hang on it should be looked at again. */
-  onConditionsChanged: () => void;
 }
 
 const caller = { face: 'window' } as const;
@@ -128,10 +126,6 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
     }
   };
 
-  const onPower = (): void => init.onConditionsChanged();
-  const powerEvents = ['suspend', 'resume', 'on-ac', 'on-battery', 'lock-screen', 'unlock-screen'] as const;
-  for (const event of powerEvents) powerMonitor.on(event as 'resume', onPower);
-
   return {
     gpuProbe: createGpuWindow({ clock, logger }, { pageFolder: init.pageFolder }),
     presence: createPresenceSource({ blindReason: init.presenceBlindReason }),
@@ -161,7 +155,6 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
       return response;
     },
     close() {
-      for (const event of powerEvents) powerMonitor.off(event as 'resume', onPower);
       unsubscribe?.();
       unsubscribe = null;
       tray.close();

@@ -17,8 +17,8 @@ type Progress = { status: 'running'; progressPercent: number } | { status: 'done
 /** Side of the square matrices: 3 × 4 MiB fit any card, and one product (2.1 GFLOP) is long against its dispatch. */
 const SIDE = 1024;
 const FLOP_PER_PRODUCT = 2 * SIDE ** 3;
-/** A software adapter needs about a second for the large product, so it gets one an eighth of that. */
-const SIDE_SOFTWARE = 512;
+/** A software adapter does some 0.4 GFLOP/s: a product of this side takes it about ten milliseconds instead of seconds. */
+const SIDE_SOFTWARE = 128;
 /** How long is computed after the warm-up: long enough for the card to raise its clock. */
 const MEASURE_MS = 3_000;
 /** Bound on the work handed over at once: the queue is drained, and abort possible, several times a second. */
@@ -44,7 +44,7 @@ const requestAdapters = async (): Promise<GPUAdapter[]> => {
 };
 
 const isSoftware = ({ info }: GPUAdapter): boolean =>
-  info.isFallbackAdapter === true ||
+  info.isFallbackAdapter ||
   /swiftshader|llvmpipe|softpipe|basic render/i.test(`${info.architecture} ${info.device} ${info.description}`);
 
 const probe = async (): Promise<Reading<ProbedGpu[]>> => {

@@ -1,3 +1,4 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
 
@@ -174,15 +175,15 @@ const leave = async (page: Page, address: string): Promise<void> => {
   await page.evaluate(() => (globalThis as unknown as { hypermesh: Bridge }).hypermesh.call('node:status', {}));
 };
 
-test('the window runs in the sandbox, walled off from Electron', async ({ account, target }) => {
-  test.skip(target === 'installed', 'asks Electron itself, which only the source build lets in');
+// Source only: asks Electron itself, which only the source build lets in.
+test('the window runs in the sandbox, walled off from Electron', { tag: '@source' }, async ({ account }) => {
   const app = await account.start();
   await app.waitFor('node:ready');
   const preferences = await app.electron?.evaluate(({ BrowserWindow }) => {
-    const [window] = BrowserWindow.getAllWindows();
-    return (
-      window?.webContents as unknown as { getLastWebPreferences(): Record<string, unknown> }
-    ).getLastWebPreferences();
+    const contents = BrowserWindow.getAllWindows()[0]?.webContents as unknown as
+      | { getLastWebPreferences(): Record<string, unknown> }
+      | undefined;
+    return contents?.getLastWebPreferences();
   });
   expect(preferences).toMatchObject({
     sandbox: true,
@@ -191,3 +192,30 @@ test('the window runs in the sandbox, walled off from Electron', async ({ accoun
     webviewTag: false,
   });
 });
+
+test('the page runs in a sandbox of the system', { tag: '@installed' }, async ({ account }) => {
+  const app = await account.start();
+  await app.waitFor('node:ready');
+  await app.page();
+  const renderers = await processesOf('--type=renderer');
+  expect(renderers.length).toBeGreaterThan(0);
+  for (const { pid, status } of renderers) {
+    // 2: a filter decides over each system call (proc(5)). Namespaces of its own, and no right gained by running a program.
+    expect(/^Seccomp:\s+(\d)$/m.exec(status)?.[1]).toBe('2');
+    expect(/^NoNewPrivs:\s+(\d)$/m.exec(status)?.[1]).toBe('1');
+    for (const kind of ['user', 'pid', 'net'])
+      expect(await readlink(`/proc/${pid}/ns/${kind}`), kind).not.toBe(await readlink(`/proc/self/ns/${kind}`));
+  }
+});
+
+/** Processes of the installed program whose command line holds `argument`. */
+const processesOf = async (argument: string): Promise<{ pid: number; status: string }[]> => {
+  const found: { pid: number; status: string }[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (command.startsWith('/usr/lib/hypermesh/') && command.includes(argument))
+      found.push({ pid: Number(name), status: await readFile(`/proc/${name}/status`, 'utf8') });
+  }
+  return found;
+};

@@ -70,7 +70,7 @@ const watch = (child: ChildProcess) => {
   let text = '';
   const waiting = new Set<() => void>();
   const tell = (): void => {
-    for (const look of [...waiting]) look();
+    for (const look of waiting) look();
   };
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk: string) => {

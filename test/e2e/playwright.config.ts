@@ -7,6 +7,8 @@ process.env['HYPERMESH_TEST_USER'] ??= `hmtest${process.pid}`;
 /**
  * `source`: the built source tree under HYPERMESH_TEST_ELECTRON (folder of an unpacked Electron), with Playwright inside.
  * `installed`: HYPERMESH_TEST_DEB installed, run by a fresh ordinary user with the sandbox on; needs root.
+ * A test tagged `@source` reaches into Electron, which the installed program does not let anyone do; one tagged
+ * `@installed` looks at what only the package has.
  */
 export default defineConfig<AppOptions>({
   testDir: '.',
@@ -19,9 +21,15 @@ export default defineConfig<AppOptions>({
   outputDir: '../../test-results/e2e',
   reporter: [['list']],
   projects: [
-    { name: 'source', testMatch: '*.e2e.ts', use: { target: 'source' } },
+    { name: 'source', testMatch: '*.e2e.ts', grepInvert: /@installed/, use: { target: 'source' } },
     { name: 'install', testMatch: 'install.setup.ts', teardown: 'remove' },
     { name: 'remove', testMatch: 'remove.teardown.ts' },
-    { name: 'installed', testMatch: '*.e2e.ts', dependencies: ['install'], use: { target: 'installed' } },
+    {
+      name: 'installed',
+      testMatch: '*.e2e.ts',
+      grepInvert: /@source/,
+      dependencies: ['install'],
+      use: { target: 'installed' },
+    },
   ],
 });
