@@ -31,12 +31,21 @@ export default defineConfig({
       outDir: 'out/preload',
       // A sandboxed preload can load no package, so zod is bundled into it.
       externalizeDeps: false,
-      rollupOptions: { input: { index: resolve(root, 'preload/index.ts') }, output: { format: 'cjs', entryFileNames: '[name].cjs' } },
+      rollupOptions: {
+        input: { index: resolve(root, 'preload/index.ts') },
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
+      },
     },
   },
   renderer: {
     root: resolve(root, 'renderer'),
-    build: { outDir: resolve(root, 'out/renderer'), minify: true, rollupOptions: { input: { index: resolve(root, 'renderer/index.html'), gpu: resolve(root, 'renderer/gpu.html') } } },
+    build: {
+      outDir: resolve(root, 'out/renderer'),
+      minify: true,
+      rollupOptions: {
+        input: { index: resolve(root, 'renderer/index.html'), gpu: resolve(root, 'renderer/gpu.html') },
+      },
+    },
     plugins: [react()],
   },
 });

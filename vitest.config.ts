@@ -4,8 +4,27 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'node', environment: 'node', include: ['test/{unit,vectors,compliance}/**/*.test.ts'], exclude: ['test/unit/renderer/**'], pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } },
-      { plugins: [react()], test: { name: 'renderer', environment: 'jsdom', include: ['test/unit/renderer/**/*.test.{ts,tsx}'], testTimeout: 60_000, setupFiles: ['test/unit/renderer/setup.ts'] } },
+      {
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['test/{unit,vectors,compliance}/**/*.test.ts'],
+          exclude: ['test/unit/renderer/**'],
+          pool: 'forks',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        plugins: [react()],
+        test: {
+          name: 'renderer',
+          environment: 'jsdom',
+          include: ['test/unit/renderer/**/*.test.{ts,tsx}'],
+          testTimeout: 60_000,
+          setupFiles: ['test/unit/renderer/setup.ts'],
+        },
+      },
     ],
   },
 });

@@ -8,7 +8,10 @@ export type ResourceKind = z.infer<typeof resourceKind>;
 /** What an owner sets limits for: a kind, or one graphics card (`gpu:` and the card's slug from the inventory). */
 export const resourceKey = z
   .string()
-  .regex(/^(cpu|memory|storage|network|container|economic|gpu:[a-z0-9][a-z0-9._-]{0,63})$/, 'unknown resource; use cpu, memory, storage, network, container, economic or gpu:<card>')
+  .regex(
+    /^(cpu|memory|storage|network|container|economic|gpu:[a-z0-9][a-z0-9._-]{0,63})$/,
+    'unknown resource; use cpu, memory, storage, network, container, economic or gpu:<card>',
+  )
   .describe('cpu, memory, storage, network, container, economic or gpu:<card>');
 export type ResourceKey = z.infer<typeof resourceKey>;
 

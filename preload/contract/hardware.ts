@@ -27,10 +27,18 @@ const memoryInventory = z.strictObject({
   totalBytes: bytes,
   swapTotalBytes: reading(bytes),
   /** Modules by slot; unknown where reading them needs a privilege. */
-  modules: reading(z.array(z.strictObject({ sizeBytes: bytes, kind: z.string(), speedMhz: reading(z.number()), slot: z.string() }))),
+  modules: reading(
+    z.array(z.strictObject({ sizeBytes: bytes, kind: z.string(), speedMhz: reading(z.number()), slot: z.string() })),
+  ),
   numaNodes: reading(z.array(z.strictObject({ id: z.int(), totalBytes: bytes, cpus: z.string() }))),
 });
-const filesystem = z.strictObject({ mount: z.string(), kind: z.string(), totalBytes: bytes, freeBytes: bytes, readOnly: z.boolean() });
+const filesystem = z.strictObject({
+  mount: z.string(),
+  kind: z.string(),
+  totalBytes: bytes,
+  freeBytes: bytes,
+  readOnly: z.boolean(),
+});
 const disk = z.strictObject({
   /** Device name without `/dev/`. */
   name: z.string(),
@@ -87,7 +95,14 @@ export const inventory = z.strictObject({
   detectedAtMs: timestampMs,
   /** How long detection took. */
   tookMs: z.number(),
-  system: z.strictObject({ os: z.string(), version: z.string(), kernel: z.string(), hostname: z.string(), virtualMachine: reading(z.boolean()), battery: reading(z.boolean()) }),
+  system: z.strictObject({
+    os: z.string(),
+    version: z.string(),
+    kernel: z.string(),
+    hostname: z.string(),
+    virtualMachine: reading(z.boolean()),
+    battery: reading(z.boolean()),
+  }),
   cpu: cpuInventory,
   memory: memoryInventory,
   disks: reading(z.array(disk)),
@@ -154,10 +169,26 @@ export const benchmarkResult = z.strictObject({
 });
 export const benchmarkState = z.discriminatedUnion('status', [
   z.strictObject({ status: z.literal('never') }),
-  z.strictObject({ status: z.literal('running'), part: benchmarkPart, progressPercent: percent, startedAtMs: timestampMs, partial: z.array(benchmarkResult) }),
-  z.strictObject({ status: z.literal('done'), startedAtMs: timestampMs, tookMs: z.number(), results: z.array(benchmarkResult) }),
+  z.strictObject({
+    status: z.literal('running'),
+    part: benchmarkPart,
+    progressPercent: percent,
+    startedAtMs: timestampMs,
+    partial: z.array(benchmarkResult),
+  }),
+  z.strictObject({
+    status: z.literal('done'),
+    startedAtMs: timestampMs,
+    tookMs: z.number(),
+    results: z.array(benchmarkResult),
+  }),
   z.strictObject({ status: z.literal('cancelled'), startedAtMs: timestampMs, partial: z.array(benchmarkResult) }),
-  z.strictObject({ status: z.literal('failed'), startedAtMs: timestampMs, reason: z.string(), partial: z.array(benchmarkResult) }),
+  z.strictObject({
+    status: z.literal('failed'),
+    startedAtMs: timestampMs,
+    reason: z.string(),
+    partial: z.array(benchmarkResult),
+  }),
 ]);
 export type BenchmarkState = z.infer<typeof benchmarkState>;
 export type BenchmarkResult = z.infer<typeof benchmarkResult>;
@@ -165,16 +196,61 @@ export type BenchmarkPart = z.infer<typeof benchmarkPart>;
 
 export const hardwareCalls = defineCalls({
   'hardware:inventory': {
-    method: 'GET', path: '/v1/hardware', summary: 'What this machine has, and what could not be read',
-    request: nothing, response: inventory,
+    method: 'GET',
+    path: '/v1/hardware',
+    summary: 'What this machine has, and what could not be read',
+    request: nothing,
+    response: inventory,
     cli: { command: 'hardware', examples: ['hypermesh hardware', 'hypermesh hardware --json'] },
   },
-  'hardware:detect': { method: 'POST', path: '/v1/hardware/detect', summary: 'Look at the hardware again', request: nothing, response: inventory, cli: { command: 'hardware detect', examples: ['hypermesh hardware detect'] } },
-  'hardware:assets': { method: 'GET', path: '/v1/assets', summary: 'Assets registered on this node, with capacity', request: nothing, response: z.array(asset), cli: { command: 'hardware assets', examples: ['hypermesh hardware assets'] } },
-  'hardware:live': { method: 'GET', path: '/v1/hardware/live', summary: 'What is in use at this moment', request: nothing, response: liveSample, cli: { command: 'hardware live', examples: ['hypermesh hardware live --json'] } },
-  'benchmark:get': { method: 'GET', path: '/v1/benchmark', summary: 'The last benchmark, or the one that runs', request: nothing, response: benchmarkState, cli: { command: 'benchmark show', examples: ['hypermesh benchmark show'] } },
-  'benchmark:start': { method: 'POST', path: '/v1/benchmark', summary: 'Measure processor, memory, disk and graphics (under 20 s)', request: nothing, response: benchmarkState, errors: ['BENCHMARK_RUNNING'] },
-  'benchmark:cancel': { method: 'DELETE', path: '/v1/benchmark', summary: 'Stop the benchmark that runs', request: nothing, response: benchmarkState, cli: { command: 'benchmark cancel', examples: ['hypermesh benchmark cancel'] } },
+  'hardware:detect': {
+    method: 'POST',
+    path: '/v1/hardware/detect',
+    summary: 'Look at the hardware again',
+    request: nothing,
+    response: inventory,
+    cli: { command: 'hardware detect', examples: ['hypermesh hardware detect'] },
+  },
+  'hardware:assets': {
+    method: 'GET',
+    path: '/v1/assets',
+    summary: 'Assets registered on this node, with capacity',
+    request: nothing,
+    response: z.array(asset),
+    cli: { command: 'hardware assets', examples: ['hypermesh hardware assets'] },
+  },
+  'hardware:live': {
+    method: 'GET',
+    path: '/v1/hardware/live',
+    summary: 'What is in use at this moment',
+    request: nothing,
+    response: liveSample,
+    cli: { command: 'hardware live', examples: ['hypermesh hardware live --json'] },
+  },
+  'benchmark:get': {
+    method: 'GET',
+    path: '/v1/benchmark',
+    summary: 'The last benchmark, or the one that runs',
+    request: nothing,
+    response: benchmarkState,
+    cli: { command: 'benchmark show', examples: ['hypermesh benchmark show'] },
+  },
+  'benchmark:start': {
+    method: 'POST',
+    path: '/v1/benchmark',
+    summary: 'Measure processor, memory, disk and graphics (under 20 s)',
+    request: nothing,
+    response: benchmarkState,
+    errors: ['BENCHMARK_RUNNING'],
+  },
+  'benchmark:cancel': {
+    method: 'DELETE',
+    path: '/v1/benchmark',
+    summary: 'Stop the benchmark that runs',
+    request: nothing,
+    response: benchmarkState,
+    cli: { command: 'benchmark cancel', examples: ['hypermesh benchmark cancel'] },
+  },
 });
 export const hardwarePushes = definePushes({
   live: { summary: 'Once a second while anyone listens', payload: liveSample },

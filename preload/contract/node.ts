@@ -23,7 +23,13 @@ export const nodeStatus = z.strictObject({
 export type NodeStatus = z.infer<typeof nodeStatus>;
 
 export const logLevel = z.enum(['debug', 'info', 'warn', 'error']);
-export const logLine = z.strictObject({ atMs: timestampMs, level: logLevel, module: z.string(), message: z.string(), context: z.record(z.string(), z.unknown()) });
+export const logLine = z.strictObject({
+  atMs: timestampMs,
+  level: logLevel,
+  module: z.string(),
+  message: z.string(),
+  context: z.record(z.string(), z.unknown()),
+});
 export type LogLine = z.infer<typeof logLine>;
 
 export const theme = z.enum(['system', 'light', 'dark']);
@@ -53,23 +59,94 @@ export const check = z.strictObject({
   fix: z.string().nullable(),
 });
 export type Check = z.infer<typeof check>;
-const bundleEntry = z.strictObject({ name: z.string(), sizeBytes: bytes, description: z.string(), content: z.string() });
+const bundleEntry = z.strictObject({
+  name: z.string(),
+  sizeBytes: bytes,
+  description: z.string(),
+  content: z.string(),
+});
 
 export const nodeCalls = defineCalls({
-  'node:status': { method: 'GET', path: '/v1/node', summary: 'How the node is', request: nothing, response: nodeStatus },
-  'node:stop': { method: 'POST', path: '/v1/node/stop', summary: 'Stop the node', request: z.strictObject({ afterJobs: z.boolean().default(false) }), response: z.null(), cli: { command: 'stop', examples: ['hypermesh stop', 'hypermesh stop --after-jobs'] } },
-  'app:show': { method: 'POST', path: '/v1/app/show', summary: 'Bring the window to the front', request: nothing, response: z.strictObject({ shown: z.boolean() }) },
-  'config:get': { method: 'GET', path: '/v1/config', summary: 'Settings', request: nothing, response: config, cli: { command: 'config get', examples: ['hypermesh config get'] } },
-  'config:set': { method: 'PATCH', path: '/v1/config', summary: 'Change settings', request: config.omit({ version: true }).partial(), response: config, errors: ['CONFIG_NOT_WRITTEN'] },
+  'node:status': {
+    method: 'GET',
+    path: '/v1/node',
+    summary: 'How the node is',
+    request: nothing,
+    response: nodeStatus,
+  },
+  'node:stop': {
+    method: 'POST',
+    path: '/v1/node/stop',
+    summary: 'Stop the node',
+    request: z.strictObject({ afterJobs: z.boolean().default(false) }),
+    response: z.null(),
+    cli: { command: 'stop', examples: ['hypermesh stop', 'hypermesh stop --after-jobs'] },
+  },
+  'app:show': {
+    method: 'POST',
+    path: '/v1/app/show',
+    summary: 'Bring the window to the front',
+    request: nothing,
+    response: z.strictObject({ shown: z.boolean() }),
+  },
+  'config:get': {
+    method: 'GET',
+    path: '/v1/config',
+    summary: 'Settings',
+    request: nothing,
+    response: config,
+    cli: { command: 'config get', examples: ['hypermesh config get'] },
+  },
+  'config:set': {
+    method: 'PATCH',
+    path: '/v1/config',
+    summary: 'Change settings',
+    request: config.omit({ version: true }).partial(),
+    response: config,
+    errors: ['CONFIG_NOT_WRITTEN'],
+  },
   'logs:read': {
-    method: 'GET', path: '/v1/logs', summary: 'The newest log lines, oldest first',
-    request: z.strictObject({ level: logLevel.default('info'), limit: z.coerce.number().int().min(1).max(5000).default(200), module: z.string().max(64).optional() }),
+    method: 'GET',
+    path: '/v1/logs',
+    summary: 'The newest log lines, oldest first',
+    request: z.strictObject({
+      level: logLevel.default('info'),
+      limit: z.coerce.number().int().min(1).max(5000).default(200),
+      module: z.string().max(64).optional(),
+    }),
     response: z.array(logLine),
   },
-  'doctor:run': { method: 'POST', path: '/v1/doctor', summary: 'Check everything that commonly goes wrong', request: nothing, response: z.array(check) },
-  'disk:ledger': { method: 'GET', path: '/v1/disk', summary: 'Everything the app keeps on disk', request: nothing, response: z.array(z.strictObject({ path: z.string(), sizeBytes: bytes, what: z.string(), removable: z.boolean() })), cli: { command: 'config disk', examples: ['hypermesh config disk'] } },
-  'bundle:preview': { method: 'GET', path: '/v1/bundle', summary: 'What a support bundle would hold', request: nothing, response: z.array(bundleEntry), cli: { command: 'bundle preview', examples: ['hypermesh bundle preview'] } },
-  'bundle:create': { method: 'POST', path: '/v1/bundle', summary: 'Write a support bundle (.tar.gz) with exactly what the preview shows', request: nothing, response: z.strictObject({ path: z.string(), sizeBytes: bytes }), errors: ['BUNDLE_NOT_WRITTEN'] },
+  'doctor:run': {
+    method: 'POST',
+    path: '/v1/doctor',
+    summary: 'Check everything that commonly goes wrong',
+    request: nothing,
+    response: z.array(check),
+  },
+  'disk:ledger': {
+    method: 'GET',
+    path: '/v1/disk',
+    summary: 'Everything the app keeps on disk',
+    request: nothing,
+    response: z.array(z.strictObject({ path: z.string(), sizeBytes: bytes, what: z.string(), removable: z.boolean() })),
+    cli: { command: 'config disk', examples: ['hypermesh config disk'] },
+  },
+  'bundle:preview': {
+    method: 'GET',
+    path: '/v1/bundle',
+    summary: 'What a support bundle would hold',
+    request: nothing,
+    response: z.array(bundleEntry),
+    cli: { command: 'bundle preview', examples: ['hypermesh bundle preview'] },
+  },
+  'bundle:create': {
+    method: 'POST',
+    path: '/v1/bundle',
+    summary: 'Write a support bundle (.tar.gz) with exactly what the preview shows',
+    request: nothing,
+    response: z.strictObject({ path: z.string(), sizeBytes: bytes }),
+    errors: ['BUNDLE_NOT_WRITTEN'],
+  },
 });
 export const nodePushes = definePushes({
   node: { summary: 'When the status changed', payload: nodeStatus },

@@ -71,7 +71,18 @@ export const machineRules = z.strictObject({
 });
 export type MachineRules = z.infer<typeof machineRules>;
 
-export const ruleName = z.enum(['slider', 'grid', 'presence', 'battery', 'temperature', 'metered', 'program', 'monthlyCap', 'pause', 'absent']);
+export const ruleName = z.enum([
+  'slider',
+  'grid',
+  'presence',
+  'battery',
+  'temperature',
+  'metered',
+  'program',
+  'monthlyCap',
+  'pause',
+  'absent',
+]);
 export type RuleName = z.infer<typeof ruleName>;
 const ruleResult = z.strictObject({
   rule: ruleName,
@@ -153,29 +164,104 @@ const previewConditions = z.strictObject({
 });
 export type PreviewConditions = z.infer<typeof previewConditions>;
 
-const settable = resourceShare.omit({ resource: true, grid: true, terms: true }).partial().extend({ terms: lendingTerms.partial().optional() });
+const settable = resourceShare
+  .omit({ resource: true, grid: true, terms: true })
+  .partial()
+  .extend({ terms: lendingTerms.partial().optional() });
 
 export const shareCalls = defineCalls({
-  'share:get': { method: 'GET', path: '/v1/share', summary: 'What is lent, by which rules', request: nothing, response: shareState, cli: { command: 'share get', examples: ['hypermesh share get', 'hypermesh share get --json'] } },
-  'share:levels': { method: 'GET', path: '/v1/share/levels', summary: 'The level of each resource now, and the rule that set it', request: nothing, response: z.array(level), cli: { command: 'share levels', examples: ['hypermesh share levels'] } },
-  'share:promises': { method: 'GET', path: '/v1/share/promises', summary: 'Promised beside measured, per resource', request: nothing, response: z.array(promise), cli: { command: 'share promises', examples: ['hypermesh share promises'] } },
-  'share:allocations': { method: 'GET', path: '/v1/share/allocations', summary: 'Live allocations, newest first, 100 at a time', request: z.strictObject({ after: z.string().max(64).optional() }), response: z.array(allocation), cli: { command: 'share allocations', examples: ['hypermesh share allocations'] } },
+  'share:get': {
+    method: 'GET',
+    path: '/v1/share',
+    summary: 'What is lent, by which rules',
+    request: nothing,
+    response: shareState,
+    cli: { command: 'share get', examples: ['hypermesh share get', 'hypermesh share get --json'] },
+  },
+  'share:levels': {
+    method: 'GET',
+    path: '/v1/share/levels',
+    summary: 'The level of each resource now, and the rule that set it',
+    request: nothing,
+    response: z.array(level),
+    cli: { command: 'share levels', examples: ['hypermesh share levels'] },
+  },
+  'share:promises': {
+    method: 'GET',
+    path: '/v1/share/promises',
+    summary: 'Promised beside measured, per resource',
+    request: nothing,
+    response: z.array(promise),
+    cli: { command: 'share promises', examples: ['hypermesh share promises'] },
+  },
+  'share:allocations': {
+    method: 'GET',
+    path: '/v1/share/allocations',
+    summary: 'Live allocations, newest first, 100 at a time',
+    request: z.strictObject({ after: z.string().max(64).optional() }),
+    response: z.array(allocation),
+    cli: { command: 'share allocations', examples: ['hypermesh share allocations'] },
+  },
   'share:set': {
-    method: 'PATCH', path: '/v1/share/resources/{resource}', summary: 'Change the limits of one resource',
-    request: settable.extend({ resource: resourceKey }), response: resourceShare, errors: ['RESOURCE_UNKNOWN'],
+    method: 'PATCH',
+    path: '/v1/share/resources/{resource}',
+    summary: 'Change the limits of one resource',
+    request: settable.extend({ resource: resourceKey }),
+    response: resourceShare,
+    errors: ['RESOURCE_UNKNOWN'],
   },
   'share:setGrid': {
-    method: 'PUT', path: '/v1/share/resources/{resource}/grid', summary: 'Replace the week grid of one resource',
-    request: z.strictObject({ resource: resourceKey, cells: weekGrid }), response: resourceShare, errors: ['RESOURCE_UNKNOWN'],
+    method: 'PUT',
+    path: '/v1/share/resources/{resource}/grid',
+    summary: 'Replace the week grid of one resource',
+    request: z.strictObject({ resource: resourceKey, cells: weekGrid }),
+    response: resourceShare,
+    errors: ['RESOURCE_UNKNOWN'],
   },
-  'share:setRules': { method: 'PATCH', path: '/v1/share/rules', summary: 'Change the rules of the whole machine', request: machineRules.partial(), response: machineRules },
-  'share:preview': { method: 'POST', path: '/v1/share/preview', summary: 'What the levels would be at another time or in another situation', request: previewConditions, response: z.array(level) },
-  'share:pause': { method: 'POST', path: '/v1/share/pause', summary: 'Lend nothing until a time, or until resumed', request: z.strictObject({ untilMs: timestampMs.nullable() }), response: pauseState, errors: ['PAUSE_IN_THE_PAST'] },
-  'share:resume': { method: 'POST', path: '/v1/share/resume', summary: 'End a pause', request: nothing, response: pauseState, cli: { command: 'resume', examples: ['hypermesh resume'] } },
-  'share:stopEverything': { method: 'POST', path: '/v1/share/stop-everything', summary: 'Pause, and end every job and allocation at once', request: nothing, response: z.strictObject({ jobsEnded: z.int(), allocationsEnded: z.int() }), cli: { command: 'pause --stop-jobs', examples: ['hypermesh pause --stop-jobs'] } },
+  'share:setRules': {
+    method: 'PATCH',
+    path: '/v1/share/rules',
+    summary: 'Change the rules of the whole machine',
+    request: machineRules.partial(),
+    response: machineRules,
+  },
+  'share:preview': {
+    method: 'POST',
+    path: '/v1/share/preview',
+    summary: 'What the levels would be at another time or in another situation',
+    request: previewConditions,
+    response: z.array(level),
+  },
+  'share:pause': {
+    method: 'POST',
+    path: '/v1/share/pause',
+    summary: 'Lend nothing until a time, or until resumed',
+    request: z.strictObject({ untilMs: timestampMs.nullable() }),
+    response: pauseState,
+    errors: ['PAUSE_IN_THE_PAST'],
+  },
+  'share:resume': {
+    method: 'POST',
+    path: '/v1/share/resume',
+    summary: 'End a pause',
+    request: nothing,
+    response: pauseState,
+    cli: { command: 'resume', examples: ['hypermesh resume'] },
+  },
+  'share:stopEverything': {
+    method: 'POST',
+    path: '/v1/share/stop-everything',
+    summary: 'Pause, and end every job and allocation at once',
+    request: nothing,
+    response: z.strictObject({ jobsEnded: z.int(), allocationsEnded: z.int() }),
+    cli: { command: 'pause --stop-jobs', examples: ['hypermesh pause --stop-jobs'] },
+  },
 });
 export const sharePushes = definePushes({
   share: { summary: 'When limits, rules or the pause changed', payload: shareState },
   levels: { summary: 'When a level, its rule or its end changed', payload: z.array(level) },
-  promises: { summary: 'Once a second while anyone listens and something is lent, and when promises change', payload: z.array(promise) },
+  promises: {
+    summary: 'Once a second while anyone listens and something is lent, and when promises change',
+    payload: z.array(promise),
+  },
 });

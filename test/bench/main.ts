@@ -16,7 +16,9 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
   },
 };
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' }, help: { type: 'boolean' } } });
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, json: { type: 'string' }, help: { type: 'boolean' } },
+});
 if (values.help === true) {
   console.log(`npm run bench [-- --only ${Object.keys(areas).join(',')}] [--json FILE]`);
   process.exit(0);
@@ -30,7 +32,9 @@ if (unknown.length > 0) {
 
 const number = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
-console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}\n`);
+console.log(
+  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}\n`,
+);
 const figures: Figure[] = [];
 let failed = 0;
 for (const name of wanted) {
@@ -38,14 +42,19 @@ for (const name of wanted) {
     try {
       for (const figure of await bench()) {
         figures.push(figure);
-        const peer = figure.peer === undefined ? '' : `  | ${figure.peer.name}: ${number(figure.peer.value)} ${figure.unit}`;
+        const peer =
+          figure.peer === undefined ? '' : `  | ${figure.peer.name}: ${number(figure.peer.value)} ${figure.unit}`;
         const ratio = figure.ratio === undefined ? '' : `  | ×${figure.ratio.toFixed(2)}`;
         const verdict = figure.reached === undefined ? '' : figure.reached ? '  reached' : '  NOT REACHED';
-        console.log(`${figure.name}: ${number(figure.value)} ${figure.unit}${peer}${ratio}  | target ${figure.target}${verdict}`);
+        console.log(
+          `${figure.name}: ${number(figure.value)} ${figure.unit}${peer}${ratio}  | target ${figure.target}${verdict}`,
+        );
       }
     } catch (error) {
       failed += 1;
-      console.error(`${bench.name}: could not be measured: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      console.error(
+        `${bench.name}: could not be measured: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
     }
   }
 }
