@@ -174,7 +174,7 @@ function generate() {
     'What HyperMesh Desktop ships that others wrote. Made by `npm run third-party`; `npm test` checks that it is up to date.',
     '',
     `The app runs in Electron ${manifest.devDependencies.electron} (MIT), which carries Chromium, V8, Node.js ${manifest.devDependencies.node} and FFmpeg; their`,
-    'licences are in `LICENSES.chromium.html` of every package. Job processes run on the Node.js that Electron carries.',
+    'licences are in `LICENSES.chromium.html` of every package. Jobs, the command line and the node with no screen run on the plain Node.js of the same version (MIT), shipped beside it.',
     '',
     '| Package | Version | Licence |',
     '| --- | --- | --- |',

@@ -82,10 +82,7 @@ export const createDiskBenchmark = (
       if (writtenBytes === 0) throw new Error('nothing could be written that could be read back');
       const { file, direct } = await openPastCache(path);
       try {
-        // WebAssembly's memory begins at a page, which reading past the cache demands and no Buffer promises.
-        const block = direct
-          ? new Uint8Array(new WebAssembly.Memory({ initial: DISK_BLOCK_BYTES / 65_536 }).buffer)
-          : new Uint8Array(DISK_BLOCK_BYTES);
+        const block = direct ? alignedBlock(DISK_BLOCK_BYTES) : new Uint8Array(DISK_BLOCK_BYTES);
         const startMs = clock.monotonicMs();
         let elapsedMs = 0;
         let readBytes = 0;
@@ -118,13 +115,29 @@ const writeAll = async (file: FileHandle, block: Uint8Array, position: number): 
     offset += (await file.write(block, offset, block.length - offset, position + offset)).bytesWritten;
 };
 
+/** https://webassembly.github.io/spec/core/exec/runtime.html#memory-instances */
+const WASM_PAGE_BYTES = 65_536;
+
+/**
+ * Memory that begins at a page, which reading past the cache demands and no Buffer promises: WebAssembly's does. Node has
+ * it, but TypeScript declares it only among the browser's types.
+ *
+ * @param bytes - a multiple of 64 KiB
+ */
+const alignedBlock = (bytes: number): Uint8Array<ArrayBuffer> => {
+  const { Memory } = (
+    globalThis as unknown as { WebAssembly: { Memory: new (size: { initial: number }) => { buffer: ArrayBuffer } } }
+  ).WebAssembly;
+  return new Uint8Array(new Memory({ initial: bytes / WASM_PAGE_BYTES }).buffer);
+};
+
 /** Opens with O_DIRECT where system and filesystem can, which is most of Linux; one block is read to find out. */
 const openPastCache = async (path: string): Promise<{ file: FileHandle; direct: boolean }> => {
   const flag: number | undefined = constants.O_DIRECT;
   if (flag !== undefined) {
     const file = await open(path, constants.O_RDONLY | flag).catch(() => null);
     if (file !== null) {
-      const block = new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer);
+      const block = alignedBlock(WASM_PAGE_BYTES);
       const works = await file.read(block, 0, block.length, 0).then(
         () => true,
         () => false,
