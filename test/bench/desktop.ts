@@ -168,21 +168,28 @@ interface Idle {
   pssMib: number;
 }
 
-/** Leaves a program alone for a minute. */
-const measureIdle = async ({ child }: Started): Promise<Idle> => {
-  await sleep(SETTLE_MS);
-  const pid = child.pid as number;
-  const before = await cpuTicks(await processTree(pid));
-  const beganMs = performance.now();
-  await sleep(IDLE_MS);
-  const tree = await processTree(pid);
-  const ticks = (await cpuTicks(tree)) - before;
-  const idle = {
-    cpuPercentOfCore: (ticks / TICKS_PER_SECOND / ((performance.now() - beganMs) / 1000)) * 100,
-    pssMib: await pssMib(tree),
-  };
-  await stop(child);
-  return idle;
+/**
+ * Leaves programs alone for a minute, side by side. All are read before any is stopped: pages that two programs share
+ * count half for each only while both are there.
+ */
+const measureIdle = async (all: readonly Started[]): Promise<Idle[]> => {
+  try {
+    await sleep(SETTLE_MS);
+    const pids = all.map(({ child }) => child.pid as number);
+    const before = await Promise.all(pids.map(async (pid) => await cpuTicks(await processTree(pid))));
+    const beganMs = performance.now();
+    await sleep(IDLE_MS);
+    const trees = await Promise.all(pids.map(processTree));
+    const after = await Promise.all(trees.map(cpuTicks));
+    const seconds = (performance.now() - beganMs) / 1000;
+    const memory = await Promise.all(trees.map(pssMib));
+    return all.map((_, index) => ({
+      cpuPercentOfCore: (((after[index] as number) - (before[index] as number)) / TICKS_PER_SECOND / seconds) * 100,
+      pssMib: memory[index] as number,
+    }));
+  } finally {
+    await Promise.all(all.map(({ child }) => stop(child)));
+  }
 };
 
 /** The least that Electron can be: ready and nothing else, or with one empty window that says when it was painted. */
@@ -283,15 +290,18 @@ export const benchIdleTray = async (): Promise<Figure[]> => {
       const empty = await writeEmptyApp(folder, false);
       const data = await makeDataFolder(folder);
       // Side by side, so that both share the pages of Electron in the same way.
-      const [ours, floor] = await Promise.all([
-        start(
-          electron,
-          [...sandboxArgs, root, '--no-dialogs', '--hidden'],
-          { ...env, HYPERMESH_DATA: data },
-          'node:ready',
-        ).then(measureIdle),
-        start(electron, [...sandboxArgs, empty], env, 'app:ready').then(measureIdle),
-      ]);
+      const [ours, floor] = await measureIdle(
+        await Promise.all([
+          start(
+            electron,
+            [...sandboxArgs, root, '--no-dialogs', '--hidden'],
+            { ...env, HYPERMESH_DATA: data },
+            'node:ready',
+          ),
+          start(electron, [...sandboxArgs, empty], env, 'app:ready'),
+        ]),
+      );
+      if (ours === undefined || floor === undefined) throw new Error('nothing was measured');
       const name = 'empty Electron, no window';
       return [
         {
@@ -383,7 +393,7 @@ export const benchIdleHeadless = async (): Promise<Figure[]> => {
       'HyperMesh runs',
     );
     const peers = await startPeers(folder);
-    const [own, ...others] = await Promise.all([ours, ...peers.map(({ started }) => started)].map(measureIdle));
+    const [own, ...others] = await measureIdle([ours, ...peers.map(({ started }) => started)]);
     if (own === undefined) throw new Error('nothing was measured');
     const cpuTarget = '< 1 % of one core';
     const memoryTarget = '≤ 120 MiB';
