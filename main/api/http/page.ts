@@ -59,7 +59,7 @@ export const sendPageFile = async (folder: string, urlPath: string, reply: Fasti
 };
 
 /** Headers of every answer. Mantine writes `style` elements at run time, hence 'unsafe-inline' for styles alone. */
-export const securityHeaders = (host: string): Readonly<Record<string, string>> => ({
+export const securityHeaders: Readonly<Record<string, string>> = {
   'content-security-policy': [
     "default-src 'none'",
     "script-src 'self'",
@@ -67,7 +67,8 @@ export const securityHeaders = (host: string): Readonly<Record<string, string>> 
     "img-src 'self' data:",
     "font-src 'self'",
     "manifest-src 'self'",
-    `connect-src 'self' ws://${host}`,
+    // Covers the WebSocket of the same host and port as well (CSP level 3, scheme-part matching).
+    "connect-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
@@ -76,5 +77,5 @@ export const securityHeaders = (host: string): Readonly<Record<string, string>> 
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
-  'permissions-policy': 'camera=(), microphone=(), geolocation=(), usb=(), serial=(), bluetooth=()',
-});
+  'permissions-policy': 'camera=(), microphone=(), geolocation=(), usb=(), serial=(), hid=(), midi=(), payment=()',
+};

@@ -223,7 +223,7 @@ export const createHttpServer = (
     server.setErrorHandler(onError);
     server.addHook('onRequest', async (request, reply) => {
       const path = request.url.split('?', 1)[0] ?? '';
-      void reply.headers(securityHeaders(request.headers.host ?? ''));
+      void reply.headers(securityHeaders);
       guard.checkAddress(request.headers);
       // The socket gets its token in its first frame: a browser can send no header with an upgrade.
       if (path === '/v1/socket') {
