@@ -11,8 +11,9 @@ export const JOBS_LISTED_MAX = 200;
 export const OUTPUT_STORED_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
- * Memory that a host process takes beside the program's own: Node itself (48 MB resident, measured), the engine,
- * compiled code of small modules, stacks. Promised and watched together with the program's memory.
+ * Memory of its own that a host process takes beside the program's: 31 MB for Node itself, up to 55 MB (measured) when
+ * V8 has compiled the engine a second time and its heap has grown, and room for what other machines and programs do to
+ * that. Promised and watched together with the program's memory.
  */
 export const HOST_OVERHEAD_BYTES = 96 * 1024 * 1024;
 /** Machine code and tables that V8 makes of one byte of WebAssembly: 4 to 7 measured with both compilers' code alive. */

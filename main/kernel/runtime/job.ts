@@ -208,20 +208,20 @@ export class Job {
     const nowMs = clock.monotonicMs();
     const before = { cpuMs: this.#cpuMs, atMs: this.#sampledAtMs };
     this.#account(nowMs);
-    const residentBytes = this.#measure();
+    const ownBytes = this.#measure();
     this.#sampledAtMs = nowMs;
     if (this.#cpuMs !== null && before.cpuMs !== null && nowMs > before.atMs) {
       this.#cpuPercentNow = ((this.#cpuMs - before.cpuMs) / (nowMs - before.atMs)) * 100;
       if (this.#allocations[0] !== undefined)
         allocations.reportUse(this.#allocations[0], this.#cpuPercentNow * MILLICORES_PER_PERCENT);
     }
-    if (residentBytes !== null) {
-      if (this.#allocations[1] !== undefined) allocations.reportUse(this.#allocations[1], residentBytes);
-      if (residentBytes > this.allocatedBytes) {
+    if (ownBytes !== null) {
+      if (this.#allocations[1] !== undefined) allocations.reportUse(this.#allocations[1], ownBytes);
+      if (ownBytes > this.allocatedBytes) {
         this.end({
           why: 'limit',
           limit: 'memory',
-          message: `The job's process took ${residentBytes} bytes of memory and was allowed ${this.allocatedBytes}; start it with more memory.`,
+          message: `The job's process took ${ownBytes} bytes of memory and was allowed ${this.allocatedBytes}; start it with more memory.`,
         });
         return;
       }
@@ -405,7 +405,7 @@ export class Job {
     this.#activeMs += elapsedMs > SAMPLE_GAP_MS_MAX ? SAMPLE_INTERVAL_MS : elapsedMs;
   }
 
-  /** @returns resident bytes now */
+  /** @returns resident bytes that are its own now */
   #measure(): number | null {
     if (this.#process === null || this.#settled) return null;
     const cpuMs = this.#meter?.read() ?? null;
@@ -415,7 +415,7 @@ export class Job {
     // Before the program runs, the peak is the host's own doing.
     if (this.#state.status === 'running')
       this.#residentBytesPeak = Math.max(resident.nowBytes, this.#residentBytesPeak ?? 0);
-    return resident.nowBytes;
+    return resident.ownBytes;
   }
 
   #armTimeLimit(): void {

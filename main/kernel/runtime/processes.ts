@@ -33,15 +33,22 @@ export const processStarted = async (pid: number, platform: NodeJS.Platform): Pr
   return (await run('/bin/ps', ['-o', 'lstart=', '-p', `${pid}`]))?.trim() || null;
 };
 
-/** Resident memory now and at its highest. Null where the system does not tell, or the process has ended. */
-export const residentMemory = (pid: number): { nowBytes: number; peakBytes: number } | null => {
+/**
+ * Resident memory now and at its highest, and the part of it that nobody else has: the rest is pages of the executable,
+ * of which there is one copy for the node and all hosts, and which the system drops when memory is short. Null where
+ * the system does not tell, or the process has ended.
+ */
+export const residentMemory = (pid: number): { nowBytes: number; ownBytes: number; peakBytes: number } | null => {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    const kibibytes = (name: string): number =>
-      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN);
-    const nowBytes = kibibytes('VmRSS') * 1024;
-    const peakBytes = kibibytes('VmHWM') * 1024;
-    return Number.isNaN(nowBytes) || Number.isNaN(peakBytes) ? null : { nowBytes, peakBytes };
+    const bytes = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN) * 1024;
+    const nowBytes = bytes('VmRSS');
+    const peakBytes = bytes('VmHWM');
+    if (Number.isNaN(nowBytes) || Number.isNaN(peakBytes)) return null;
+    // Linux tells of files apart since 4.5.
+    const fileBytes = bytes('RssFile');
+    return { nowBytes, ownBytes: nowBytes - (Number.isNaN(fileBytes) ? 0 : fileBytes), peakBytes };
   } catch {
     return null;
   }

@@ -6,7 +6,6 @@ import {
   FRAME_PAYLOAD_BYTES_MAX,
   PROTOCOL_VERSION,
   START_HEADER_BYTES_MAX,
-  frameHead,
 } from '../protocol.ts';
 
 /** Longest message that is sent; the node cuts shorter. */
@@ -34,10 +33,10 @@ export const endProcess = (): never => {
 };
 
 /** Pipes are blocking, so a full one holds the program back until the node has read. */
-const writeAll = (bytes: Uint8Array): void => {
-  for (let at = 0; at < bytes.length; ) {
+const writeAll = (bytes: Uint8Array, length: number): void => {
+  for (let at = 0; at < length; ) {
     try {
-      at += writeSync(1, bytes, at);
+      at += writeSync(1, bytes, at, length - at);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') endProcess(); // the node is gone
       sleepMs(1);
@@ -45,18 +44,42 @@ const writeAll = (bytes: Uint8Array): void => {
   }
 };
 
+/**
+ * The frame that is being sent. One for all, since memory outside of V8's heap that each would leave behind stays until
+ * V8 next collects, which a program that only writes gives it no reason for.
+ */
+const frame = Buffer.alloc(FRAME_HEAD_BYTES + FRAME_PAYLOAD_BYTES_MAX);
+const framePayload = frame.subarray(FRAME_HEAD_BYTES);
+
+/** Sends so much of the frame's payload, which was filled before. */
+const sendFrame = (type: FrameType, length: number): void => {
+  frame.writeUInt32LE(length, 0);
+  frame[4] = type;
+  writeAll(frame, FRAME_HEAD_BYTES + length);
+};
 const send = (type: FrameType, payload: Uint8Array): void => {
-  const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + payload.length);
-  frame.set(frameHead(type, payload.length));
-  frame.set(payload, FRAME_HEAD_BYTES);
-  writeAll(frame);
+  framePayload.set(payload);
+  sendFrame(type, payload.length);
 };
 const sendJson = (type: FrameType, value: unknown): void => send(type, Buffer.from(JSON.stringify(value)));
 
 /** Sends what the program wrote. Returns when the system has taken it. */
 export const sendOutput = (stream: 'stdout' | 'stderr', bytes: Uint8Array): void => {
   for (let at = 0; at < bytes.length; at += FRAME_PAYLOAD_BYTES_MAX)
-    send(FRAME[stream], bytes.subarray(at, at + FRAME_PAYLOAD_BYTES_MAX));
+    send(
+      FRAME[stream],
+      bytes.length <= FRAME_PAYLOAD_BYTES_MAX ? bytes : bytes.subarray(at, at + FRAME_PAYLOAD_BYTES_MAX),
+    );
+};
+
+const encoder = new TextEncoder();
+/** As `sendOutput`, with text as UTF-8. */
+export const sendText = (stream: 'stdout' | 'stderr', text: string): void => {
+  for (let at = 0; at < text.length; ) {
+    const { read, written } = encoder.encodeInto(at === 0 ? text : text.slice(at), framePayload);
+    sendFrame(FRAME[stream], written);
+    at += read;
+  }
 };
 
 /** The program's first instruction is next. */

@@ -2,7 +2,8 @@ import type { QuickJSContext, QuickJSHandle, QuickJSRuntime, QuickJSWASMModule }
 import { newQuickJSWASMModuleFromVariant, newVariant } from 'quickjs-emscripten-core';
 import engineVariant from '@jitl/quickjs-wasmfile-release-sync';
 import type { Start } from './channel.ts';
-import { finish, refuse, sendOutput, sendRunning, sleepMs } from './channel.ts';
+import { finish, refuse, sendOutput, sendRunning, sendText, sleepMs } from './channel.ts';
+import { NumberCalls } from './number-calls.ts';
 import { PRELUDE } from './prelude.ts';
 import { wasmApi, type WasmModule } from './wasm-api.ts';
 
@@ -30,7 +31,10 @@ export const runJavaScript = async (start: Start, engine: Promise<WasmModule>): 
     wasmMemory: new wasmApi.Memory({ initial: ENGINE_BYTES_MIN / PAGE_BYTES, maximum: Math.floor(pagesMax) }),
     log: () => undefined,
   });
-  return new Script(await newQuickJSWASMModuleFromVariant(variant), start).run();
+  const numberCalls = new NumberCalls();
+  const made = await newQuickJSWASMModuleFromVariant(numberCalls.around(variant));
+  numberCalls.attach();
+  return new Script(made, numberCalls, start).run();
 };
 
 /** A deep recursion gives hundreds of equal lines. */
@@ -38,6 +42,12 @@ const shortened = (stack: string): string => {
   const lines = stack.split('\n');
   return lines.filter((line, index) => index === 0 || line !== lines[index - 1]).join('\n');
 };
+
+/**
+ * Gives memory back at once. It lies outside of V8's heap, where V8 sees no need to collect until there is much of it,
+ * and is counted against the job all the while.
+ */
+const free = (bytes: Uint8Array<ArrayBuffer>): void => void bytes.buffer.transfer(0);
 
 interface Timer {
   id: number;
@@ -48,14 +58,16 @@ interface Timer {
 class Script {
   readonly #start: Start;
   readonly #runtime: QuickJSRuntime;
+  readonly #numberCalls: NumberCalls;
   readonly #files = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly #timers = new Map<number, Timer>();
   #timerOrder = 0;
   #scratchBytes = 0;
   #scratchRefused = false;
 
-  constructor(engine: QuickJSWASMModule, start: Start) {
+  constructor(engine: QuickJSWASMModule, numberCalls: NumberCalls, start: Start) {
     this.#start = start;
+    this.#numberCalls = numberCalls;
     this.#runtime = engine.newRuntime();
     this.#runtime.setMaxStackSize(STACK_BYTES_MAX);
     this.#runtime.setMemoryLimit(start.header.memoryBytes);
@@ -235,25 +247,36 @@ class Script {
     const fail = (message: string): never => {
       throw new Error(message);
     };
-    const bytesOf = (handle: QuickJSHandle): Uint8Array<ArrayBuffer> =>
-      context.getArrayBuffer(handle).consume((lifetime) => Uint8Array.from(lifetime.value));
+    /** Lends bytes of the engine's memory; they are gone when `use` returns. */
+    const withBytes = <T>(handle: QuickJSHandle, use: (bytes: Uint8Array) => T): T =>
+      context.getArrayBuffer(handle).consume((lifetime) => use(lifetime.value));
     const bufferOf = (bytes: Uint8Array<ArrayBuffer>): QuickJSHandle =>
       context.newArrayBuffer(
         bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer,
       );
+    /** As `bufferOf`, for bytes that nobody needs after it. */
+    const bufferOfOnce = (bytes: Uint8Array<ArrayBuffer>): QuickJSHandle => {
+      const handle = bufferOf(bytes);
+      free(bytes);
+      return handle;
+    };
     const streamOf = (handle: QuickJSHandle): 'stdout' | 'stderr' =>
       context.getNumber(handle) === 1 ? 'stdout' : 'stderr';
     const encoder = new TextEncoder();
     const decoder = new TextDecoder();
     const { header, stdin } = this.#start;
 
-    offer('write', (stream, text) => sendOutput(streamOf(stream), encoder.encode(context.getString(text))));
-    offer('writeBytes', (stream, data) => sendOutput(streamOf(stream), bytesOf(data)));
-    offer('encode', (text) => bufferOf(encoder.encode(context.getString(text))));
-    offer('decode', (data) => context.newString(decoder.decode(bytesOf(data))));
-    offer('now', () => context.newNumber(performance.now()));
+    offer('write', (stream, text) => sendText(streamOf(stream), context.getString(text)));
+    offer('writeBytes', (stream, data) => withBytes(data, (bytes) => sendOutput(streamOf(stream), bytes)));
+    offer('encode', (text) => bufferOfOnce(encoder.encode(context.getString(text))));
+    offer('decode', (data) => context.newString(withBytes(data, (bytes) => decoder.decode(bytes))));
+    const now = (): number => performance.now();
+    offer('now', () => {
+      this.#numberCalls.answerWith(now);
+      return context.newNumber(now());
+    });
     offer('random', (length) =>
-      bufferOf(crypto.getRandomValues(new Uint8Array(Math.min(65_536, context.getNumber(length))))),
+      bufferOfOnce(crypto.getRandomValues(new Uint8Array(Math.min(65_536, context.getNumber(length))))),
     );
     offer('exit', (code) => finish({ why: 'exited', exitCode: context.getNumber(code) >>> 0 }));
     offer('timer', (id, ms) => {
@@ -268,13 +291,16 @@ class Script {
       const name = context.getString(path);
       if (name === '' || name.length > FILE_NAME_CHARS_MAX)
         fail(`a file name has 1 to ${FILE_NAME_CHARS_MAX} characters`);
-      const bytes = bytesOf(data);
-      const after = this.#scratchBytes - (this.#files.get(name)?.byteLength ?? 0) + bytes.byteLength;
-      if (after > header.scratchBytesMax || (!this.#files.has(name) && this.#files.size >= FILES_MAX)) {
+      const before = this.#files.get(name);
+      const bytes = withBytes(data, (given) => given.slice());
+      const after = this.#scratchBytes - (before?.byteLength ?? 0) + bytes.byteLength;
+      if (after > header.scratchBytesMax || (before === undefined && this.#files.size >= FILES_MAX)) {
         this.#scratchRefused = true;
+        free(bytes);
         fail('the scratch folder is full');
       }
       this.#files.set(name, bytes);
+      if (before !== undefined) free(before);
       this.#scratchBytes = after;
     });
     offer('removeFile', (path) => {
@@ -282,6 +308,7 @@ class Script {
       const bytes = this.#files.get(name) ?? fail('there is no such file in the scratch folder');
       this.#files.delete(name);
       this.#scratchBytes -= bytes.byteLength;
+      free(bytes);
     });
     offer('listFiles', () => {
       const list = context.newArray();

@@ -135,6 +135,40 @@ describe('a JavaScript job', () => {
     });
   });
 
+  it.each([
+    [
+      'asks for the time in a tight loop',
+      'for (let i = 0; i < 3e6; i++) performance.now(); print(performance.now() > 0)',
+    ],
+    ['writes many short lines', 'for (let i = 0; i < 200_000; i++) console.log(i); console.log(true)'],
+    [
+      'writes them with its memory almost full',
+      'const a = []; for (let i = 0; i < 13; i++) a.push(new Uint8Array(1 << 20).fill(1)); for (let i = 0; i < 100_000; i++) print(i); print(true)',
+    ],
+    [
+      'writes one file again and again',
+      'for (let i = 0; i < 3000; i++) scratch.writeFile("a", new Uint8Array(1e6)); print(true)',
+    ],
+    [
+      'draws much chance',
+      'for (let i = 0; i < 10_000; i++) crypto.getRandomValues(new Uint8Array(65536)); print(true)',
+    ],
+    [
+      'turns much text into bytes and back',
+      'const b = new TextEncoder(), d = new TextDecoder(); for (let i = 0; i < 3000; i++) d.decode(b.encode("ü".repeat(10_000))); print(true)',
+    ],
+  ])('is charged with no garbage of its host when it %s', async (_, code) => {
+    const { end, stdout, view } = await run(code, { timeMsMax: 600_000, outputBytesMax: 16 * 1024 * 1024 });
+    expect(end).toEqual({ why: 'exited', exitCode: 0 });
+    expect(stdout.endsWith('true\n')).toBe(true);
+    expect(view.measured.memoryBytesPeak).toBeLessThan(48 * 1024 * 1024);
+  });
+
+  it('writes text of any length and kind as it is', async () => {
+    const { stdout } = await run('print("ü€😀".repeat(50_000)); print(""); print("x".repeat(65_536))');
+    expect(stdout === `${'ü€😀'.repeat(50_000)}\n\n${'x'.repeat(65_536)}\n`).toBe(true);
+  });
+
   it('reaches nothing but its globals, whatever it tries', async () => {
     const { stdout, end } = await run(`
       print(['process', 'require', 'fetch', 'module', 'Deno', 'Buffer', 'WebAssembly', 'XMLHttpRequest', 'WebSocket', 'std', 'os', 'host', '__dirname', 'navigator', 'Worker', 'SharedArrayBuffer' in globalThis && 'Atomics.never'].filter((name) => typeof globalThis[name] !== 'undefined'));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRuntimeBench, runToEnd, specOf, type RuntimeBench } from '../../../support/runtime.ts';
-import { wasmFixture } from '../../../support/wasm.ts';
+import { compileWat, wasmFixture } from '../../../support/wasm.ts';
 
 let bench: RuntimeBench;
 beforeAll(async () => {
@@ -82,6 +82,35 @@ describe('a WebAssembly job', () => {
     expect(view.measured.outputBytes).toBe(3_000_001);
     expect(stdout.every((byte) => byte === 120)).toBe(true);
   });
+
+  it.each([
+    ['clock_time_get', '(param i32 i64 i32)', '(i32.const 1) (i64.const 1) (i32.const 8)', 3_000_000, 0],
+    [
+      'fd_write',
+      '(param i32 i32 i32 i32)',
+      '(i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)',
+      200_000,
+      1_200_000,
+    ],
+    ['random_get', '(param i32 i32)', '(i32.const 200) (i32.const 10000)', 100_000, 0],
+  ])(
+    'is charged with no garbage of its host when it calls %s in a tight loop',
+    async (name, type, given, calls, bytes) => {
+      const module = await compileWat(`(module
+      (import "wasi_snapshot_preview1" "${name}" (func $call ${type} (result i32)))
+      (memory (export "memory") 1) (data (i32.const 0) "\\64\\00\\00\\00\\06\\00\\00\\00") (data (i32.const 100) "hello\\n")
+      (func (export "_start") (local $i i32)
+        (loop $next
+          (if (call $call ${given}) (then (unreachable)))
+          (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const ${calls}))))))`);
+      const { view, stdout } = await runToEnd(
+        bench.runtime,
+        specOf(module, { timeMsMax: 600_000, outputBytesMax: 16 * 1024 * 1024 }),
+      );
+      expect([view.end, stdout.length]).toEqual([{ why: 'exited', exitCode: 0 }, bytes]);
+      expect(view.measured.memoryBytesPeak).toBeLessThan(32 * 1024 * 1024);
+    },
+  );
 
   it('is ended when its time is up', async () => {
     const { view } = await runToEnd(bench.runtime, specOf(await wasmFixture('spin'), { timeMsMax: 300 }));
