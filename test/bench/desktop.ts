@@ -171,8 +171,10 @@ interface Idle {
 /**
  * Leaves programs alone for a minute, side by side. All are read before any is stopped: pages that two programs share
  * count half for each only while both are there.
+ *
+ * @returns null for a program that did not stay: what is gone uses nothing, which would be no figure
  */
-const measureIdle = async (all: readonly Started[]): Promise<Idle[]> => {
+const measureIdle = async (all: readonly Started[]): Promise<(Idle | null)[]> => {
   try {
     await sleep(SETTLE_MS);
     const pids = all.map(({ child }) => child.pid as number);
@@ -183,10 +185,15 @@ const measureIdle = async (all: readonly Started[]): Promise<Idle[]> => {
     const after = await Promise.all(trees.map(cpuTicks));
     const seconds = (performance.now() - beganMs) / 1000;
     const memory = await Promise.all(trees.map(pssMib));
-    return all.map((_, index) => ({
-      cpuPercentOfCore: (((after[index] as number) - (before[index] as number)) / TICKS_PER_SECOND / seconds) * 100,
-      pssMib: memory[index] as number,
-    }));
+    return all.map(({ child }, index) =>
+      child.exitCode !== null || child.signalCode !== null
+        ? null
+        : {
+            cpuPercentOfCore:
+              (((after[index] as number) - (before[index] as number)) / TICKS_PER_SECOND / seconds) * 100,
+            pssMib: memory[index] as number,
+          },
+    );
   } finally {
     await Promise.all(all.map(({ child }) => stop(child)));
   }
@@ -301,7 +308,7 @@ export const benchIdleTray = async (): Promise<Figure[]> => {
           start(electron, [...sandboxArgs, empty], env, 'app:ready'),
         ]),
       );
-      if (ours === undefined || floor === undefined) throw new Error('nothing was measured');
+      if (!ours || !floor) throw new Error('a program ended before the minute was over');
       const name = 'empty Electron, no window';
       return [
         {
@@ -394,24 +401,25 @@ export const benchIdleHeadless = async (): Promise<Figure[]> => {
     );
     const peers = await startPeers(folder);
     const [own, ...others] = await measureIdle([ours, ...peers.map(({ started }) => started)]);
-    if (own === undefined) throw new Error('nothing was measured');
+    if (!own) throw new Error('the node ended before the minute was over');
     const cpuTarget = '< 1 % of one core';
     const memoryTarget = '≤ 120 MiB';
     const figures: Figure[] = [];
     if (peers.length === 0)
       console.log('Peers missing here: boinc-client and syncthing (Debian packages of these names).');
-    for (const [index, peer] of peers.length === 0
-      ? [[-1, null] as const]
-      : peers.map((one, at) => [at, one] as const)) {
-      const other = others[index];
-      const beside = (value: number | undefined): Pick<Figure, 'peer' | 'ratio'> =>
-        peer === null || value === undefined ? {} : { peer: { name: peer.name, value } };
+    const beside: ({ name: string } & Idle)[] = [];
+    for (const [index, { name }] of peers.entries()) {
+      const idle = others[index];
+      if (idle) beside.push({ name, ...idle });
+      else console.log(`${name} ended before the minute was over and is left out.`);
+    }
+    for (const peer of beside.length === 0 ? [null] : beside) {
       figures.push(
         {
           name: 'idle with no screen, processor, 60 s',
           unit: '%',
           value: own.cpuPercentOfCore,
-          ...beside(other?.cpuPercentOfCore),
+          ...(peer && { peer: { name: peer.name, value: peer.cpuPercentOfCore } }),
           target: cpuTarget,
           reached: own.cpuPercentOfCore < 1,
         },
@@ -419,8 +427,7 @@ export const benchIdleHeadless = async (): Promise<Figure[]> => {
           name: 'idle with no screen, memory (PSS)',
           unit: 'MiB',
           value: own.pssMib,
-          ...beside(other?.pssMib),
-          ...(other === undefined ? {} : { ratio: own.pssMib / other.pssMib }),
+          ...(peer && { peer: { name: peer.name, value: peer.pssMib }, ratio: own.pssMib / peer.pssMib }),
           target: memoryTarget,
           reached: own.pssMib <= 120,
         },
