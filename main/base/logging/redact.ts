@@ -94,7 +94,8 @@ export const createRedactor = (home: string | null): Redactor => {
             PUBLIC_NAME.test(plainName),
           );
         case 'number':
-          return Number.isFinite(given) ? given : String(given);
+          // JSON has no negative zero: what is kept is what will be read.
+          return Number.isFinite(given) ? given + 0 : String(given);
         case 'bigint':
           return String(given);
         case 'object':

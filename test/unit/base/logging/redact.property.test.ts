@@ -68,6 +68,7 @@ describe('redactor', () => {
           expect(JSON.parse(JSON.stringify(shown))).toEqual(shown);
         },
       ),
+      { examples: [[{ '': -0 }], [{ list: [-0, new Set([-0])] }]] },
     );
   });
 
