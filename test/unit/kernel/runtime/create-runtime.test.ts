@@ -63,7 +63,9 @@ describe('a job on its way', () => {
     const first = await bench.runtime.submit(specOf(hello, { name: 'watched' }));
     await viewWhen(bench.runtime, first.id, ({ state }) => state === 'ended');
     for (const stop of stops) stop();
-    expect(seen.map(({ state }) => state)).toEqual(['starting', 'running', 'ended']);
+    // A slow machine gives time for views of the same state: one is told each second.
+    const states = seen.map(({ state }) => state);
+    expect(states.filter((state, index) => state !== states[index - 1])).toEqual(['starting', 'running', 'ended']);
     for (const view of seen) expect(jobView.parse(view)).toEqual(view);
     expect(Buffer.from(chunks.map(({ data }) => data).join(''), 'base64').toString()).toBe('watched\n');
     expect(await bench.runtime.get(first.id as JobId)).toEqual(seen.at(-1));
