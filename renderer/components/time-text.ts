@@ -1,10 +1,10 @@
-/** Clock time of a stamp, in the reader's own way of writing it. */
+/** Clock time of a stamp, from 00:00 to 23:59 everywhere: the week grid and the node's own sentences write it so, too. */
 export const clockText = (atMs: number): string =>
-  new Date(atMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  new Date(atMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
 /** Clock time with seconds, for logs. */
 export const clockSecondsText = (atMs: number): string =>
-  new Date(atMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  new Date(atMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 
 const sameDay = (a: Date, b: Date): boolean => a.toDateString() === b.toDateString();
 
@@ -23,7 +23,7 @@ export const whenText = (atMs: number, nowMs: number): string => {
 
 /** Date and time in full, for a title or a table. */
 export const dateTimeText = (atMs: number): string =>
-  new Date(atMs).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
+  new Date(atMs).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
 
 /** Two largest units: `350 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`. */
 export const durationText = (ms: number): string => {

@@ -9,12 +9,16 @@ import type { Reading } from '../../preload/contract/index.ts';
 export const sentence = (reason: string): string =>
   `${/^[a-z]+\b/.test(reason) ? reason.charAt(0).toUpperCase() : reason.charAt(0)}${reason.slice(1)}${/[.!?…]$/.test(reason) ? '' : '.'}`;
 
-/** The word "unknown", with its reason on hover, on focus and for screen readers. */
-export const Unknown = ({ reason }: { reason: string }) => (
+/**
+ * The word "unknown", with its reason on hover, on focus and for screen readers.
+ * @param props.word - instead of "unknown", where the reader learns more from it, such as "not measured"
+ */
+export const Unknown = ({ reason, word = 'unknown' }: { reason: string; word?: string }) => (
   <Tooltip label={sentence(reason)}>
     {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- focusable, so that the reason can be read without a mouse */}
     <span className="hm-unknown" tabIndex={0}>
-      unknown<span className="hm-sr">: {sentence(reason)}</span>
+      {word}
+      <span className="hm-sr">: {sentence(reason)}</span>
     </span>
   </Tooltip>
 );

@@ -61,13 +61,17 @@ const Hardware = ({ inventory }: { inventory: Inventory }) => {
         </ReadingValue>
       </Thing>
       <Thing resource="gpu:x" name="Graphics">
-        {gpus.known ? gpus.value.map((gpu) => gpu.model).join(', ') || 'none found' : <Unknown reason={gpus.reason} />}
+        {gpus.known ? (
+          gpus.value.map((gpu) => gpu.model).join(', ') || 'none found'
+        ) : (
+          <Unknown word="not known yet" reason={gpus.reason} />
+        )}
       </Thing>
       <Thing resource="container" name="Containers">
         {container.known ? (
           `${container.value.engine} ${container.value.version}`
         ) : (
-          <Unknown reason={container.reason} />
+          <Unknown word="no engine reached" reason={container.reason} />
         )}
       </Thing>
     </ul>

@@ -24,7 +24,7 @@ const highest = (values: readonly (number | null)[]): number =>
   values.reduce<number>((top, value) => (value !== null && value > top ? value : top), 0);
 
 /** The four meters as numbers of one sample; charts and table are made from these alone. */
-interface MeterRow {
+export interface MeterRow {
   atS: number;
   cpu: number | null;
   cpuLent: number | null;
@@ -34,6 +34,16 @@ interface MeterRow {
   networkLent: number | null;
   disk: number | null;
 }
+
+const NOTHING: Omit<MeterRow, 'atS'> = {
+  cpu: null,
+  cpuLent: null,
+  memory: null,
+  memoryLent: null,
+  network: null,
+  networkLent: null,
+  disk: null,
+};
 
 const rowOf = (sample: LiveSample, assets: ReadonlyMap<ResourceKey, Asset>): MeterRow => ({
   atS: sample.atMs / 1000,
@@ -45,6 +55,17 @@ const rowOf = (sample: LiveSample, assets: ReadonlyMap<ResourceKey, Asset>): Met
   networkLent: valueOf(liveOf(sample, 'network')?.lentUsed),
   disk: sum(sample.diskReadBytesPerSecond, sample.diskWrittenBytesPerSecond),
 });
+
+/** Samples come once a second while a page shows them; after more than this long without one, nobody looked. */
+const GAP_S_MAX = 3;
+
+/** The rows with an empty one in each gap, so that no line is drawn across a time that was not measured. */
+export const withGaps = (rows: readonly MeterRow[]): MeterRow[] =>
+  rows.flatMap((row, index) => {
+    const before = rows[index - 1];
+    if (before === undefined || row.atS - before.atS <= GAP_S_MAX) return [row];
+    return [{ ...NOTHING, atS: before.atS + 1 }, row];
+  });
 
 const reasonOf = (reading: Reading<unknown> | undefined): string =>
   reading === undefined
@@ -132,11 +153,12 @@ export const Meters = () => {
   const byResource = useMemo(() => new Map((assets ?? []).map((asset) => [asset.resource, asset])), [assets]);
   const rows = useMemo(() => live.map((sample) => rowOf(sample, byResource)), [live, byResource]);
   const series = useMemo(() => {
-    const atS = rows.map((row) => row.atS);
+    const points = withGaps(rows);
+    const atS = points.map((row) => row.atS);
     const of = (whole: keyof MeterRow, part: keyof MeterRow | null): MeterSeries => ({
       atS,
-      whole: rows.map((row) => row[whole]),
-      part: rows.map((row) => (part === null ? null : row[part])),
+      whole: points.map((row) => row[whole]),
+      part: points.map((row) => (part === null ? null : row[part])),
     });
     return {
       cpu: of('cpu', 'cpuLent'),
@@ -199,10 +221,10 @@ export const Meters = () => {
           <h2 id="meters-title">This machine now</h2>
           <p className="hm-legend hm-small hm-dim">
             <span className="hm-key" data-key="whole">
-              everything
+              in use
             </span>
             <span className="hm-key" data-key="lent">
-              lent part
+              lent
             </span>
             <span className="hm-key" data-key="limit">
               level
@@ -214,6 +236,7 @@ export const Meters = () => {
           color="gray"
           size="compact-sm"
           aria-pressed={asTable}
+          mr={-8}
           onClick={() => setAsTable(!asTable)}
         >
           {asTable ? 'Show charts' : 'Show as table'}

@@ -71,7 +71,7 @@ const Compare = ({ job }: { job: JobView }) => {
       <div className="hm-compare">
         <div className="hm-compare-item">
           <span className="hm-dim hm-small">Processor{ended ? ', on average' : ', now'}</span>
-          <strong>{cpu === null ? <Unknown reason={why} /> : percentText(cpu)}</strong>
+          <strong>{cpu === null ? <Unknown word="not measured" reason={why} /> : percentText(cpu)}</strong>
           <Bar percent={cpu ?? 0} mark={promised.cpuPercent} />
           <span className="hm-dim hm-small">
             promised {promised.cpuPercent} % of a core
@@ -84,7 +84,11 @@ const Compare = ({ job }: { job: JobView }) => {
         <div className="hm-compare-item">
           <span className="hm-dim hm-small">Memory, most at once</span>
           <strong>
-            {measured.memoryBytesPeak === null ? <Unknown reason={why} /> : bytesText(measured.memoryBytesPeak)}
+            {measured.memoryBytesPeak === null ? (
+              <Unknown word="not measured" reason={why} />
+            ) : (
+              bytesText(measured.memoryBytesPeak)
+            )}
           </strong>
           <Bar
             percent={measured.memoryBytesPeak === null ? 0 : (measured.memoryBytesPeak / promised.memoryBytes) * 100}

@@ -6,7 +6,10 @@ import { hrefOf } from '../../state/route.ts';
 import { ranText, stateOf } from './job-text.ts';
 import './jobs.css';
 
-const NOT_MEASURED = 'Nothing has been measured yet, or this system does not tell how much a program uses.';
+const notMeasured = (job: JobView): string =>
+  job.state === 'ended'
+    ? 'It ended before the first measurement, or this system does not tell how much a program uses.'
+    : 'Nothing has been measured yet, or this system does not tell how much a program uses.';
 
 /** One job in a list: what it is, how it is, promised beside measured. */
 export const JobLine = ({ job }: { job: JobView }) => {
@@ -25,14 +28,14 @@ export const JobLine = ({ job }: { job: JobView }) => {
       <Tag tone={state.tone}>{state.text}</Tag>
       <div className="hm-job-use">
         <span className="hm-small">
-          {cpu === null ? <Unknown reason={NOT_MEASURED} /> : percentText(cpu)}{' '}
-          <span className="hm-dim">of {job.promised.cpuPercent} % of a core promised</span>
+          {cpu === null ? <Unknown word="not measured" reason={notMeasured(job)} /> : `${percentText(cpu)} of a core`}
+          <span className="hm-dim">, promised {job.promised.cpuPercent} %</span>
         </span>
         <Bar percent={cpu ?? 0} mark={job.promised.cpuPercent} />
       </div>
       <div className="hm-job-memory hm-small">
         {job.measured.memoryBytesPeak === null ? (
-          <Unknown reason={NOT_MEASURED} />
+          <Unknown word="not measured" reason={notMeasured(job)} />
         ) : (
           bytesText(job.measured.memoryBytesPeak)
         )}

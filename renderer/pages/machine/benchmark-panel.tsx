@@ -5,7 +5,7 @@ import { ErrorNote, Note } from '../../components/error-note.tsx';
 import { Bar, Panel } from '../../components/layout.tsx';
 import { flopsText, rateText } from '../../components/quantity.ts';
 import { dateTimeText, durationText } from '../../components/time-text.ts';
-import { ReadingValue } from '../../components/unknown.tsx';
+import { Unknown } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import './machine.css';
 
@@ -25,9 +25,15 @@ const Results = ({ results }: { results: readonly BenchmarkResult[] }) => (
       <div key={result.part}>
         <dt>{result.label}</dt>
         <dd>
-          <ReadingValue reading={result.value}>
-            {(value) => (result.unit === 'flops' ? flopsText(value) : rateText(value))}
-          </ReadingValue>
+          {result.value.known ? (
+            result.unit === 'flops' ? (
+              flopsText(result.value.value)
+            ) : (
+              rateText(result.value.value)
+            )
+          ) : (
+            <Unknown word="not measured" reason={result.value.reason} />
+          )}
         </dd>
       </div>
     ))}

@@ -18,12 +18,8 @@ const R = <T,>({ of, as }: { of: Reading<T>; as(value: T): string }) => (
   <ReadingValue reading={of}>{(value) => as(value)}</ReadingValue>
 );
 
-/** The whole section could not be read. */
-const Missing = ({ reason }: { reason: string }) => (
-  <p>
-    Unknown. <span className="hm-dim">{sentence(reason)}</span>
-  </p>
-);
+/** The whole section could not be read; the reason says it better than the word "unknown" would. */
+const Missing = ({ reason }: { reason: string }) => <p className="hm-dim">{sentence(reason)}</p>;
 
 const Processor = ({ cpu }: { cpu: Inventory['cpu'] }) => {
   const [all, setAll] = useState(false);
@@ -129,7 +125,7 @@ const Disks = ({ disks }: { disks: Inventory['disks'] }) => (
                   <code>{disk.name}</code> <span className="hm-dim">{bytesText(disk.sizeBytes)}</span>
                 </h3>
                 <p className="hm-small hm-dim">
-                  Model <R of={disk.model} as={text} />, kind <R of={disk.kind} as={text} />, removable{' '}
+                  Model: <R of={disk.model} as={text} /> · Kind: <R of={disk.kind} as={text} /> · Removable:{' '}
                   <R of={disk.removable} as={yesNo} />
                 </p>
                 {disk.filesystems.length > 0 && (
@@ -186,8 +182,8 @@ const Interfaces = ({ interfaces }: { interfaces: Inventory['interfaces'] }) => 
                 {entry.loopback && <Tag>loopback</Tag>}
               </h3>
               <p className="hm-small hm-dim">
-                Kind <R of={entry.kind} as={text} />, speed <R of={entry.speedMbps} as={lineSpeedText} />, metered{' '}
-                <R of={entry.metered} as={yesNo} />, virtual <R of={entry.virtual} as={yesNo} />, MAC{' '}
+                Kind: <R of={entry.kind} as={text} /> · Speed: <R of={entry.speedMbps} as={lineSpeedText} /> · Metered:{' '}
+                <R of={entry.metered} as={yesNo} /> · Virtual: <R of={entry.virtual} as={yesNo} /> · MAC:{' '}
                 <R of={entry.mac} as={text} />
               </p>
               {entry.addresses.length > 0 && (
