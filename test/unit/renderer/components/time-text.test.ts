@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { clockSecondsText, clockText, dateTimeText, whenText } from '../../../../renderer/components/time-text.ts';
+
+const at = (hour: number, minute = 0): number => new Date(2026, 2, 6, hour, minute, 5).getTime();
+
+describe('clock times', () => {
+  it('run from 00:00 to 23:59 in every language, as on the week grid', () => {
+    expect(clockText(at(0, 7))).toBe('00:07');
+    expect(clockText(at(23))).toBe('23:00');
+    expect(clockSecondsText(at(18))).toBe('18:00:05');
+    expect(dateTimeText(at(18))).toContain('18:00:05');
+  });
+
+  it('name the day where it is another one', () => {
+    expect(whenText(at(20), at(8))).toBe('20:00');
+    expect(whenText(at(20) + 86_400_000, at(8))).toBe('tomorrow 20:00');
+    expect(whenText(at(8) + 2 * 86_400_000, at(8))).toBe('Sun 08:00');
+  });
+});
