@@ -16,11 +16,12 @@ type Percents = Pick<
 
 /**
  * What is lent before the owner has said anything. Half of what works in bursts, a quarter of memory, a tenth of the
- * disk: enough to be of use, little enough not to be noticed. Nothing of value is lent unasked, nothing that drains a
+ * disk: enough to be of use, little enough not to be noticed. Half of the processor also while somebody uses it, as a
+ * first job wants a whole core and many machines have two. Nothing of value is lent unasked, nothing that drains a
  * battery, costs money per byte, or (a graphics card) makes the screen stutter while somebody sits at it.
  */
 const PERCENTS: Readonly<Record<ResourceKind, Percents>> = {
-  cpu: { percentMax: 50, usingPercent: 25, awayPercent: 100, batteryPercent: 0, meteredPercent: 100 },
+  cpu: { percentMax: 50, usingPercent: 50, awayPercent: 100, batteryPercent: 0, meteredPercent: 100 },
   gpu: { percentMax: 50, usingPercent: 0, awayPercent: 100, batteryPercent: 0, meteredPercent: 100 },
   memory: { percentMax: 25, usingPercent: 100, awayPercent: 100, batteryPercent: 100, meteredPercent: 100 },
   storage: { percentMax: 10, usingPercent: 100, awayPercent: 100, batteryPercent: 100, meteredPercent: 100 },

@@ -183,6 +183,7 @@ describe('levels', () => {
   });
 
   it('follow presence, battery and programs within a second while something is lent', async () => {
+    await assets.setShare('cpu', { usingPercent: 25 });
     const request = requestOf('cpu', 2000);
     const ids = await assets.allocations.allocate([request]);
     machine.conditions = { idleMs: known(0) };
@@ -389,6 +390,7 @@ describe('a preview', () => {
   });
 
   it('takes conditions as given, and the rest as they are', async () => {
+    await assets.setShare('cpu', { usingPercent: 25 });
     machine.conditions = { idleMs: known(HOUR_MS), onBattery: known(true) };
     await assets.setRules({ programs: [{ name: 'game', percent: 3 }] });
     const of = async (conditions: Parameters<Assets['preview']>[0], resource: ResourceKey = 'cpu') =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateLevel, RULE_ORDER } from '../../../../../main/kernel/assets/limits/index.ts';
+import { defaultShare, evaluateLevel, RULE_ORDER } from '../../../../../main/kernel/assets/limits/index.ts';
 import { conditionsOf, known, situationOf, zoneOf } from '../../../../support/situation.ts';
 
 const HOUR_MS = 3_600_000;
@@ -8,6 +8,11 @@ const gridWith = (base: number, cells: Record<number, number>): number[] =>
   Array.from({ length: 168 }, (_, index) => cells[index] ?? base);
 
 describe('evaluateLevel', () => {
+  it('lends a whole core of two by default while the owner is there, so that a first job starts', () => {
+    const conditions = conditionsOf({ idleMs: known(0), onBattery: known(false), metered: known(false) });
+    expect(evaluateLevel(situationOf({ share: defaultShare('cpu'), conditions })).level.percent).toBe(50);
+  });
+
   it('lends all that the slider says when no other rule is set', () => {
     const { level, keepPercent } = evaluateLevel(situationOf({ share: { percentMax: 70 } }));
     expect(level).toEqual({
