@@ -276,7 +276,8 @@ const toRow = (row: Record<string, SqlValue>): Record<string, SqlValue> => {
 const corrupt = (path: string, detail: string): StoreError =>
   new StoreError(
     { code: 'DATABASE_CORRUPT', path, detail },
-    `The database ${path} is damaged (${detail}) and nothing was changed in it; put a copy of it back, or move it away with its -wal and -shm files and start again with an empty one.`,
+    // A check answers in lines, the first of which only names the database.
+    `The database ${path} is damaged (${detail.split('\n').at(-1)}) and nothing was changed in it; put a copy of it back, or move it away with its -wal and -shm files and start again with an empty one.`,
   );
 const readOnly = (path: string): StoreError =>
   new StoreError(

@@ -82,6 +82,7 @@ describe('opening refuses', () => {
     bytes.fill(0x5a, 40 * 4096, 60 * 4096);
     writeFileSync(path, bytes);
     const error = await refused('DATABASE_CORRUPT');
+    expect(error.message).not.toContain('\n');
     expect(error.message).toMatch(/nothing was changed.*put a copy of it back, or move it away/);
   });
 
