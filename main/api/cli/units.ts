@@ -44,9 +44,11 @@ export const formatAmount = (amount: number, unit: CapacityUnit): string => {
   }
 };
 
+/** A reason inside brackets: a sentence that ends there, whether whoever gave it wrote a full stop or not. */
+export const asAside = (reason: string): string => reason.replace(/\.$/, '');
 /** What was read, or why it was not. */
 export const formatReading = <T>(reading: Reading<T>, format: (value: T) => string): string =>
-  reading.known ? format(reading.value) : `unknown (${reading.reason})`;
+  reading.known ? format(reading.value) : `unknown (${asAside(reading.reason)})`;
 /** For columns, where a reason has no room. */
 export const formatShort = <T>(reading: Reading<T>, format: (value: T) => string): string =>
   reading.known ? format(reading.value) : '?';

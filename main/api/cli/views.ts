@@ -1,6 +1,7 @@
 import { type Call, GRID_CELLS, type Level, type ResponseOf } from '../../../preload/contract/index.ts';
 import { type Style, formatFields, formatTable, printable, wrap } from './table.ts';
 import {
+  asAside,
   formatAmount,
   formatBytes,
   formatDuration,
@@ -41,7 +42,7 @@ const viewLevels = (levels: Level[], style: Style): string => {
     [...unread]
       .map(
         ([rule, reason]) =>
-          `${wrap(`${style.careful('Not in force:')} ${rule} (${text(reason)})`, style.columns, 2)}\n`,
+          `${wrap(`${style.careful('Not in force:')} ${rule} (${asAside(text(reason))})`, style.columns, 2)}\n`,
       )
       .join('')
   );
@@ -182,6 +183,7 @@ const viewJob = (job: Job, style: Style): string => {
   const { measured, promised, end } = job;
   const maybe = (value: number | null, format: (value: number) => string): string =>
     value === null ? 'not measured' : format(value);
+  const mean = measured.cpuPercentMean === null ? 'not measured' : `measured ${formatPercent(measured.cpuPercentMean)}`;
   return formatFields(
     [
       ['Job', style.bold(job.id)],
@@ -193,11 +195,20 @@ const viewJob = (job: Job, style: Style): string => {
       ['Created', formatTime(job.createdAtMs)],
       ...(job.startedAtMs === null
         ? []
-        : ([['Started', `${formatTime(job.startedAtMs)}, after ${maybe(measured.startMs, formatDuration)}`]] as const)),
+        : ([
+            [
+              'Started',
+              formatTime(job.startedAtMs) +
+                (measured.startMs === null ? '' : `, after ${formatDuration(measured.startMs)}`),
+            ],
+          ] as const)),
       ...(job.endedAtMs === null ? [] : ([['Ended', formatTime(job.endedAtMs)]] as const)),
       [
         'Processor',
-        `promised ${promised.cpuPercent} % of a core, may take ${formatPercent(job.effectiveCpuPercent)}, measured ${maybe(measured.cpuPercentMean, formatPercent)} (now ${maybe(measured.cpuPercentNow, formatPercent)}), held by ${job.governor}`,
+        // What it may take now and who holds it there are over when the job is.
+        job.endedAtMs === null
+          ? `promised ${promised.cpuPercent} % of a core, may take ${formatPercent(job.effectiveCpuPercent)}, ${mean} (now ${maybe(measured.cpuPercentNow, formatPercent)}), held by ${job.governor}`
+          : `promised ${promised.cpuPercent} % of a core, ${mean}`,
       ],
       ['Processor time', maybe(measured.cpuMs, formatDuration)],
       ['Memory', `promised ${formatBytes(promised.memoryBytes)}, peak ${maybe(measured.memoryBytesPeak, formatBytes)}`],
@@ -246,7 +257,7 @@ const viewInventory = (inventory: ResponseOf<'hardware:inventory'>, style: Style
   const number = (value: number): string => String(value);
   const section = (title: string, body: string): string => `${style.bold(title)}\n${body}`;
   const missing = (reading: { known: false; reason: string }): string =>
-    `  ${wrap(`unknown (${text(reading.reason)})`, style.columns, 2)}\n`;
+    `  ${wrap(`unknown (${asAside(text(reading.reason))})`, style.columns, 2)}\n`;
   const listed = <T>(
     reading: { known: true; value: T[] } | { known: false; reason: string },
     none: string,

@@ -4,6 +4,7 @@ import {
   formatBytes,
   formatDuration,
   formatRate,
+  formatReading,
   parseBytes,
   parseDay,
   parseDuration,
@@ -22,6 +23,10 @@ describe('units for people', () => {
   it('counts rates in thousands', () => {
     expect(formatRate(999)).toBe('999 B/s');
     expect(formatRate(1_250_000)).toBe('1.3 MB/s');
+  });
+  it('puts a reason into brackets without its full stop', () => {
+    for (const reason of ['nobody tells', 'nobody tells.'])
+      expect(formatReading({ known: false, reason }, String)).toBe('unknown (nobody tells)');
   });
   it('knows every unit of capacity', () => {
     expect(formatAmount(1500, 'millicores')).toBe('1.50 cores');

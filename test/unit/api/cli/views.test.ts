@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { createStyle } from '../../../../main/api/cli/table.ts';
+import { views } from '../../../../main/api/cli/views.ts';
+import type { JobView } from '../../../../preload/contract/index.ts';
+
+const style = createStyle({ colour: false, columns: 200, nowMs: 5000 });
+
+/** A job whose node went down while it ran: nothing was measured. */
+const lost: JobView = {
+  id: 'job-0123456789abcdef',
+  kind: 'javascript',
+  name: 'busy.js',
+  state: 'ended',
+  createdAtMs: 1000,
+  startedAtMs: 2000,
+  endedAtMs: 3000,
+  end: { why: 'lost', message: 'The node went down while the job ran; start it again.' },
+  promised: {
+    cpuPercent: 10,
+    memoryBytes: 1024 ** 2,
+    outputBytesMax: 1024,
+    scratchBytesMax: 1024,
+    timeMsMax: 1000,
+  },
+  effectiveCpuPercent: 0,
+  measured: {
+    cpuPercentMean: null,
+    cpuPercentNow: null,
+    cpuMs: null,
+    memoryBytesPeak: null,
+    outputBytes: 0,
+    startMs: null,
+  },
+  governor: 'none',
+  moduleBytes: 56,
+  moduleSha256: 'ab'.repeat(32),
+  args: [],
+};
+
+describe('a job', () => {
+  it('that is over has no present share, and what was not measured is said once', () => {
+    const shown = views['job:get'](lost, style);
+    expect(shown).toMatch(/^Processor +promised 10 % of a core, not measured$/m);
+    expect(shown).toMatch(/^Started +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/m);
+  });
+
+  it('that runs shows what it may take and who holds it there', () => {
+    const running = {
+      ...lost,
+      state: 'running',
+      endedAtMs: null,
+      end: null,
+      effectiveCpuPercent: 5,
+      governor: 'cgroup',
+    };
+    expect(
+      views['job:get']({ ...running, measured: { ...lost.measured, cpuPercentMean: 4 } } as JobView, style),
+    ).toMatch(/^Processor +promised 10 % of a core, may take 5.*, measured 4 % \(now not measured\), held by cgroup$/m);
+  });
+});
