@@ -73,7 +73,7 @@ type Share = ResponseOf<'share:set'>;
 const viewShare = (share: Share, style: Style): string => {
   const { terms } = share;
   const cells = new Set(share.grid);
-  return formatFields(
+  const fields = formatFields(
     [
       ['Resource', style.bold(share.resource)],
       ['Never more than', formatPercent(share.percentMax)],
@@ -99,6 +99,9 @@ const viewShare = (share: Share, style: Style): string => {
     ],
     style,
   );
+  const kept =
+    'From "Privacy" on, all is kept now and in force once this node joins others; until then only your own jobs run here.';
+  return `${fields}\n${style.faint(wrap(kept, style.columns, 0))}\n`;
 };
 
 export const viewRules = (rules: ResponseOf<'share:setRules'>, style: Style): string =>

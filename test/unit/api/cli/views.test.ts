@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createStyle } from '../../../../main/api/cli/table.ts';
 import { views } from '../../../../main/api/cli/views.ts';
+import { defaultShare } from '../../../../main/kernel/assets/limits/index.ts';
 import type { JobView } from '../../../../preload/contract/index.ts';
 
 const style = createStyle({ colour: false, columns: 200, nowMs: 5000 });
@@ -56,5 +57,11 @@ describe('a job', () => {
     expect(
       views['job:get']({ ...running, measured: { ...lost.measured, cpuPercentMean: 4 } } as JobView, style),
     ).toMatch(/^Processor +promised 10 % of a core, may take 5.*, measured 4 % \(now not measured\), held by cgroup$/m);
+  });
+});
+
+describe('a share', () => {
+  it('says which of its limits nothing enforces yet', () => {
+    expect(views['share:set'](defaultShare('cpu'), style)).toMatch(/kept now and in force once this node joins others/);
   });
 });
