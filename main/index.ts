@@ -25,6 +25,9 @@ setFlagsFromString('--optimize-for-size');
 
 const { env, platform } = process;
 const outside = createSystemOutside();
+// What is written from here on is the owner's alone: database, log, Chromium's profile.
+process.umask(0o077);
+
 const early = createEarlyLogger();
 const dataFolder = resolve(defaultDataPath(env, platform, homedir()));
 /** Start in the tray, without a window. */
@@ -182,6 +185,7 @@ const start = async (): Promise<void> => {
     },
   );
   node = opened;
+  early.forwardTo(opened.logger);
   if (ending !== null) return;
   // Stopped from the command line or the page: the window goes too.
   opened.stopped.then(() => end(0)).catch((error: unknown) => fail(error));

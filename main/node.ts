@@ -52,6 +52,8 @@ export interface NodeInit {
 
 /** A whole node: all modules, built and started lowest layer first. It knows nothing of Electron. */
 export interface HyperMeshNode {
+  /** The node's log, for the face that runs in the same process. */
+  readonly logger: Logger;
   readonly dispatcher: Dispatcher;
   /** What other programs of the same user are told. */
   readonly running: RunningNode;
@@ -319,7 +321,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     await folder.announce(running);
     control.enter('running');
     logger.info('Node running', { url: running.url, tookMs: clock.nowMs() - startedAtMs });
-    return { dispatcher, running, stopped, status: () => control.status(), stop };
+    return { dispatcher, logger, running, stopped, status: () => control.status(), stop };
   } catch (error) {
     logger.error('Node did not start', { reason: isNodeError(error) ? error.code : messageOf(error) });
     await stop();
