@@ -147,3 +147,6 @@ export const parseMoment = (text: string, nowMs: number): number | null => {
   const ahead = (wanted - now.getDay() + 7) % 7;
   return on(ahead) > nowMs ? on(ahead) : on(ahead + 7);
 };
+
+/** `1 job`, `2 jobs`. @param one - a word whose plural ends in s */
+export const formatCount = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;

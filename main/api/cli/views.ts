@@ -4,6 +4,7 @@ import {
   asAside,
   formatAmount,
   formatBytes,
+  formatCount,
   formatDuration,
   formatPercent,
   formatRate,
@@ -293,7 +294,7 @@ const viewInventory = (inventory: ResponseOf<'hardware:inventory'>, style: Style
           ['Model', formatReading(cpu.model, one)],
           [
             'Cores',
-            `${formatReading(cpu.cores, number)} physical, ${cpu.threads} logical, ${formatReading(cpu.sockets, number)} socket(s)`,
+            `${formatReading(cpu.cores, number)} physical, ${cpu.threads} logical, ${formatReading(cpu.sockets, (sockets) => formatCount(sockets, 'socket'))}`,
           ],
           [
             'Frequency',
@@ -642,7 +643,7 @@ export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style)
   'share:pause': viewPause,
   'share:resume': viewPause,
   'share:stopEverything': ({ jobsEnded, allocationsEnded }) =>
-    `Paused until you resume it; ${jobsEnded} job(s) and ${allocationsEnded} other allocation(s) were ended.\n`,
+    `Paused until you resume it; ended ${formatCount(jobsEnded, 'job')} and ${formatCount(allocationsEnded, 'other allocation')}.\n`,
   'job:start': viewJob,
   'job:list': viewJobs,
   'job:get': viewJob,

@@ -19,6 +19,18 @@ const kindOf = (value: unknown): string => {
   return typeof value === 'object' ? 'an object' : `${typeof value} ${quote(JSON.stringify(value) ?? '')}`;
 };
 
+/** A bound as people say it: fields carry their unit in their name (`memoryBytes`, `timeMsMax`). */
+const bound = (path: readonly PropertyKey[] | undefined, value: number | bigint): string => {
+  const field = String(path?.at(-1) ?? '');
+  const number = Number(value);
+  if (/Bytes/.test(field) && number >= BYTES_PER_MIB)
+    return `${value} bytes (${Math.floor(number / BYTES_PER_MIB)} MiB)`;
+  if (/Bytes/.test(field)) return `${value} bytes`;
+  if (/Ms/.test(field)) return `${value} ms (${number / 1000} s)`;
+  return String(value);
+};
+const BYTES_PER_MIB = 1024 * 1024;
+
 /** Words for what zod found, where the contract gives none of its own. */
 const wording = (issue: z.core.$ZodRawIssue): string => {
   switch (issue.code) {
@@ -28,11 +40,11 @@ const wording = (issue: z.core.$ZodRawIssue): string => {
     case 'too_big':
       if (issue.origin === 'string') return `must have at most ${issue.maximum} characters`;
       if (issue.origin === 'array') return `must have at most ${issue.maximum} entries`;
-      return `must be at most ${issue.maximum}, not ${quote(String(issue.input))}`;
+      return `must be at most ${bound(issue.path, issue.maximum)}, not ${quote(String(issue.input))}`;
     case 'too_small':
       if (issue.origin === 'string') return `must have at least ${issue.minimum} characters`;
       if (issue.origin === 'array') return `must have at least ${issue.minimum} entries`;
-      return `must be at least ${issue.minimum}, not ${quote(String(issue.input))}`;
+      return `must be at least ${bound(issue.path, issue.minimum)}, not ${quote(String(issue.input))}`;
     case 'invalid_value':
       return `must be one of ${issue.values.map(String).join(', ')}, not ${kindOf(issue.input)}`;
     case 'unrecognized_keys':

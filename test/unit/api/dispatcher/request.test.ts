@@ -21,6 +21,18 @@ describe('a request', () => {
   });
 
   it.each<[Call, unknown, string, RegExp]>([
+    [
+      'job:start',
+      { name: 'a', kind: 'javascript', module: '', memoryBytes: 2 ** 40 },
+      'memoryBytes',
+      /`memoryBytes` must be at most 4294901760 bytes \(4095 MiB\), not 1099511627776/,
+    ],
+    [
+      'job:start',
+      { name: 'a', kind: 'javascript', module: '', timeMsMax: 1 },
+      'timeMsMax',
+      /`timeMsMax` must be at least 100 ms \(0.1 s\), not 1/,
+    ],
     ['share:set', { resource: 'cpu', percentMax: 101 }, 'percentMax', /`percentMax` must be at most 100, not 101/],
     ['share:set', { resource: 'cpu', percentMax: -1 }, 'percentMax', /must be at least 0, not -1/],
     ['share:set', { resource: 'cpu', percentMax: '40' }, 'percentMax', /must be of type number, not the text "40"/],
