@@ -189,7 +189,7 @@ export const JobDetail = ({ id }: { id: string }) => {
                 Remove
               </Button>
             ) : (
-              <Button color="red" variant="light" loading={busy} onClick={() => void cancel()}>
+              <Button variant="default" className="hm-stop" loading={busy} onClick={() => void cancel()}>
                 Cancel job
               </Button>
             )}
