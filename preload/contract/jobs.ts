@@ -14,8 +14,8 @@ export const jobSpec = z.strictObject({
   module: base64(MODULE_BYTES_MAX),
   args: z.array(z.string().max(4096)).max(256).default([]),
   stdin: base64(1024 * 1024).default(''),
-  /** Wanted share of one core, in percent: 100 is a whole core. A job runs on one core. */
-  cpuPercent: z.int().min(1).max(100).default(100),
+  /** Wanted share of one core, in percent: 100 is a whole core. A job runs on one core. Absent: as much as is free now, up to a whole core. */
+  cpuPercent: z.int().min(1).max(100).optional(),
   memoryBytes: z.int().min(1024 * 1024).max(4 * 1024 * 1024 * 1024 - 65536).default(128 * 1024 * 1024),
   /** Wall time, not counting time during which the owner's level froze the job. */
   timeMsMax: z.int().min(100).max(7 * 24 * 3600 * 1000).default(3600 * 1000),

@@ -109,7 +109,7 @@ class JobRuntime implements Runtime {
     if (this.#stopped) throw stopping();
     const requestedAtMs = outside.clock.monotonicMs();
     const createdAtMs = outside.clock.nowMs();
-    if (governor.kind === 'none' && spec.cpuPercent < 100) {
+    if (governor.kind === 'none' && spec.cpuPercent !== undefined && spec.cpuPercent < 100) {
       throw new RuntimeError(
         { code: 'SHARE_NOT_HELD', cpuPercent: spec.cpuPercent },
         `This system cannot hold a job to ${spec.cpuPercent} % of a core; start it with 100 %.`,
@@ -126,7 +126,8 @@ class JobRuntime implements Runtime {
     try {
       const module = await this.#inspect(spec);
       if (this.#stopped) throw stopping();
-      const kept = keptSpec(spec);
+      // From here to the reservation nothing waits, so that what is free now is free then.
+      const kept = keptSpec(spec, spec.cpuPercent ?? (governor.kind === 'none' ? 100 : this.#freePercent()));
       job = new Job({
         id: newJobId(outside.random),
         spec: kept,
@@ -146,7 +147,7 @@ class JobRuntime implements Runtime {
       });
       job.holdAllocations(
         await allocations.allocate([
-          { resource: 'cpu', amount: millicoresOf(spec.cpuPercent), purpose: job.id, holder: job.cpuHolder },
+          { resource: 'cpu', amount: millicoresOf(kept.cpuPercent), purpose: job.id, holder: job.cpuHolder },
           { resource: 'memory', amount: job.allocatedBytes, purpose: job.id, holder: job.memoryHolder },
         ]),
       );
@@ -262,6 +263,13 @@ class JobRuntime implements Runtime {
 
   on<K extends keyof RuntimeEvents>(name: K, listener: (payload: RuntimeEvents[K]) => void): () => void {
     return this.#events.on(name, listener);
+  }
+
+  /** Share of a core that can be promised now, up to a whole one; 1 when there is none, for the book to refuse. */
+  #freePercent(): number {
+    const cpu = this.#components.allocations.promises().find(({ resource }) => resource === 'cpu');
+    const freeMillicores = (cpu?.lendable ?? 0) - (cpu?.promised ?? 0);
+    return Math.max(1, Math.min(100, Math.floor(freeMillicores / millicoresOf(1))));
   }
 
   async #inspect(spec: JobSpec): Promise<Extract<Inspection, { ok: true }>> {

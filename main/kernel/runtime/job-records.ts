@@ -4,7 +4,7 @@ import type { JobEnd, JobOutputChunk, JobSpec, JobView } from '../../../preload/
 import { JOBS_KEPT_MAX, JOBS_LISTED_MAX, OUTPUT_ANSWER_BYTES_MAX } from './constants.ts';
 
 /** What of a request is kept: all but the program and its input. */
-export type KeptSpec = Omit<JobSpec, 'module' | 'stdin'>;
+export type KeptSpec = Omit<JobSpec, 'module' | 'stdin' | 'cpuPercent'> & { cpuPercent: number };
 
 /** What is kept of an ended job beside its row. */
 interface KeptMeasurement {
@@ -28,16 +28,10 @@ const COLUMNS =
   'id, spec, module_sha256, module_bytes, state, created_at_ms, started_at_ms, ended_at_ms, job_end, measured';
 
 /** The fields of a request that are kept; listed, so that the program does not get into the store by accident. */
-export const keptSpec = ({
-  name,
-  kind,
-  args,
-  cpuPercent,
-  memoryBytes,
-  timeMsMax,
-  outputBytesMax,
-  scratchBytesMax,
-}: JobSpec): KeptSpec => ({ name, kind, args, cpuPercent, memoryBytes, timeMsMax, outputBytesMax, scratchBytesMax });
+export const keptSpec = (
+  { name, kind, args, memoryBytes, timeMsMax, outputBytesMax, scratchBytesMax }: JobSpec,
+  cpuPercent: number,
+): KeptSpec => ({ name, kind, args, cpuPercent, memoryBytes, timeMsMax, outputBytesMax, scratchBytesMax });
 
 export const promisedOf = ({
   cpuPercent,

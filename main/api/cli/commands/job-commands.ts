@@ -114,7 +114,11 @@ const addRun = (program: Command, session: Session): void => {
     .description('Run a WebAssembly (WASI) program or a JavaScript file as a job, and show what it writes')
     .argument('<file>', 'the program; WebAssembly is told by its content, anything else is JavaScript')
     .argument('[args...]', 'arguments for the program')
-    .option('--cpu <percent>', 'share of one core, 1 to 100', parseNumber)
+    .option(
+      '--cpu <percent>',
+      'share of one core, 1 to 100; what is free, up to a whole core, when left out',
+      parseNumber,
+    )
     .option('--memory <amount>', 'memory limit, such as 64MiB', amount)
     .option('--timeout <duration>', 'time limit, such as 30s', duration)
     .option('--output <amount>', 'output limit, such as 1MiB', amount)

@@ -152,6 +152,31 @@ describe('a job on its way', () => {
     expect([(await bench.runtime.list()).length, bench.book.size, bench.runtime.running]).toEqual([before, 0, 0]);
   });
 
+  it('takes what is free, up to a whole core, when it asks for no share', async () => {
+    const { cpuPercent: _, ...spec } = specOf(spin);
+    const whole = await bench.runtime.submit(spec);
+    expect(whole.promised.cpuPercent).toBe(100);
+    // 1 % of 64 cores: one job has a whole core of 640 millicores, so that the next is refused.
+    bench.setCpuPercent(1);
+    await expect(bench.runtime.submit(spec)).rejects.toMatchObject({ code: 'LEVEL_EXCEEDED' });
+    await bench.runtime.cancel(whole.id as JobId);
+    const [first, ...others] = await Promise.all([
+      bench.runtime.submit(spec),
+      bench.runtime.submit(specOf(spin, { cpuPercent: 1 })).catch((error: unknown) => error),
+    ]);
+    expect(first.promised.cpuPercent).toBe(64);
+    expect(others).toMatchObject([{ code: 'LEVEL_EXCEEDED' }]);
+    await bench.runtime.cancel(first.id as JobId);
+    const part = await bench.runtime.submit(specOf(spin, { cpuPercent: 60 }));
+    const rest = await bench.runtime.submit(spec);
+    expect(rest).toMatchObject({ promised: { cpuPercent: 4 }, effectiveCpuPercent: 4 });
+    for (const { id } of [part, rest]) await bench.runtime.cancel(id as JobId);
+    bench.setCpuPercent(0);
+    await expect(bench.runtime.submit(spec)).rejects.toMatchObject({ code: 'LEVEL_EXCEEDED' });
+    bench.setCpuPercent(100);
+    expect([bench.runtime.running, bench.book.size]).toEqual([0, 0]);
+  });
+
   it('can be forgotten when it has ended', async () => {
     const { view } = await runToEnd(bench.runtime, specOf(hello));
     const removed = new Promise((resolve) => bench.runtime.on('jobRemoved', resolve));
