@@ -21,6 +21,7 @@ import type { RuntimeMetrics } from './metrics.ts';
 import { OutputLog } from './output-log.ts';
 import { processStarted, residentMemory } from './processes.ts';
 import type { EndReport, RunningReport } from './protocol.ts';
+import { sizeText } from './size-text.ts';
 
 /** Share below which a mean says nothing: the first samples of a short job are mostly rounding. */
 const MEAN_MS_MIN = 200;
@@ -221,7 +222,7 @@ export class Job {
         this.end({
           why: 'limit',
           limit: 'memory',
-          message: `The job's process took ${ownBytes} bytes of memory and was allowed ${this.allocatedBytes}; start it with more memory.`,
+          message: `The job's process took ${sizeText(ownBytes)} of memory and was allowed ${sizeText(this.allocatedBytes)}; start it with more memory.`,
         });
         return;
       }
@@ -323,7 +324,7 @@ export class Job {
       this.end({
         why: 'limit',
         limit: 'output',
-        message: `The program wrote more than the ${this.#parts.spec.outputBytesMax} bytes that it may; start it with a higher limit.`,
+        message: `The program wrote more than the ${sizeText(this.#parts.spec.outputBytesMax)} that it may; start it with a higher limit.`,
       });
     }
   }

@@ -3,10 +3,12 @@
  * from the module alone, and neither worker limits nor `--max-old-space-size` bear on it, so the bytes are changed
  * before they are compiled.
  *
- * Imports nothing of ours but the limits it is given: both the node and the job host use it.
+ * Imports nothing that is not small: both the node and the job host use it.
  *
  * @see https://webassembly.github.io/spec/core/binary/modules.html
  */
+
+import { sizeText } from './size-text.ts';
 
 /** A page of linear memory. */
 export const WASM_PAGE_BYTES = 65_536;
@@ -314,7 +316,7 @@ export const capWasm = (bytes: Uint8Array, facts: WasmFacts, memoryBytesMax: num
     if (memory.min > pagesMax) {
       const neededBytes = memory.min * WASM_PAGE_BYTES;
       throw new WasmFault(
-        `The module needs at least ${neededBytes} bytes of memory and was promised ${memoryBytesMax}; start it with more memory.`,
+        `The module needs at least ${sizeText(neededBytes)} of memory and was promised ${sizeText(memoryBytesMax)}; start it with more memory.`,
         'memory',
       );
     }

@@ -1,6 +1,7 @@
 import type { QuickJSContext, QuickJSHandle, QuickJSRuntime, QuickJSWASMModule } from 'quickjs-emscripten-core';
 import { newQuickJSWASMModuleFromVariant, newVariant } from 'quickjs-emscripten-core';
 import engineVariant from '@jitl/quickjs-wasmfile-release-sync';
+import { sizeText } from '../size-text.ts';
 import type { Start } from './channel.ts';
 import { finish, refuse, sendOutput, sendRunning, sendText, sleepMs } from './channel.ts';
 import { NumberCalls } from './number-calls.ts';
@@ -224,7 +225,7 @@ class Script {
       return finish({
         why: 'limit',
         limit: 'scratch',
-        message: `The script gave up after its scratch folder of ${this.#start.header.scratchBytesMax} bytes was full; start it with more.`,
+        message: `The script gave up after its scratch folder of ${sizeText(this.#start.header.scratchBytesMax)} was full; start it with more.`,
       });
     }
     return finish({ why: 'crashed', message });
@@ -234,7 +235,7 @@ class Script {
     return {
       why: 'limit',
       limit: 'memory',
-      message: `The script used up its ${this.#start.header.memoryBytes} bytes of memory (${detail}); start it with more memory.`,
+      message: `The script used up its ${sizeText(this.#start.header.memoryBytes)} of memory (${detail}); start it with more memory.`,
     };
   }
 

@@ -1,3 +1,4 @@
+import { sizeText } from '../size-text.ts';
 import { WASM_PAGE_BYTES, WasmFault, capWasm, readWasm } from '../wasm-memory-cap.ts';
 import type { Start } from './channel.ts';
 import { finish, refuse, sendRunning } from './channel.ts';
@@ -46,14 +47,14 @@ const whyItFailed = (
     return {
       why: 'limit',
       limit: 'memory',
-      message: `The program gave up with ${usedBytes} of ${capBytes} bytes of memory in use (${message}); start it with more memory.`,
+      message: `The program gave up with ${sizeText(usedBytes)} of ${sizeText(capBytes)} of memory in use (${message}); start it with more memory.`,
     };
   }
   if (scratch.refused)
     return {
       why: 'limit',
       limit: 'scratch',
-      message: `The program gave up after its scratch folder of ${scratchBytesMax} bytes was full (${message}); start it with more.`,
+      message: `The program gave up after its scratch folder of ${sizeText(scratchBytesMax)} was full (${message}); start it with more.`,
     };
   return { why: 'crashed', message };
 };

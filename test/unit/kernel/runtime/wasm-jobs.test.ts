@@ -66,7 +66,7 @@ describe('a WebAssembly job', () => {
     expect(view.end).toMatchObject({
       why: 'limit',
       limit: 'memory',
-      message: expect.stringContaining('33554432 of 33554432 bytes'),
+      message: expect.stringContaining('32.0 MiB of 32.0 MiB of memory'),
     });
     expect(view.measured.memoryBytesPeak).toBeGreaterThan(28 * 1024 * 1024);
     expect(view.measured.memoryBytesPeak).toBeLessThan(48 * 1024 * 1024);

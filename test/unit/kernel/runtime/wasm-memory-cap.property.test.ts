@@ -228,7 +228,7 @@ describe('inspectModule', () => {
     expect(inspect(await compileWat('(module (memory 300) (func (export "_start")))'))).toMatchObject({
       ok: false,
       limit: 'memory',
-      reason: expect.stringContaining('needs at least 19660800 bytes'),
+      reason: expect.stringContaining('needs at least 18.8 MiB of memory and was promised 16.0 MiB'),
     });
   });
 
