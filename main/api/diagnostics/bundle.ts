@@ -79,7 +79,7 @@ export const bundleEntries = ({
     ['config.json', 'Settings', json(config)],
     ['share.json', 'What is lent by which rules; without names of networks and peers', json(share)],
     ['hardware.json', 'What the machine has; without serial numbers, addresses and names', json(inventory)],
-    ['checks.json', 'What `hypermesh doctor` found', json(checks)],
+    ['checks.json', 'What the checks found', json(checks)],
     [
       'log.txt',
       `The newest ${log.length} log lines; without home folder and names`,

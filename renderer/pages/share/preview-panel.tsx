@@ -4,6 +4,7 @@ import type { CallError, Level, PreviewConditions } from '../../../preload/contr
 import { ErrorNote } from '../../components/error-note.tsx';
 import { Bar, Panel } from '../../components/layout.tsx';
 import { DAY_NAMES, hourText, nextOccurrence, whenText } from '../../components/time-text.ts';
+import { sentence } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { RULES, titleOf } from './share-text.ts';
 
@@ -88,22 +89,22 @@ export const PreviewPanel = () => {
               </tr>
             </thead>
             <tbody>
-              {result.levels.map((level) => (
-                <tr key={level.resource}>
-                  <th scope="row">
-                    {titleOf(
-                      level.resource,
-                      assets?.find((asset) => asset.resource === level.resource),
-                    )}
-                  </th>
-                  <td className="hm-preview-level">
-                    <span>{level.percent} %</span>
-                    <Bar percent={level.percent} />
-                  </td>
-                  <td className="hm-number">{RULES[level.rule]}</td>
-                  <td className="hm-dim">{level.reason}</td>
-                </tr>
-              ))}
+              {result.levels.map((level) => {
+                const asset = assets?.find((entry) => entry.resource === level.resource);
+                // A level of something whose size is unknown lends nothing, whatever it says.
+                const missing = asset?.capacity.known === false ? sentence(asset.capacity.reason) : null;
+                return (
+                  <tr key={level.resource}>
+                    <th scope="row">{titleOf(level.resource, asset)}</th>
+                    <td className="hm-preview-level">
+                      {missing === null ? <span>{level.percent} %</span> : <span className="hm-dim">none</span>}
+                      <Bar percent={missing === null ? level.percent : 0} />
+                    </td>
+                    <td className="hm-number">{missing === null ? RULES[level.rule] : ''}</td>
+                    <td className="hm-dim">{missing ?? level.reason}</td>
+                  </tr>
+                );
+              })}
             </tbody>
           </table>
         )}
