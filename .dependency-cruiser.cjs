@@ -106,14 +106,10 @@ module.exports = {
       { path: `^main/(?!(${order.join('|')})/)[^/]+/` },
     ),
     error(
-      'main-imports-what-is-shipped',
-      'devDependencies are not in the package. Electron is there by itself.',
-      { path: '^main/' },
-      {
-        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
-        dependencyTypesNot: ['type-only'],
-        pathNot: electron,
-      },
+      'imports-what-is-declared',
+      'A package that package.json does not name comes and goes with the packages that brought it.',
+      { path: '^(main|preload|renderer)/' },
+      { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
     ),
     error(
       'everything-resolves',
