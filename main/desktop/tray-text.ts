@@ -31,6 +31,8 @@ const formatUntil = (untilMs: number, nowMs: number, locale: string | undefined)
   return new Intl.DateTimeFormat(locale, {
     hour: '2-digit',
     minute: '2-digit',
+    // As in the window, whose week grid counts 24 hours.
+    hourCycle: 'h23',
     ...(sameDay ? {} : { weekday: 'short' }),
   }).format(untilMs);
 };
