@@ -4,7 +4,8 @@ import { defineCalls, definePushes, nothing } from './define.ts';
 
 /** Largest module that is read at all; real WASI programs are a few MiB. */
 export const MODULE_BYTES_MAX = 32 * 1024 * 1024;
-const base64 = (bytesMax: number) => z.base64().max(Math.ceil(bytesMax / 3) * 4, `at most ${bytesMax / 1024 / 1024} MiB`);
+const base64 = (bytesMax: number) =>
+  z.base64().max(Math.ceil(bytesMax / 3) * 4, `at most ${bytesMax / 1024 / 1024} MiB`);
 
 export const jobId = z.string().regex(/^job-[0-9a-z]{16}$/, 'not a job id; `hypermesh jobs` lists them');
 export const jobSpec = z.strictObject({
@@ -16,11 +17,27 @@ export const jobSpec = z.strictObject({
   stdin: base64(1024 * 1024).default(''),
   /** Wanted share of one core, in percent: 100 is a whole core. A job runs on one core. Absent: as much as is free now, up to a whole core. */
   cpuPercent: z.int().min(1).max(100).optional(),
-  memoryBytes: z.int().min(1024 * 1024).max(4 * 1024 * 1024 * 1024 - 65536).default(128 * 1024 * 1024),
+  memoryBytes: z
+    .int()
+    .min(1024 * 1024)
+    .max(4 * 1024 * 1024 * 1024 - 65536)
+    .default(128 * 1024 * 1024),
   /** Wall time, not counting time during which the owner's level froze the job. */
-  timeMsMax: z.int().min(100).max(7 * 24 * 3600 * 1000).default(3600 * 1000),
-  outputBytesMax: z.int().min(1024).max(16 * 1024 * 1024).default(1024 * 1024),
-  scratchBytesMax: z.int().min(0).max(256 * 1024 * 1024).default(16 * 1024 * 1024),
+  timeMsMax: z
+    .int()
+    .min(100)
+    .max(7 * 24 * 3600 * 1000)
+    .default(3600 * 1000),
+  outputBytesMax: z
+    .int()
+    .min(1024)
+    .max(16 * 1024 * 1024)
+    .default(1024 * 1024),
+  scratchBytesMax: z
+    .int()
+    .min(0)
+    .max(256 * 1024 * 1024)
+    .default(16 * 1024 * 1024),
 });
 export type JobSpec = z.infer<typeof jobSpec>;
 export type JobSpecInput = z.input<typeof jobSpec>;
@@ -31,7 +48,11 @@ export const jobEnd = z.discriminatedUnion('why', [
   /** The program failed by itself: a trap in WebAssembly, an exception in JavaScript. */
   z.strictObject({ why: z.literal('crashed'), message: z.string() }),
   z.strictObject({ why: z.literal('cancelled') }),
-  z.strictObject({ why: z.literal('limit'), limit: z.enum(['memory', 'time', 'output', 'scratch']), message: z.string() }),
+  z.strictObject({
+    why: z.literal('limit'),
+    limit: z.enum(['memory', 'time', 'output', 'scratch']),
+    message: z.string(),
+  }),
   /** The memory level fell below what was promised, or the owner stopped everything. */
   z.strictObject({ why: z.literal('owner'), message: z.string() }),
   /** The node went down while it ran. */
@@ -52,7 +73,13 @@ export const jobView = z.strictObject({
   startedAtMs: timestampMs.nullable(),
   endedAtMs: timestampMs.nullable(),
   end: jobEnd.nullable(),
-  promised: z.strictObject({ cpuPercent: z.int(), memoryBytes: bytes, timeMsMax: z.int(), outputBytesMax: bytes, scratchBytesMax: bytes }),
+  promised: z.strictObject({
+    cpuPercent: z.int(),
+    memoryBytes: bytes,
+    timeMsMax: z.int(),
+    outputBytesMax: bytes,
+    scratchBytesMax: bytes,
+  }),
   /** Share of one core it may take at the present level. */
   effectiveCpuPercent: z.number(),
   /** How the share is held on this system. */
@@ -82,15 +109,56 @@ export const jobOutputChunk = z.strictObject({
 export type JobOutputChunk = z.infer<typeof jobOutputChunk>;
 
 export const jobCalls = defineCalls({
-  'job:start': { method: 'POST', path: '/v1/jobs', summary: 'Start a job', request: jobSpec, response: jobView, errors: ['MODULE_INVALID', 'MODULE_TOO_LARGE', 'LEVEL_EXCEEDED', 'PAUSED', 'SHARE_NOT_HELD', 'TOO_MANY_JOBS'] },
-  'job:list': { method: 'GET', path: '/v1/jobs', summary: 'Jobs, newest first, 200 at most', request: nothing, response: z.array(jobView), cli: { command: 'jobs', examples: ['hypermesh jobs', 'hypermesh jobs --json'] } },
-  'job:get': { method: 'GET', path: '/v1/jobs/{id}', summary: 'One job', request: z.strictObject({ id: jobId }), response: jobView, errors: ['JOB_UNKNOWN'], cli: { command: 'jobs show', positionals: ['id'], examples: ['hypermesh jobs show job-0123456789abcdef'] } },
-  'job:cancel': { method: 'POST', path: '/v1/jobs/{id}/cancel', summary: 'End a job at once', request: z.strictObject({ id: jobId }), response: jobView, errors: ['JOB_UNKNOWN'], cli: { command: 'jobs cancel', positionals: ['id'], examples: ['hypermesh jobs cancel job-0123456789abcdef'] } },
-  'job:remove': { method: 'DELETE', path: '/v1/jobs/{id}', summary: 'Forget an ended job and its output', request: z.strictObject({ id: jobId }), response: z.null(), errors: ['JOB_UNKNOWN', 'JOB_RUNNING'], cli: { command: 'jobs remove', positionals: ['id'], examples: ['hypermesh jobs remove job-0123456789abcdef'] } },
+  'job:start': {
+    method: 'POST',
+    path: '/v1/jobs',
+    summary: 'Start a job',
+    request: jobSpec,
+    response: jobView,
+    errors: ['MODULE_INVALID', 'MODULE_TOO_LARGE', 'LEVEL_EXCEEDED', 'PAUSED', 'SHARE_NOT_HELD', 'TOO_MANY_JOBS'],
+  },
+  'job:list': {
+    method: 'GET',
+    path: '/v1/jobs',
+    summary: 'Jobs, newest first, 200 at most',
+    request: nothing,
+    response: z.array(jobView),
+    cli: { command: 'jobs', examples: ['hypermesh jobs', 'hypermesh jobs --json'] },
+  },
+  'job:get': {
+    method: 'GET',
+    path: '/v1/jobs/{id}',
+    summary: 'One job',
+    request: z.strictObject({ id: jobId }),
+    response: jobView,
+    errors: ['JOB_UNKNOWN'],
+    cli: { command: 'jobs show', positionals: ['id'], examples: ['hypermesh jobs show job-0123456789abcdef'] },
+  },
+  'job:cancel': {
+    method: 'POST',
+    path: '/v1/jobs/{id}/cancel',
+    summary: 'End a job at once',
+    request: z.strictObject({ id: jobId }),
+    response: jobView,
+    errors: ['JOB_UNKNOWN'],
+    cli: { command: 'jobs cancel', positionals: ['id'], examples: ['hypermesh jobs cancel job-0123456789abcdef'] },
+  },
+  'job:remove': {
+    method: 'DELETE',
+    path: '/v1/jobs/{id}',
+    summary: 'Forget an ended job and its output',
+    request: z.strictObject({ id: jobId }),
+    response: z.null(),
+    errors: ['JOB_UNKNOWN', 'JOB_RUNNING'],
+    cli: { command: 'jobs remove', positionals: ['id'], examples: ['hypermesh jobs remove job-0123456789abcdef'] },
+  },
   'job:output': {
-    method: 'GET', path: '/v1/jobs/{id}/output', summary: 'What a job wrote, from an offset on',
+    method: 'GET',
+    path: '/v1/jobs/{id}/output',
+    summary: 'What a job wrote, from an offset on',
     request: z.strictObject({ id: jobId, offset: z.coerce.number().int().min(0).default(0) }),
-    response: z.strictObject({ chunks: z.array(jobOutputChunk), nextOffset: z.int(), ended: z.boolean() }), errors: ['JOB_UNKNOWN'],
+    response: z.strictObject({ chunks: z.array(jobOutputChunk), nextOffset: z.int(), ended: z.boolean() }),
+    errors: ['JOB_UNKNOWN'],
   },
 });
 export const jobPushes = definePushes({
