@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { statFields } from './governor/cpu-meter.ts';
 
 /** `ps` answers at once; longer means that the system is beyond asking. */
@@ -51,6 +52,18 @@ export const residentMemory = (pid: number): { nowBytes: number; ownBytes: numbe
     return { nowBytes, ownBytes: nowBytes - (Number.isNaN(fileBytes) ? 0 : fileBytes), peakBytes };
   } catch {
     return null;
+  }
+};
+
+/**
+ * Lets the owner's programs go first whenever there is not enough processor for all: on an idle machine a job gets its
+ * whole share, on a busy one it steps aside. Called before the process has threads, which inherit it.
+ */
+export const giveWay = (pid: number): void => {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already.
   }
 };
 
