@@ -288,7 +288,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
 
     const token = Buffer.from(random.bytes(TOKEN_BYTES)).toString('base64url');
     const server = createHttpServer(
-      { outside, logger: logger.child('http'), metrics, dispatcher },
+      { outside, logger: logger.child('http'), metrics, dispatcher, workers },
       { port, token, pageFolder: paths.pageFolder, version },
     );
     try {

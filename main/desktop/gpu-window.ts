@@ -57,6 +57,9 @@ export const createGpuWindow = ({ clock, logger }: GpuWindowComponents, { pageFo
   ): Promise<T> => {
     const turn = last.then(async () => {
       signal?.throwIfAborted();
+      // Whoever asks often starts a program in the same turn (`nvidia-smi`, a job), and making a window and starting a
+      // program take 15 to 40 ms each.
+      await clock.sleep(0);
       const own = session.fromPartition(PARTITION);
       if (!prepared) {
         prepared = true;
@@ -92,8 +95,9 @@ export const createGpuWindow = ({ clock, logger }: GpuWindowComponents, { pageFo
             () => undefined,
           );
         });
-        const work = window
-          .loadURL(GPU_PAGE_URL)
+        const work = clock
+          .sleep(0)
+          .then(() => window.loadURL(GPU_PAGE_URL))
           .then(() => ask((code) => window.webContents.executeJavaScript(code) as Promise<unknown>));
         // Whichever loses the race must not count as unhandled.
         work.catch(() => undefined);

@@ -4,6 +4,8 @@ import { MODULE_BYTES_MAX } from '../../../preload/contract/index.ts';
 export const MESSAGE_BYTES_MAX = Math.ceil(((MODULE_BYTES_MAX + 1024 * 1024) * 4) / 3) + 2 * 1024 * 1024;
 /** Every other call's body: the largest, the machine's rules with 64 programs, has a few KiB. */
 export const BODY_BYTES_MAX = 256 * 1024;
+/** Above this, reading JSON takes the main thread more than a few milliseconds and goes to a worker. */
+export const BODY_BYTES_INLINE_MAX = 1024 * 1024;
 /** Faces of one owner: some browser tabs and terminals, at six connections a browser. */
 export const CONNECTIONS_MAX = 128;
 export const SOCKETS_MAX = 64;

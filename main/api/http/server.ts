@@ -2,12 +2,14 @@ import type { AddressInfo } from 'node:net';
 import websocket from '@fastify/websocket';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { type Call, type CallDefinition, type Reply, calls } from '../../../preload/contract/index.ts';
-import { type Logger, type MetricsRegistry, type Outside, assert } from '../../base/index.ts';
+import { type Logger, type MetricsRegistry, type Outside, type WorkerPool, assert } from '../../base/index.ts';
 import { isNodeError, messageOf } from '../../base/errors.ts';
 import { InternalError, RequestError, callErrorOf } from '../dispatcher/index.ts';
 import { hasIpv6Loopback } from '../diagnostics/index.ts';
 import type { Dispatcher } from '../interface.ts';
+import { type ReadBody, readBody } from './body.ts';
 import {
+  BODY_BYTES_INLINE_MAX,
   BODY_BYTES_MAX,
   CONNECTIONS_MAX,
   KEEP_ALIVE_MS,
@@ -30,6 +32,8 @@ export interface HttpServerComponents {
   logger: Logger;
   metrics: MetricsRegistry | null;
   dispatcher: Dispatcher;
+  /** Where bodies too large for the main thread are read. */
+  workers: Pick<WorkerPool, 'run'>;
 }
 export interface HttpServerInit {
   /** 0: any free port. */
@@ -54,31 +58,11 @@ export interface HttpServer {
 
 const isApiPath = (path: string): boolean => path === '/v1' || path.startsWith('/v1/') || path === '/metrics';
 
-/** The body, refused unless it is an object; `JSON.parse` nests as deep as memory allows without recursion. */
-const parseBody = (text: string): Record<string, unknown> => {
-  if (text === '') return {};
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw new HttpError(
-      { code: 'BAD_REQUEST', field: '' },
-      'The body is not JSON; send one JSON object as application/json.',
-    );
-  }
-  if (typeof body !== 'object' || body === null || Array.isArray(body))
-    throw new HttpError(
-      { code: 'BAD_REQUEST', field: '' },
-      'The body is not a JSON object; send one as application/json.',
-    );
-  return body as Record<string, unknown>;
-};
-
 export const createHttpServer = (
   components: HttpServerComponents,
   { port, token, pageFolder, version }: HttpServerInit,
 ): HttpServer => {
-  const { outside, logger, dispatcher } = components;
+  const { outside, logger, dispatcher, workers } = components;
   const metrics = components.metrics === null ? null : createHttpMetrics(components.metrics);
   const guard = new Guard(outside.clock, token);
   const sessions = new Set<SocketSession>();
@@ -156,6 +140,31 @@ export const createHttpServer = (
           .type('application/json; charset=utf-8')
           .send(JSON.stringify({ error: answer.error }));
 
+  /** @throws {HttpError} `BAD_REQUEST` */
+  const fieldsOf = async (body: Buffer): Promise<Record<string, unknown>> => {
+    const inline = body.length <= BODY_BYTES_INLINE_MAX;
+    const read = inline
+      ? readBody(body)
+      : await workers.run<Uint8Array, ReadBody>(
+          'http.readBody',
+          new Uint8Array(body.buffer, body.byteOffset, body.length),
+          {
+            // Joined from many pieces, a body has its memory to itself. If it has not, it is copied.
+            transfer: body.length === body.buffer.byteLength ? [body.buffer as ArrayBuffer] : [],
+          },
+        );
+    if (!read.ok)
+      throw new HttpError(
+        { code: 'BAD_REQUEST', field: '' },
+        read.fault === 'not-json'
+          ? 'The body is not JSON; send one JSON object as application/json.'
+          : 'The body is not a JSON object; send one as application/json.',
+      );
+    // Taking a large answer from the thread and sending its module to another are two turns of the event loop, not one.
+    if (!inline) await outside.clock.sleep(0);
+    return read.fields;
+  };
+
   const addCall = (server: FastifyInstance, name: Call, call: CallDefinition): void => {
     const inQuery = call.method === 'GET' || call.method === 'DELETE';
     server.route({
@@ -213,13 +222,9 @@ export const createHttpServer = (
     });
     server.server.maxConnections = CONNECTIONS_MAX;
     server.removeAllContentTypeParsers();
-    server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
-      try {
-        done(null, parseBody(body as string));
-      } catch (error) {
-        done(error as Error);
-      }
-    });
+    server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: FastifyRequest, body: Buffer) =>
+      fieldsOf(body),
+    );
     server.setErrorHandler(onError);
     server.addHook('onRequest', async (request, reply) => {
       const path = request.url.split('?', 1)[0] ?? '';

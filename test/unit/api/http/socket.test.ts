@@ -38,6 +38,8 @@ const silent: Logger = {
   debug: () => undefined,
   child: () => silent,
 };
+/** No call over a socket, and no small body, is read by a thread. */
+const noWorkers = { run: () => Promise.reject(new Error('a thread was asked')) };
 const token = 'right-token';
 let dispatcher: EchoDispatcher;
 let server: HttpServer;
@@ -47,7 +49,7 @@ const open: WebSocket[] = [];
 beforeEach(async () => {
   dispatcher = new EchoDispatcher();
   server = createHttpServer(
-    { outside: createSystemOutside(), logger: silent, metrics: null, dispatcher },
+    { outside: createSystemOutside(), logger: silent, metrics: null, dispatcher, workers: noWorkers },
     { port: 0, token, pageFolder: '/nonexistent', version: '0.0.0' },
   );
   url = await server.start();
@@ -270,7 +272,7 @@ describe('listening', () => {
   it('says which port is in use and what to do', async () => {
     const { port } = new URL(url);
     const second = createHttpServer(
-      { outside: createSystemOutside(), logger: silent, metrics: null, dispatcher },
+      { outside: createSystemOutside(), logger: silent, metrics: null, dispatcher, workers: noWorkers },
       { port: Number(port), token, pageFolder: '/nonexistent', version: '0.0.0' },
     );
     await expect(second.start()).rejects.toMatchObject({
