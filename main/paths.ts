@@ -27,11 +27,11 @@ export const findProgramPaths = (entryUrl: string): ProgramPaths => {
   const root = fromSource ? dirname(folder) : dirname(dirname(folder));
   // Electron reads its own archive; a plain Node process needs the files that were unpacked beside it.
   const unpacked = (path: string): string => path.replace(/app\.asar(?=[\\/]|$)/, 'app.asar.unpacked');
-  const built = (name: string): string => unpacked(join(folder, `${name}.js`));
+  const built = (name: string): string => unpacked(join(folder, name));
   return {
-    storeWorker: fromSource ? join(folder, 'base', 'store', 'worker.ts') : built('store-worker'),
-    worker: fromSource ? join(folder, 'worker.ts') : built('worker'),
-    jobHost: fromSource ? join(folder, 'kernel', 'runtime', 'host', 'main.ts') : built('job-host'),
+    storeWorker: fromSource ? join(folder, 'base', 'store', 'worker.ts') : built('store-worker.js'),
+    worker: fromSource ? join(folder, 'worker.ts') : built('worker.js'),
+    jobHost: fromSource ? join(folder, 'kernel', 'runtime', 'host', 'main.ts') : built('job-host.cjs'),
     node: findNode(root),
     pageFolder: unpacked(join(root, 'out', 'renderer')),
   };

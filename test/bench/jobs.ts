@@ -21,7 +21,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** The built host, as the app runs it; from source when there is no build. */
 const benchHost = (): HostProgram => {
-  const built = join(import.meta.dirname, '..', '..', 'out', 'main', 'job-host.js');
+  const built = join(import.meta.dirname, '..', '..', 'out', 'main', 'job-host.cjs');
   return existsSync(built) ? { ...testHost, script: built } : testHost;
 };
 const withBench = async <T>(measure: (bench: RuntimeBench) => Promise<T>): Promise<T> => {

@@ -33,7 +33,7 @@ export interface Runtime extends Startable, EventSource<RuntimeEvents> {
 export interface HostProgram {
   /** The Node executable. */
   execPath: string;
-  /** Built host entry, `job-host.js`. */
+  /** Built host entry, `job-host.cjs`. */
   script: string;
   env: Record<string, string>;
 }

@@ -6,7 +6,7 @@ import { messageOf } from '../../base/index.ts';
 import { DIAGNOSTICS_BYTES_MAX } from './constants.ts';
 import type { GovernedProcess } from './governor/index.ts';
 import type { HostProgram } from './interface.ts';
-import { killGroup } from './processes.ts';
+import { giveWay, killGroup } from './processes.ts';
 import type { EndReport, RunningReport, StartHeader } from './protocol.ts';
 import { FRAME, FrameReader, PROTOCOL_VERSION, startMessage } from './protocol.ts';
 
@@ -44,7 +44,7 @@ export interface JobProcessInit {
 /**
  * Folders that the host may read: its own program, and the packages that it loads when run from source.
  *
- * @param script - `main/kernel/runtime/host/main.ts` or `out/main/job-host.js`
+ * @param script - `main/kernel/runtime/host/main.ts` or `out/main/job-host.cjs`
  */
 export const hostReadPaths = (script: string): string[] => {
   const fromSource = script.endsWith('.ts');
@@ -105,6 +105,7 @@ export class JobProcess implements GovernedProcess {
       windowsHide: true,
     });
     if (child.pid === undefined) await new Promise((_, reject) => child.once('error', reject));
+    else giveWay(child.pid);
     return new JobProcess(child, init, listener, watch);
   }
 

@@ -1,7 +1,7 @@
 import type { QuickJSEmscriptenModule, QuickJSFFI, QuickJSSyncVariant } from 'quickjs-emscripten-core';
 
 /**
- * Answers functions of the host that give a number without the engine's wrappers, which make about twenty objects for
+ * Answers functions of the host that give a number without the engine's wrappers, which make many objects for
  * each call: a script that asks for the time in a loop would spend nine tenths of its processor time on them.
  */
 export class NumberCalls {

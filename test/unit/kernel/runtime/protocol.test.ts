@@ -94,7 +94,7 @@ describe('a host', () => {
   });
 
   it('may read its own program and nothing else', () => {
-    expect(hostReadPaths('/app/out/main/job-host.js')).toEqual([
+    expect(hostReadPaths('/app/out/main/job-host.cjs')).toEqual([
       '/app/out/main/',
       '/app/package.json',
       '/app/node_modules/@bjorn3/browser_wasi_shim/',
@@ -106,11 +106,11 @@ describe('a host', () => {
       '/src/main/kernel/runtime/',
       '/src/package.json',
     ]);
-    expect(hostFlags('/app/out/main/job-host.js', 2 ** 27, false)).toEqual(
+    expect(hostFlags('/app/out/main/job-host.cjs', 2 ** 27, false)).toEqual(
       expect.arrayContaining(['--permission', '--no-addons', '--max-old-space-size=192']),
     );
     expect(
-      hostFlags('/app/out/main/job-host.js', 2 ** 27, false).filter(
+      hostFlags('/app/out/main/job-host.cjs', 2 ** 27, false).filter(
         (flag) => flag.startsWith('--allow') && !flag.startsWith('--allow-fs-read='),
       ),
     ).toEqual([]);
