@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DataFolder, openDataFolder, readRunningNode, type RunningNode } from '../../../../main/base/index.ts';
 import { type Child, startChild } from '../../../support/child.ts';
+import { ORDINARY_UID, whyNoOrdinaryUser } from '../../../support/ordinary-user.ts';
 import { createSilentLogger } from '../../../support/silent-logger.ts';
 import { canMount, mountTinyDisk } from '../../../support/tiny-disk.ts';
 
@@ -175,13 +176,15 @@ describe('refusals', () => {
 
   it.runIf(isRoot)('of a folder of another user', async () => {
     mkdirSync(path);
-    chownSync(path, 65_534, 65_534);
-    expect(await refused('DATA_FOLDER_NOT_OURS')).toMatchObject({ data: { ownerId: 65_534, userId: 0 } });
+    chownSync(path, ORDINARY_UID, ORDINARY_UID);
+    expect(await refused('DATA_FOLDER_NOT_OURS')).toMatchObject({ data: { ownerId: ORDINARY_UID, userId: 0 } });
   });
 
-  it.runIf(isRoot)('of a folder that an ordinary user may not create', async () => {
+  it('of a folder that an ordinary user may not create', async (context) => {
+    const reason = whyNoOrdinaryUser();
+    if (reason !== null) context.skip(reason);
     chmodSync(around, 0o755);
-    const child = startChild(childEntry, [path], { uid: 65_534 });
+    const child = startChild(childEntry, [path], { uid: ORDINARY_UID });
     children.push(child);
     expect(JSON.parse(await child.nextLine())).toMatchObject({
       ok: false,
@@ -191,12 +194,14 @@ describe('refusals', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it.runIf(isRoot)('of a folder that its owner may not write to', async () => {
+  it('of a folder that its owner may not write to', async (context) => {
+    const reason = whyNoOrdinaryUser();
+    if (reason !== null) context.skip(reason);
     chmodSync(around, 0o755);
     mkdirSync(path);
-    chownSync(path, 65_534, 65_534);
+    chownSync(path, ORDINARY_UID, ORDINARY_UID);
     chmodSync(path, 0o500);
-    const child = startChild(childEntry, [path], { uid: 65_534 });
+    const child = startChild(childEntry, [path], { uid: ORDINARY_UID });
     children.push(child);
     expect(JSON.parse(await child.nextLine())).toMatchObject({ ok: false, code: 'DATA_FOLDER_READ_ONLY' });
     expect(readdirSync(path)).toEqual([]);

@@ -17,6 +17,7 @@ import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createStore, createSystemOutside, type Store } from '../../../../main/base/index.ts';
 import { startChild } from '../../../support/child.ts';
+import { ORDINARY_UID, whyNoOrdinaryUser } from '../../../support/ordinary-user.ts';
 import { createSilentLogger } from '../../../support/silent-logger.ts';
 import { canMount, mountTinyDisk } from '../../../support/tiny-disk.ts';
 
@@ -141,7 +142,9 @@ describe('opening refuses', () => {
     }
   });
 
-  it.runIf(process.getuid?.() === 0)('a file that its user may not write to', async () => {
+  it('a file that its user may not write to', async (context) => {
+    const reason = whyNoOrdinaryUser();
+    if (reason !== null) context.skip(reason);
     await fill(1);
     chmodSync(folder, 0o755);
     const inner = join(folder, 'inner');
@@ -151,13 +154,13 @@ describe('opening refuses', () => {
       ['', 0o700],
       ['x.db', 0o400],
     ] as const) {
-      chownSync(join(inner, name), 65_534, 65_534);
+      chownSync(join(inner, name), ORDINARY_UID, ORDINARY_UID);
       chmodSync(join(inner, name), mode);
     }
     const child = startChild(
       join(import.meta.dirname, '../../../support/children/write-rows.ts'),
       [join(inner, 'x.db'), workerPath, '0'],
-      { uid: 65_534 },
+      { uid: ORDINARY_UID },
     );
     await expect(child.nextLine()).rejects.toThrow('DATABASE_READ_ONLY');
   });
