@@ -36,10 +36,8 @@ export default defineConfig({
     plugins: [jobHost],
     build: {
       outDir: 'out/main',
-      // `dependencies` are shipped as packages, because they are native, read files of their own or are loaded rarely.
-      // Everything else is bundled: one file loads faster than hundreds, and job hosts may read no other folder. Of
-      // QuickJS the package is shipped for its .wasm file alone.
-      externalizeDeps: { exclude: ['@jitl/quickjs-wasmfile-release-sync'] },
+      // `dependencies` are shipped as packages, because they are native, read files of their own or are loaded rarely;
+      // of QuickJS it is the .wasm file that counts. Everything else is bundled: one file loads faster than hundreds.
       rollupOptions: {
         // index: Electron's entry. cli: the entry with no screen, and the command line. The workers run in threads of
         // their own.
