@@ -150,7 +150,10 @@ const checkFormat = async (path: string): Promise<boolean> => {
     text = await readFile(join(path, FORMAT_FILE), 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const others = (await readdir(path)).filter((name) => !LEFT_OVER_NAMES.has(name));
+    const names = await readdir(path);
+    // Another start made it between the two looks. It is never taken away again, so the next look finds it.
+    if (names.includes(FORMAT_FILE)) return checkFormat(path);
+    const others = names.filter((name) => !LEFT_OVER_NAMES.has(name));
     if (others.length > 0)
       throw foreign(
         path,
