@@ -7,7 +7,16 @@ const order = ['base', 'transport', 'kernel', 'services', 'apps', 'api', 'deskto
 /** Rooms inside a layer, low to high. Rooms of one rank know nothing of each other. */
 const rooms = {
   transport: [['stoq']],
-  kernel: [['monitor', 'proof'], ['blocks'], ['consensus', 'assets'], ['leases'], ['sharding'], ['runtime'], ['proxy']],
+  kernel: [
+    ['monitor', 'proof'],
+    ['blocks'],
+    ['consensus', 'assets'],
+    ['prover'],
+    ['leases'],
+    ['sharding'],
+    ['runtime'],
+    ['proxy'],
+  ],
   services: [['trustchain'], ['auth'], ['federation']],
   apps: [['caesar'], ['satchel'], ['catalog']],
 };

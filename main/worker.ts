@@ -1,6 +1,7 @@
 // Entry of the worker pool's threads. It imports no front door, so that a thread loads what its tasks need and no more.
 import { httpTasks } from './api/http/tasks.ts';
 import { sha256 } from './base/codec.ts';
+import { cryptoTasks } from './base/crypto/tasks.ts';
 import { serveTasks } from './base/workers/serve-tasks.ts';
 import type { Task } from './base/workers/task.ts';
 import { hardwareTasks } from './kernel/assets/adapters/tasks.ts';
@@ -12,4 +13,4 @@ const baseTasks: Record<string, Task> = {
   'hash.sha256': (input) => sha256(input as Uint8Array),
 };
 
-serveTasks({ ...baseTasks, ...hardwareTasks, ...benchmarkTasks, ...runtimeTasks, ...httpTasks });
+serveTasks({ ...baseTasks, ...cryptoTasks, ...hardwareTasks, ...benchmarkTasks, ...runtimeTasks, ...httpTasks });

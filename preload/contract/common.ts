@@ -15,6 +15,11 @@ export const resourceKey = z
   .describe('cpu, memory, storage, network, container, economic or gpu:<card>');
 export type ResourceKey = z.infer<typeof resourceKey>;
 
+/** The four proofs, in the order in which faces list them: where, who, what, when. */
+export const proofKinds = ['space', 'stake', 'work', 'time'] as const;
+export const proofKind = z.enum(proofKinds);
+export type ProofKind = z.infer<typeof proofKind>;
+
 /** Whole percent. */
 export const percent = z.int().min(0).max(100);
 /** Milliseconds since 1970-01-01T00:00Z. */

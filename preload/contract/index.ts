@@ -1,20 +1,42 @@
 import type { z } from 'zod';
+import { chainCalls, chainPushes } from './chain.ts';
 import { hardwareCalls, hardwarePushes } from './hardware.ts';
+import { identityCalls, identityPushes } from './identity.ts';
 import { jobCalls, jobPushes } from './jobs.ts';
 import { nodeCalls, nodePushes } from './node.ts';
+import { proofCalls, proofPushes } from './proof.ts';
 import { shareCalls, sharePushes } from './share.ts';
 
+export * from './chain.ts';
 export * from './common.ts';
 export * from './define.ts';
 export * from './hardware.ts';
+export * from './identity.ts';
 export * from './jobs.ts';
 export * from './node.ts';
+export * from './proof.ts';
 export * from './share.ts';
 
 /** Every call there is. A capability that is not here does not exist. */
-export const calls = { ...nodeCalls, ...hardwareCalls, ...shareCalls, ...jobCalls } as const;
+export const calls = {
+  ...nodeCalls,
+  ...hardwareCalls,
+  ...shareCalls,
+  ...jobCalls,
+  ...identityCalls,
+  ...proofCalls,
+  ...chainCalls,
+} as const;
 /** Every push there is. */
-export const pushes = { ...nodePushes, ...hardwarePushes, ...sharePushes, ...jobPushes } as const;
+export const pushes = {
+  ...nodePushes,
+  ...hardwarePushes,
+  ...sharePushes,
+  ...jobPushes,
+  ...identityPushes,
+  ...proofPushes,
+  ...chainPushes,
+} as const;
 
 export type Call = keyof typeof calls;
 /** A request after parsing: defaults filled in. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, percent, resourceKey, timestampMs } from './common.ts';
+import { bytes, percent, proofKind, resourceKey, timestampMs } from './common.ts';
 import { capacityUnit } from './hardware.ts';
 import { defineCalls, definePushes, nothing } from './define.ts';
 
@@ -9,7 +9,6 @@ export const weekGrid = z.array(percent).length(GRID_CELLS, `a week grid has ${G
 
 export const privacyLevel = z.enum(['Private', 'PrivateNetwork', 'P2P', 'PublicNetwork', 'FullPublic']);
 export const allocationType = z.enum(['Private', 'Public', 'Anonymous', 'Verified']);
-export const proofKind = z.enum(['space', 'stake', 'work', 'time']);
 
 /** Preferences that other parts enforce once they are there; kept here so that an owner has one place for them. */
 export const lendingTerms = z.strictObject({

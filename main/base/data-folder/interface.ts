@@ -4,6 +4,12 @@ export interface DataFolder {
   readonly databasePath: string;
   readonly logsPath: string;
   readonly configPath: string;
+  /** Sealed keys of the node and the account; docs/formats/identity-file.md. */
+  readonly identityPath: string;
+  /** Plotted space, one file per plot. Made by whoever plots. */
+  readonly plotsPath: string;
+  /** Files on their way in or out, such as exported chains. Made when first used. */
+  readonly transferPath: string;
   /** Scratch space that is emptied at every start. */
   readonly temporaryPath: string;
   /** Tells other processes of this user how to reach the node. Written 0600, removed at release. */

@@ -81,6 +81,9 @@ class OpenFolder implements DataFolder {
   readonly databasePath: string;
   readonly logsPath: string;
   readonly configPath: string;
+  readonly identityPath: string;
+  readonly plotsPath: string;
+  readonly transferPath: string;
   readonly temporaryPath: string;
   #lock: FolderLock | null;
 
@@ -89,6 +92,9 @@ class OpenFolder implements DataFolder {
     this.databasePath = join(path, 'hypermesh.db');
     this.logsPath = join(path, 'logs');
     this.configPath = join(path, 'config.json');
+    this.identityPath = join(path, 'identity');
+    this.plotsPath = join(path, 'plots');
+    this.transferPath = join(path, 'transfer');
     this.temporaryPath = join(path, 'tmp');
     this.#lock = lock;
   }

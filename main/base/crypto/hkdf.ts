@@ -1,0 +1,5 @@
+import { hkdfSync } from 'node:crypto';
+
+/** HKDF with SHA-512, RFC 5869. @param length - at most 16 320 bytes */
+export const hkdfSha512 = (ikm: Uint8Array, salt: Uint8Array, info: string, length: number): Uint8Array =>
+  new Uint8Array(hkdfSync('sha512', ikm, salt, info, length));

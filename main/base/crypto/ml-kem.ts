@@ -1,0 +1,37 @@
+import { ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
+import { KEM_CIPHERTEXT_BYTES, KEM_PUBLIC_BYTES } from './constants.ts';
+import { RecordError } from './errors.ts';
+
+/** ML-KEM-1024, FIPS 203. @param seed - 64 bytes, `d` and `z` */
+export const kemKeys = (seed: Uint8Array): { public: Uint8Array; secret: Uint8Array } => {
+  const { publicKey, secretKey } = ml_kem1024.keygen(seed);
+  return { public: publicKey, secret: secretKey };
+};
+
+/**
+ * @param random - 32 fresh bytes
+ * @returns 1568 bytes for the holder of the key, and the 32-byte secret that both then share
+ * @throws {RecordError} `KEY_INVALID`: the modulus check of FIPS 203, section 7.2, fails
+ */
+export const kemEncapsulate = (
+  publicKey: Uint8Array,
+  random: Uint8Array,
+): { cipherText: Uint8Array; shared: Uint8Array } => {
+  try {
+    const { cipherText, sharedSecret } = ml_kem1024.encapsulate(publicKey, random);
+    return { cipherText, shared: sharedSecret };
+  } catch (cause) {
+    throw new RecordError(
+      { code: 'KEY_INVALID', algorithm: 'ml-kem-1024', verdict: 'reject' },
+      'A reader’s ML-KEM-1024 key is not one; ask the reader for its identity again.',
+      { cause },
+    );
+  }
+};
+
+/** Gives some secret for any ciphertext of the right size; only the right one opens what was sealed. */
+export const kemDecapsulate = (secretKey: Uint8Array, cipherText: Uint8Array): Uint8Array =>
+  ml_kem1024.decapsulate(cipherText, secretKey);
+
+export const isKemCipherText = (bytes: Uint8Array): boolean => bytes.length === KEM_CIPHERTEXT_BYTES;
+export const isKemPublicKeySize = (bytes: Uint8Array): boolean => bytes.length === KEM_PUBLIC_BYTES;

@@ -1,0 +1,168 @@
+import type { AssetId, EventSource } from '../../base/index.ts';
+import type { KeyId, KeyIdBytes } from '../../base/crypto/index.ts';
+import type {
+  AssetEvent,
+  BlockSummary,
+  BlockView,
+  ChainHead,
+  ChainVerification,
+} from '../../../preload/contract/index.ts';
+import type { Attachments, CombinedProof } from '../proof/index.ts';
+
+/** 32 bytes of SHA-256. */
+export type Hash = Uint8Array;
+
+/** All that a stranger sees of a sealed block. Canonical dag-cbor; its SHA-256 is the block's hash. docs/formats/block.md */
+export interface BlockHeader {
+  version: 1;
+  network: Hash;
+  /** From 0. */
+  height: number;
+  /** Hash of the header before; null at height 0. */
+  previous: Hash | null;
+  /** RFC 6962 root over the transactions, the state updates and the combined proof, in that order. */
+  merkleRoot: Hash;
+  /** RFC 6962 root over the whole state after this block, in the order of the keys. */
+  stateRoot: Hash;
+  /** Later than the block before. */
+  timeMs: number;
+  /** Multiplications and hashes that its combined proof shows: what it cost to make. 0 at height 0. */
+  difficulty: bigint;
+  proposer: KeyIdBytes;
+}
+
+/** What a transaction says, the payload of a signed record in the domain `transaction`. */
+export interface Transaction {
+  version: 1;
+  /** All zero in the genesis transaction, which the network is named after. */
+  network: Hash;
+  /** Such as `asset.proved`; registered with the ledger by whoever knows it. */
+  kind: string;
+  /** The asset that it is an event of; null for events of the network or the node. */
+  asset: AssetId | null;
+  /** Hash of the transaction that is this asset's event before; null for its first and for events of no asset. */
+  previous: Hash | null;
+  atMs: number;
+  /** As the kind demands: anything that dag-cbor holds. */
+  data: unknown;
+}
+
+/** A transaction whose record was found to hold. */
+export interface SignedTransaction {
+  /** SHA-256 of the encoded record. */
+  hash: Hash;
+  encoded: Uint8Array;
+  transaction: Transaction;
+  signer: KeyId;
+  signerBytes: KeyIdBytes;
+}
+
+export interface StateUpdate {
+  key: string;
+  /** Canonical dag-cbor; null removes the key. */
+  value: Uint8Array | null;
+}
+
+export interface BlockBody {
+  transactions: readonly Uint8Array[];
+  updates: readonly StateUpdate[];
+  /** Null at height 0 only. */
+  proof: CombinedProof | null;
+}
+
+/** Read-only state of the ledger, as of one block. */
+export interface LedgerState {
+  get(key: string): Uint8Array | undefined;
+  /** In the order of the keys (bytes of UTF-8). */
+  entries(prefix: string): Iterable<readonly [key: string, value: Uint8Array]>;
+}
+
+export type TransactionVerdict = { accepted: true } | { accepted: false; code: string; reason: string };
+
+/**
+ * What kinds of transaction mean; the ledger is made of such modules, and knows no kind itself. Pure: same state and
+ * transaction, same answer, on every node and at every time.
+ */
+export interface LedgerModule {
+  /** Kinds that it answers for; no two modules share one. */
+  readonly kinds: readonly string[];
+  /** Whether the transaction may stand in the next block. */
+  check(transaction: SignedTransaction, state: LedgerState): TransactionVerdict;
+  /** What it changes. Called only after `check` accepted it on the same state. */
+  apply(transaction: SignedTransaction, state: LedgerState, block: { height: number; timeMs: number }): StateUpdate[];
+}
+
+/** The replicated state machine, like ABCI: consensus (later) and the home chain drive it, the apps fill it. */
+export interface Ledger {
+  checkTx(transaction: SignedTransaction, state: LedgerState): TransactionVerdict;
+  /** Applies all transactions in order. @throws {BlockError} `TRANSACTION_REFUSED` */
+  applyBlock(
+    transactions: readonly SignedTransaction[],
+    state: LedgerState,
+    block: { height: number; timeMs: number },
+  ): StateUpdate[];
+  /** Reads the state as of the head. */
+  query(key: string): Promise<Uint8Array | undefined>;
+}
+
+/** A transaction before it is signed: the chain fills in network, previous event and time. */
+export interface Draft {
+  kind: string;
+  asset: AssetId | null;
+  data: unknown;
+}
+
+export interface ChainEvents {
+  /** A block is on disk. */
+  blockStored: BlockSummary;
+  headChanged: ChainHead;
+  verificationChanged: ChainVerification;
+}
+
+/** What the next block will follow; a proof that goes into it is anchored here. */
+export interface ChainTip {
+  network: Hash;
+  height: number;
+  hash: Hash;
+  timeMs: number;
+}
+
+/**
+ * The chain of a home network: this node is its only validator and a block is final at once. Later networks put
+ * consensus between `append` and the store.
+ */
+export interface Chain extends EventSource<ChainEvents> {
+  readonly ledger: Ledger;
+  head(): ChainHead;
+  /** Null before the genesis block. */
+  tip(): ChainTip | null;
+  /** Writes the genesis block of this identity's home network. Nothing happens when it is there. @throws {BlockError} `LOCKED` | `NOT_OUR_CHAIN` */
+  begin(): Promise<ChainTip>;
+  /**
+   * Signs the drafts, builds the block around the proof, seals it for this node, and stores it. It is on disk when this
+   * resolves; a crash at any moment leaves the whole block or nothing of it.
+   *
+   * @param proof - bound to purpose `block` and anchored at {@link tip}
+   * @param attachments - openings of plots that the proof refers to, for its check
+   * @throws {BlockError} `LOCKED` | `CHAIN_EMPTY` | `TRANSACTION_REFUSED` | `PROOF_REFUSED` | `TIP_MOVED` | `CLOCK_BEFORE_HEAD`
+   */
+  append(drafts: readonly Draft[], proof: CombinedProof, attachments: Attachments): Promise<BlockSummary>;
+  list(before: number | undefined, limit: number): Promise<BlockSummary[]>;
+  /** @throws {BlockError} `BLOCK_UNKNOWN` */
+  block(height: number): Promise<BlockView>;
+  /** @throws {BlockError} `ASSET_UNKNOWN` */
+  asset(asset: AssetId): Promise<AssetEvent[]>;
+  verification(): ChainVerification;
+  /** Starts it and returns at once. @throws {BlockError} `VERIFICATION_RUNNING` | `CHAIN_EMPTY` */
+  verify(): ChainVerification;
+  cancelVerification(): ChainVerification;
+  /** @throws {BlockError} `LOCKED` | `CHAIN_EMPTY` */
+  prune(keep: number): Promise<ChainHead>;
+  /** @throws {BlockError} `LOCKED` | `CHAIN_EMPTY` | `RANGE_INVALID` | `EXPORT_NOT_WRITTEN` */
+  export(
+    range: { from: number; to?: number | undefined; readable: boolean },
+    path: string,
+  ): Promise<{ sizeBytes: number; blocks: number }>;
+  /** Checks the whole file, then takes over what is missing here, in one transaction. @throws {BlockError} */
+  import(path: string): Promise<ChainHead>;
+}

@@ -1,0 +1,61 @@
+import type { AssetId, EventSource, Startable } from '../../base/index.ts';
+import type { Opener, Signer } from '../../base/crypto/index.ts';
+import type {
+  AssetProofs,
+  ProofEntry,
+  ProofPlan,
+  ProofVerdict,
+  ProverState,
+  Reading,
+} from '../../../preload/contract/index.ts';
+
+/** Whose keys prove and sign; the wallet above holds them and is handed down as this. */
+export interface KeyHolder extends EventSource<{ changed: null }> {
+  /** Null while there is no identity or it is locked. */
+  node(): { signer: Signer; opener: Opener; certificate: Uint8Array } | null;
+  /** Why there are none now, one sentence that says what to do. */
+  reason(): { code: 'IDENTITY_NONE' | 'IDENTITY_LOCKED'; sentence: string } | null;
+}
+
+export interface ProverEvents {
+  stateChanged: ProverState;
+  proofsChanged: AssetProofs[];
+}
+
+/** Multiplies in WebGPU what the CPU would; only a face with a window has it. */
+export interface GpuMultiplier {
+  /**
+   * @param seed - 32 bytes; the operands are made from it as docs/formats/proof-work.md says
+   * @returns rows × columns of the product, 16 bits each, little endian; and how long the card took
+   */
+  multiply(
+    seed: Uint8Array,
+    rows: { from: number; count: number },
+    signal: AbortSignal,
+  ): Promise<Reading<{ product: Uint8Array; tookMs: number }>>;
+}
+
+/**
+ * Registers the assets of this node, proves each one when it is new, when its level or inventory changed and on a
+ * schedule, and appends a block when something happened. Never beyond the owner's limits: the processor that proofs use
+ * is allocated like that of any job, and the space of plots like that of any lease.
+ */
+export interface Prover extends Startable, EventSource<ProverEvents> {
+  state(): ProverState;
+  assets(): AssetProofs[];
+  list(query: { asset?: AssetId | undefined; limit: number }): Promise<ProofEntry[]>;
+  /**
+   * Proves one asset now and waits for it. Takes its place before the schedule.
+   * @param nonce - 32 bytes that whoever asks has chosen
+   * @throws {ProverError} `IDENTITY_NONE` | `IDENTITY_LOCKED` | `ASSET_UNKNOWN` | `PROVER_BUSY` | `PROOF_CANCELLED` | `NO_SPACE_PLOTTED` | `PROOF_FAILED`
+   */
+  make(request: { asset: AssetId; purpose: string; nonce: Uint8Array | null }): Promise<ProofEntry>;
+  /** Stops what is being made; the schedule takes it up again later. */
+  cancel(): ProverState;
+  /** A proof with all that a stranger needs to check it; docs/formats/proof-file.md. @throws {ProverError} `PROOF_UNKNOWN` */
+  file(id: string): Promise<{ fileName: string; bytes: Uint8Array }>;
+  /** @throws {ProofFileError} `PROOF_UNREADABLE` */
+  verify(file: Uint8Array, nonce: Uint8Array | null): Promise<ProofVerdict>;
+  plan(): ProofPlan;
+  setPlan(change: Partial<ProofPlan>): Promise<ProofPlan>;
+}
