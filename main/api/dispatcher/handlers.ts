@@ -1,13 +1,23 @@
 import type { Call, RequestOf, ResponseOf } from '../../../preload/contract/index.ts';
-import { assert, parseJobId, type JobId } from '../../base/index.ts';
+import type { Identity } from '../../apps/satchel/index.ts';
+import { assert, parseAssetId, parseJobId, type AssetId, type Clock, type JobId } from '../../base/index.ts';
 import type { Assets } from '../../kernel/assets/index.ts';
+import type { Chain } from '../../kernel/blocks/index.ts';
+import type { Prover } from '../../kernel/prover/index.ts';
 import type { Runtime } from '../../kernel/runtime/index.ts';
 import type { LogBook } from '../../base/index.ts';
 import type { Diagnostics } from '../diagnostics/index.ts';
 import type { Caller, ConfigSource, NodeControl, WindowControl } from '../interface.ts';
 import { RequestError } from './errors.ts';
+import { exportName, listTransfers, transferPath } from './transfers.ts';
 
 export interface HandlerComponents {
+  clock: Clock;
+  identity: Identity;
+  prover: Prover;
+  chain: Chain;
+  /** Where exported chains go and imported ones come from. Made when it is needed. */
+  transferFolder: string;
   assets: Assets;
   runtime: Runtime;
   config: ConfigSource;
@@ -29,7 +39,21 @@ const jobIdOf = (text: string): JobId => {
   return id;
 };
 
+const assetIdOf = (text: string): AssetId => {
+  const id = parseAssetId(text);
+  assert(id !== null, 'the contract lets only asset ids through');
+  return id;
+};
+const bytesOfHex = (hex: string | undefined): Uint8Array | null =>
+  hex === undefined ? null : new Uint8Array(Buffer.from(hex, 'hex'));
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
 export const createHandlers = ({
+  clock,
+  identity,
+  prover,
+  chain,
+  transferFolder,
   assets,
   runtime,
   config,
@@ -97,6 +121,50 @@ export const createHandlers = ({
     return null;
   },
   'job:output': ({ id, offset }) => runtime.output(jobIdOf(id), offset),
+
+  'identity:get': () => identity.view(),
+  'identity:begin': () => identity.begin(),
+  'identity:confirm': (request) => identity.confirm(request),
+  'identity:restore': (request) => identity.restore(request),
+  'identity:unlock': (request) => identity.unlock(request),
+  'identity:lock': () => identity.lock(),
+  'identity:seal': (request) => identity.seal(request),
+  'identity:backup': async (request) => {
+    const { fileName, backup } = await identity.backup(request);
+    return { fileName, backup: base64(backup) };
+  },
+  'identity:drill': (request) => identity.drill(request),
+
+  'proof:assets': () => prover.assets(),
+  'proof:state': () => prover.state(),
+  'proof:list': ({ asset, limit }) => prover.list({ limit, ...(asset !== undefined && { asset: assetIdOf(asset) }) }),
+  'proof:make': ({ asset, purpose, challenge }) =>
+    prover.make({ asset: assetIdOf(asset), purpose, nonce: bytesOfHex(challenge) }),
+  'proof:cancel': () => prover.cancel(),
+  'proof:file': async ({ id }) => {
+    const { fileName, bytes } = await prover.file(id);
+    return { fileName, file: base64(bytes) };
+  },
+  'proof:verify': ({ file, challenge }) =>
+    prover.verify(new Uint8Array(Buffer.from(file, 'base64')), bytesOfHex(challenge)),
+  'proof:getPlan': () => prover.plan(),
+  'proof:setPlan': (change) => prover.setPlan(defined(change)),
+
+  'chain:head': () => chain.head(),
+  'chain:list': ({ before, limit }) => chain.list(before, limit),
+  'chain:block': ({ height }) => chain.block(height),
+  'chain:asset': ({ asset }) => chain.asset(assetIdOf(asset)),
+  'chain:verification': () => chain.verification(),
+  'chain:verify': () => chain.verify(),
+  'chain:cancelVerify': () => chain.cancelVerification(),
+  'chain:prune': ({ keep }) => chain.prune(keep),
+  'chain:export': async (range) => {
+    const name = exportName(range, clock.nowMs());
+    const path = await transferPath(transferFolder, name);
+    return { path, name, ...(await chain.export(range, path)) };
+  },
+  'chain:transfers': () => listTransfers(transferFolder),
+  'chain:import': async ({ name }) => chain.import(await transferPath(transferFolder, name)),
 });
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

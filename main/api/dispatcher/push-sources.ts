@@ -1,7 +1,10 @@
 import type { PayloadOf, Push } from '../../../preload/contract/index.ts';
+import type { Identity } from '../../apps/satchel/index.ts';
 import type { LogBook } from '../../base/index.ts';
 import type { Assets } from '../../kernel/assets/index.ts';
+import type { Chain } from '../../kernel/blocks/index.ts';
 import type { Monitor } from '../../kernel/monitor/index.ts';
+import type { Prover } from '../../kernel/prover/index.ts';
 import type { Runtime } from '../../kernel/runtime/index.ts';
 import type { ConfigSource, NodeControl } from '../interface.ts';
 
@@ -9,6 +12,9 @@ export interface PushSourceComponents {
   assets: Assets;
   runtime: Runtime;
   monitor: Pick<Monitor, 'watch'>;
+  identity: Identity;
+  prover: Prover;
+  chain: Chain;
   config: ConfigSource;
   logs: Pick<LogBook, 'onLine'>;
   node: NodeControl;
@@ -26,6 +32,9 @@ export const createPushSources = ({
   assets,
   runtime,
   monitor,
+  identity,
+  prover,
+  chain,
   config,
   logs,
   node,
@@ -43,4 +52,10 @@ export const createPushSources = ({
   job: (emit) => runtime.on('jobChanged', emit),
   jobRemoved: (emit) => runtime.on('jobRemoved', emit),
   jobOutput: (emit) => runtime.on('outputWritten', emit),
+  identity: (emit) => identity.on('viewChanged', emit),
+  prover: (emit) => prover.on('stateChanged', emit),
+  proofs: (emit) => prover.on('proofsChanged', emit),
+  block: (emit) => chain.on('blockStored', emit),
+  chain: (emit) => chain.on('headChanged', emit),
+  verification: (emit) => chain.on('verificationChanged', emit),
 });
