@@ -33,3 +33,13 @@ export class SealError extends NodeError<
 > {
   override readonly name = 'SealError';
 }
+
+export class CertificateError extends NodeError<
+  | { code: 'CERTIFICATE_MALFORMED'; problem: string; verdict: Verdict }
+  | { code: 'CERTIFICATE_VERSION'; found: number; verdict: Verdict }
+  | { code: 'CERTIFICATE_KIND'; found: string; expected: string; verdict: Verdict }
+  /** Its parts do not belong together, though each is signed. */
+  | { code: 'CERTIFICATE_MISMATCH'; what: 'peerId' | 'account' | 'time'; verdict: Verdict }
+> {
+  override readonly name = 'CertificateError';
+}

@@ -1,5 +1,6 @@
 // A room with its own door, not part of base/index.ts: what it loads is large, and only those who sign or verify need it.
 export * from './aead.ts';
+export * from './certificate.ts';
 export * from './constants.ts';
 export * from './derive-keys.ts';
 export * from './ed25519.ts';

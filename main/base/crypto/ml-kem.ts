@@ -34,4 +34,15 @@ export const kemDecapsulate = (secretKey: Uint8Array, cipherText: Uint8Array): U
   ml_kem1024.decapsulate(cipherText, secretKey);
 
 export const isKemCipherText = (bytes: Uint8Array): boolean => bytes.length === KEM_CIPHERTEXT_BYTES;
+/** Size and the modulus check of FIPS 203, section 7.2: the only check that such a key has. */
+export const isKemPublicKey = (bytes: Uint8Array): boolean => {
+  if (!isKemPublicKeySize(bytes)) return false;
+  try {
+    // The check is part of encapsulating; what is made here is thrown away, so its randomness need not be any.
+    ml_kem1024.encapsulate(bytes, new Uint8Array(32));
+    return true;
+  } catch {
+    return false;
+  }
+};
 export const isKemPublicKeySize = (bytes: Uint8Array): boolean => bytes.length === KEM_PUBLIC_BYTES;

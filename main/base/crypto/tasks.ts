@@ -1,6 +1,7 @@
 import type { Task } from '../workers/index.ts';
+import { makeSelfMadeCertificate } from './certificate.ts';
 import { deriveKeys } from './derive-keys.ts';
-import type { Domain, SignerKeys, SignerSecrets } from './interface.ts';
+import type { DerivedKeys, Domain, SignerKeys, SignerSecrets } from './interface.ts';
 import { kemDecapsulate } from './ml-kem.ts';
 import { type Argon2Costs, passphraseKey } from './passphrase.ts';
 import { signRecord } from './signed-record.ts';
@@ -21,6 +22,11 @@ export interface PassphraseKeyInput {
 export const cryptoTasks: Record<string, Task> = {
   /** Takes 32 bytes of entropy, gives {@link DerivedKeys}. */
   'crypto.deriveKeys': (input) => deriveKeys(input as Uint8Array),
+  /** Takes all keys and the time, gives the encoded certificate. */
+  'crypto.makeCertificate': (input) => {
+    const { keys, issuedAtMs } = input as { keys: DerivedKeys; issuedAtMs: number };
+    return makeSelfMadeCertificate(keys, issuedAtMs);
+  },
   /** Takes {@link SignInput}, gives the encoded record. */
   'crypto.sign': (input) => {
     const { keys, secrets, domain, payload } = input as SignInput;
