@@ -26,7 +26,7 @@ const PageOf = ({ route }: { route: Route }) => {
     case 'machine':
       return <MachinePage />;
     case 'settings':
-      return <SettingsPage />;
+      return <SettingsPage part={route.part} />;
     case 'diagnostics':
       return <DiagnosticsPage />;
   }

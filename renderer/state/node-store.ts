@@ -1,10 +1,14 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type {
   Asset,
+  AssetProofs,
   BenchmarkState,
   Call,
   CallError,
+  ChainHead,
+  ChainVerification,
   Config,
+  IdentityView,
   Inventory,
   JobView,
   LendingTerms,
@@ -14,6 +18,8 @@ import type {
   MachineRules,
   NodeStatus,
   PayloadOf,
+  ProofPlan,
+  ProverState,
   Push,
   Reply,
   RequestInputOf,
@@ -45,6 +51,15 @@ export interface NodeState {
   benchmark: BenchmarkState | null;
   /** Newest first. */
   jobs: readonly JobView[] | null;
+  /** Who this node is, and whether its keys are unlocked. */
+  identity: IdentityView | null;
+  /** What the prover does now, and what waits. */
+  prover: ProverState | null;
+  /** Each asset with its four marks. */
+  proofs: readonly AssetProofs[] | null;
+  proofPlan: ProofPlan | null;
+  chain: ChainHead | null;
+  verification: ChainVerification | null;
   /** Oldest first, at most {@link LIVE_SAMPLES_MAX}. Empty while nobody looks. */
   live: readonly LiveSample[];
 }
@@ -118,6 +133,12 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
     promises: null,
     benchmark: null,
     jobs: null,
+    identity: null,
+    prover: null,
+    proofs: null,
+    proofPlan: null,
+    chain: null,
+    verification: null,
     live: [],
   }));
   const set = (change: Partial<NodeState>): void => store.setState(change);
@@ -149,6 +170,12 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
       load('share:promises', (promises) => ({ promises })),
       load('benchmark:get', (benchmark) => ({ benchmark })),
       load('job:list', (jobs) => ({ jobs })),
+      load('identity:get', (identity) => ({ identity })),
+      load('proof:state', (prover) => ({ prover })),
+      load('proof:assets', (proofs) => ({ proofs })),
+      load('proof:getPlan', (proofPlan) => ({ proofPlan })),
+      load('chain:head', (chain) => ({ chain })),
+      load('chain:verification', (verification) => ({ verification })),
     ]);
     set({ loadError: errors.find((error) => error !== null) ?? null });
   };
@@ -161,6 +188,9 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
     client.subscribe('share', (share) => set({ share })),
     client.subscribe('levels', (levels) => set({ levels })),
     client.subscribe('benchmark', (benchmark) => set({ benchmark })),
+    client.subscribe('identity', (identity) => set({ identity })),
+    client.subscribe('proofs', (proofs) => set({ proofs })),
+    client.subscribe('chain', (chain) => set({ chain })),
     client.subscribe('inventory', (inventory) => {
       set({ inventory });
       void ask('hardware:assets', {}).then((reply) => reply.ok && set({ assets: reply.value }));
@@ -187,6 +217,8 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
   const watch: NodeAccess['watch'] = (name, listener) => addWatcher(() => client.subscribe(name, listener));
 
   watch('promises', (promises) => set({ promises }));
+  watch('prover', (prover) => set({ prover }));
+  watch('verification', (verification) => set({ verification }));
   watch('job', (job) => set({ jobs: withJob(store.getState().jobs, job) }));
 
   let liveWatchers = 0;

@@ -12,9 +12,10 @@ import { ReadingValue, Unknown } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { BenchmarkPanel } from '../machine/benchmark-panel.tsx';
 import { meaningOf, PRIVACY, titleOf } from '../share/share-text.ts';
+import { IdentityStep } from './identity-step.tsx';
 import './first-run.css';
 
-const STEPS = ['What this is', 'What you lend', 'How fast it is'] as const;
+const STEPS = ['What this is', 'What you lend', 'Who you are', 'How fast it is'] as const;
 
 const Thing = ({
   resource,
@@ -152,7 +153,7 @@ const HowFast = () => (
   </>
 );
 
-/** Three short steps before the first use. Changes nothing but what the owner moves, and that it was seen. */
+/** Four short steps before the first use. Changes nothing but what the owner moves or asks for, and that it was seen. */
 export const FirstRun = () => {
   const node = useNodeAccess();
   const [step, setStep] = useState(0);
@@ -198,7 +199,8 @@ export const FirstRun = () => {
         <div className="hm-first-body">
           {step === 0 && <What />}
           {step === 1 && <HowMuch />}
-          {step === 2 && <HowFast />}
+          {step === 2 && <IdentityStep />}
+          {step === 3 && <HowFast />}
         </div>
         <footer className="hm-first-foot">
           {!last && (

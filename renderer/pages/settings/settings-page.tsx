@@ -5,6 +5,7 @@ import { ErrorNote, showDone, showError } from '../../components/error-note.tsx'
 import { Loading, PageHeader, Panel, Tag } from '../../components/layout.tsx';
 import { bytesText } from '../../components/quantity.ts';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
+import { IdentityPanel } from './identity-panel.tsx';
 import './settings.css';
 
 const PORT_MAX = 65_535;
@@ -104,8 +105,8 @@ const Ledger = () => {
   );
 };
 
-/** Settings outside of the limits. */
-export const SettingsPage = () => {
+/** Settings outside of the limits. `part`: `identity` brings that panel into view. */
+export const SettingsPage = ({ part }: { part: string | null }) => {
   const node = useNodeAccess();
   const config = useNode((state) => state.config);
   const status = useNode((state) => state.status);
@@ -201,13 +202,14 @@ export const SettingsPage = () => {
         </Setting>
         <Setting
           title="First run"
-          hint="Goes through the three steps once more; what is set stays as it is until you change it."
+          hint="Goes through the steps once more; what is set stays as it is until you change it."
         >
           <Button variant="default" onClick={() => void set({ firstRunDone: false })}>
             Show again
           </Button>
         </Setting>
       </Panel>
+      <IdentityPanel inView={part === 'identity'} />
       <Ledger />
       <p className="hm-small hm-dim">
         HyperMesh {status.version}, process {status.pid},{' '}
