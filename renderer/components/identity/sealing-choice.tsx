@@ -84,7 +84,7 @@ export const SealingChoice = ({
     <Radio.Group
       label="How the keys are protected on this disk"
       value={value.kind}
-      onChange={(kind) => onChange({ ...value, kind: kind as Sealing['kind'] })}
+      onChange={(kind) => onChange({ ...value, kind: kind })}
     >
       <div className="hm-identity-options">
         <Radio

@@ -71,7 +71,7 @@ export const SourceFields = ({ value, onChange }: { value: SourceDraft; onChange
           { value: 'backup', label: 'Backup file' },
         ]}
         value={value.kind}
-        onChange={(kind) => onChange({ ...value, kind: kind as IdentitySource['kind'] })}
+        onChange={(kind) => onChange({ ...value, kind: kind })}
       />
       {value.kind === 'phrase' ? (
         <div>
