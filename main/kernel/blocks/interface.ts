@@ -77,6 +77,17 @@ export interface LedgerState {
   entries(prefix: string): Iterable<readonly [key: string, value: Uint8Array]>;
 }
 
+/** Block that a transaction stands in, or is to stand in. */
+export interface BlockContext {
+  height: number;
+  timeMs: number;
+  /**
+   * The combined proof around it, so that a transaction can be held to the proof it speaks of: its id and what its
+   * challenge names. Null at height 0; left out where no block is known yet, and then nothing is held to it.
+   */
+  proof?: { id: Hash; asset: AssetId; node: KeyIdBytes } | null | undefined;
+}
+
 export type TransactionVerdict = { accepted: true } | { accepted: false; code: string; reason: string };
 
 /**
@@ -86,21 +97,17 @@ export type TransactionVerdict = { accepted: true } | { accepted: false; code: s
 export interface LedgerModule {
   /** Kinds that it answers for; no two modules share one. */
   readonly kinds: readonly string[];
-  /** Whether the transaction may stand in the next block. */
-  check(transaction: SignedTransaction, state: LedgerState): TransactionVerdict;
+  /** Whether the transaction may stand in the next block. `block`: where it is known. */
+  check(transaction: SignedTransaction, state: LedgerState, block?: BlockContext): TransactionVerdict;
   /** What it changes. Called only after `check` accepted it on the same state. */
-  apply(transaction: SignedTransaction, state: LedgerState, block: { height: number; timeMs: number }): StateUpdate[];
+  apply(transaction: SignedTransaction, state: LedgerState, block: BlockContext): StateUpdate[];
 }
 
 /** The replicated state machine, like ABCI: consensus (later) and the home chain drive it, the apps fill it. */
 export interface Ledger {
   checkTx(transaction: SignedTransaction, state: LedgerState): TransactionVerdict;
   /** Applies all transactions in order. @throws {BlockError} `TRANSACTION_REFUSED` */
-  applyBlock(
-    transactions: readonly SignedTransaction[],
-    state: LedgerState,
-    block: { height: number; timeMs: number },
-  ): StateUpdate[];
+  applyBlock(transactions: readonly SignedTransaction[], state: LedgerState, block: BlockContext): StateUpdate[];
   /** Reads the state as of the head. */
   query(key: string): Promise<Uint8Array | undefined>;
 }
