@@ -1,2 +1,5 @@
+export * from './challenge.ts';
+export * from './errors.ts';
 export type * from './interface.ts';
 export { SLICE_MS_MAX } from './interface.ts';
+export * from './metrics.ts';
