@@ -5,6 +5,7 @@ import type {
   CallError,
   Check,
   Config,
+  IdentityView,
   Inventory,
   JobOutputChunk,
   JobView,
@@ -26,6 +27,7 @@ import type {
   ResponseOf,
   ShareState,
 } from '../../preload/contract/index.ts';
+import { fakeIdentityHandlers, noIdentity } from './fake-identity.ts';
 
 const known = <T>(value: T): Reading<T> => ({ known: true, value });
 const unknown = (reason: string) => ({ known: false, reason }) as const;
@@ -224,6 +226,7 @@ export interface FakeState {
   assets: Asset[];
   share: ShareState;
   benchmark: BenchmarkState;
+  identity: IdentityView;
   jobs: JobView[];
   output: Map<string, JobOutputChunk[]>;
   logs: LogLine[];
@@ -388,6 +391,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
       monthlyBytesUsed: 0,
     },
     benchmark: { status: 'never' },
+    identity: noIdentity(),
     jobs: [],
     output: new Map(),
     logs: [
@@ -455,6 +459,13 @@ export const createFakeNodeClient = (): FakeNodeClient => {
   const jobUnknown = (id: string) =>
     refused('RuntimeError', 'JOB_UNKNOWN', `There is no job ${id}; the list of jobs shows those there are.`);
   const handlers: Handlers = {
+    ...fakeIdentityHandlers(
+      () => state.identity,
+      (view) => {
+        state.identity = view;
+        push('identity', view);
+      },
+    ),
     'node:status': () => ok(state.status),
     'config:get': () => ok(state.config),
     'config:set': (change) => {
