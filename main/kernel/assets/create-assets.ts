@@ -281,6 +281,10 @@ class NodeAssets implements Assets {
     return this.#startedRegistry().get(id);
   }
 
+  record(id: AssetId): Uint8Array | undefined {
+    return this.#startedRegistry().record(id);
+  }
+
   async live(): Promise<LiveSample> {
     return this.#liveFrom(await this.#components.monitor.sample());
   }

@@ -11,6 +11,14 @@ export {
   type ProbedGpu,
 } from './adapters/index.ts';
 export { benchmarkTasks, createBenchmark, type BenchmarkComponents } from './benchmark/index.ts';
+export {
+  ASSET_STATE_PREFIX,
+  assetLedger,
+  assetStateOf,
+  decodeAssetState,
+  type AssetProvedData,
+  type AssetState,
+} from './asset-ledger.ts';
 export type { BenchmarkRunner } from './benchmark-keeper.ts';
 export {
   createAssets,

@@ -114,6 +114,8 @@ export interface Assets extends Startable, EventSource<AssetEvents> {
   detect(): Promise<Inventory>;
   list(): Asset[];
   asset(id: AssetId): Asset | undefined;
+  /** Registration record that the id is the name of, canonical dag-cbor; docs/formats/asset-id.md. */
+  record(id: AssetId): Uint8Array | undefined;
   live(): Promise<LiveSample>;
 
   benchmark(): BenchmarkState;

@@ -41,6 +41,8 @@ export interface AssetRegistry {
   /** Present ones first, each part in the order of registration. */
   list(): Asset[];
   get(id: string): Asset | undefined;
+  /** Registration record that the id is the name of, as canonical dag-cbor. */
+  record(id: string): Uint8Array | undefined;
   /** The one that is there now. */
   presentFor(resource: ResourceKey): Asset | undefined;
   /** Resources that were ever registered. */
@@ -81,11 +83,13 @@ export const createAssetRegistry = (components: AssetRegistryComponents, init: A
   assert(init.installId.length === INSTALL_ID_BYTES, `An install id has ${INSTALL_ID_BYTES} bytes.`);
   /** In the order of registration. */
   const assets = new Map<string, Asset>();
+  const records = new Map<string, Uint8Array>();
   const idByIdentity = new Map<string, string>();
   const presentByResource = new Map<string, Asset>();
 
   const add = (record: RegistrationRecord, asset: Asset): void => {
     assets.set(asset.id, asset);
+    records.set(asset.id, encodeCbor(record));
     idByIdentity.set(identityOf(record.resource, record.unit, record.fingerprint), asset.id);
   };
 
@@ -160,6 +164,7 @@ export const createAssetRegistry = (components: AssetRegistryComponents, init: A
     },
     list: () => Array.from(assets.values()).sort((a, b) => Number(b.present) - Number(a.present)),
     get: (id) => assets.get(id),
+    record: (id) => records.get(id),
     presentFor: (resource) => presentByResource.get(resource),
     resources: () => Array.from(new Set(Array.from(assets.values(), (asset) => asset.resource))),
   };
