@@ -6,6 +6,7 @@ import { serveTasks } from './base/workers/serve-tasks.ts';
 import type { Task } from './base/workers/task.ts';
 import { hardwareTasks } from './kernel/assets/adapters/tasks.ts';
 import { benchmarkTasks } from './kernel/assets/benchmark/tasks.ts';
+import { proofTasks } from './kernel/proof/tasks.ts';
 import { runtimeTasks } from './kernel/runtime/tasks.ts';
 
 const baseTasks: Record<string, Task> = {
@@ -13,4 +14,12 @@ const baseTasks: Record<string, Task> = {
   'hash.sha256': (input) => sha256(input as Uint8Array),
 };
 
-serveTasks({ ...baseTasks, ...cryptoTasks, ...hardwareTasks, ...benchmarkTasks, ...runtimeTasks, ...httpTasks });
+serveTasks({
+  ...baseTasks,
+  ...cryptoTasks,
+  ...hardwareTasks,
+  ...benchmarkTasks,
+  ...proofTasks,
+  ...runtimeTasks,
+  ...httpTasks,
+});

@@ -1,0 +1,2 @@
+export { createClockWatch, type ClockWatchComponents, type ClockWatchInit } from './create-clock-watch.ts';
+export type * from './interface.ts';
