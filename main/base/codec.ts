@@ -11,8 +11,17 @@ const SHA2_256 = 0x12;
 /** Deterministic CBOR of everything that is hashed, signed, stored or sent. */
 export const encodeCbor = (value: unknown): Uint8Array => encode(value);
 
-/** @throws {Error} when the bytes are not strict dag-cbor: trailing bytes, indefinite lengths, unsorted keys, floats that fit integers. */
-export const decodeCbor = (data: Uint8Array): unknown => decode(data);
+/**
+ * Reads only what {@link encodeCbor} writes. The library alone lets unsorted keys, short floats, floats that are integers,
+ * `undefined` and broken text through, so the value is encoded again and compared: one value, one encoding.
+ *
+ * @throws {Error} when the bytes are not dag-cbor in its one encoding
+ */
+export const decodeCbor = (data: Uint8Array): unknown => {
+  const value = decode<unknown>(data);
+  if (Buffer.compare(encode(value), data) !== 0) throw new Error('the bytes are not the one encoding of their value');
+  return value;
+};
 
 export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 

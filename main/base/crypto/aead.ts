@@ -18,7 +18,12 @@ export const aeadSeal = (
   assert(key.length === AEAD_KEY_BYTES && nonce.length === AEAD_NONCE_BYTES, 'AES-256-GCM takes 32 and 12 bytes');
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: AEAD_TAG_BYTES });
   cipher.setAAD(associated);
-  return new Uint8Array(Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]));
+  const sealed = new Uint8Array(plain.length + AEAD_TAG_BYTES);
+  sealed.set(cipher.update(plain));
+  const rest = cipher.final();
+  assert(rest.length === 0, 'GCM is a stream: nothing is left at its end');
+  sealed.set(cipher.getAuthTag(), plain.length);
+  return sealed;
 };
 
 /** @throws {SealError} `SEAL_BROKEN` when key, nonce, associated bytes or any bit differ */
@@ -40,7 +45,10 @@ export const aeadOpen = (
   decipher.setAAD(associated);
   decipher.setAuthTag(sealed.subarray(end));
   try {
-    return new Uint8Array(Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]));
+    const plain = new Uint8Array(decipher.update(sealed.subarray(0, end)));
+    // Only here is the tag compared: nothing of `plain` leaves this function before.
+    decipher.final();
+    return plain;
   } catch {
     throw broken();
   }

@@ -1,9 +1,10 @@
+import { assert } from '../errors.ts';
 import { ed25519PublicKey } from './ed25519.ts';
 import { falconKeys } from './falcon.ts';
 import { hkdfSha512 } from './hkdf.ts';
 import type { DerivedKeys, SignerKeys, SignerSecrets } from './interface.ts';
 import { kemKeys } from './ml-kem.ts';
-import { seedOfPhrase } from './phrase.ts';
+import { ENTROPY_BYTES, seedOfPhrase } from './phrase.ts';
 
 /** Salt of every derivation; the version is in it, so that a later one shares nothing with this. */
 const SALT = new TextEncoder().encode('hypermesh key derivation v1');
@@ -17,21 +18,33 @@ export const KEY_LABELS = {
   accountFalcon: 'account/0/falcon-1024',
 } as const;
 
-/** Derives every key of an identity. Takes more than a second (two FALCON keys): only in a worker. @param entropy - 32 bytes */
-export const deriveKeys = (entropy: Uint8Array): DerivedKeys => {
+/** What each key is made from, by the names of {@link KEY_LABELS}. Takes some 20 ms. @param entropy - 32 bytes */
+export const keySeeds = (entropy: Uint8Array): Record<keyof typeof KEY_LABELS, Uint8Array> => {
+  assert(entropy.length === ENTROPY_BYTES, 'an identity is derived from 32 bytes');
   const seed = seedOfPhrase(entropy);
   const part = (label: string, length: number): Uint8Array => hkdfSha512(seed, SALT, label, length);
-  const signer = (ed25519Label: string, falconLabel: string): { public: SignerKeys; secret: SignerSecrets } => {
-    const ed25519 = part(ed25519Label, 32);
-    const falcon = falconKeys(part(falconLabel, 48));
+  return {
+    nodeEd25519: part(KEY_LABELS.nodeEd25519, 32),
+    nodeFalcon: part(KEY_LABELS.nodeFalcon, 48),
+    nodeKem: part(KEY_LABELS.nodeKem, 64),
+    accountEd25519: part(KEY_LABELS.accountEd25519, 32),
+    accountFalcon: part(KEY_LABELS.accountFalcon, 48),
+  };
+};
+
+/** Derives every key of an identity. Takes more than a second (two FALCON keys): only in a worker. @param entropy - 32 bytes */
+export const deriveKeys = (entropy: Uint8Array): DerivedKeys => {
+  const seeds = keySeeds(entropy);
+  const signer = (ed25519: Uint8Array, falconSeed: Uint8Array): { public: SignerKeys; secret: SignerSecrets } => {
+    const falcon = falconKeys(falconSeed);
     return {
       public: { ed25519: ed25519PublicKey(ed25519), falcon1024: falcon.public },
       secret: { ed25519, falcon1024: falcon.secret },
     };
   };
   return {
-    node: signer(KEY_LABELS.nodeEd25519, KEY_LABELS.nodeFalcon),
-    kem: kemKeys(part(KEY_LABELS.nodeKem, 64)),
-    account: signer(KEY_LABELS.accountEd25519, KEY_LABELS.accountFalcon),
+    node: signer(seeds.nodeEd25519, seeds.nodeFalcon),
+    kem: kemKeys(seeds.nodeKem),
+    account: signer(seeds.accountEd25519, seeds.accountFalcon),
   };
 };

@@ -9,7 +9,7 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const privateKey = (seed: Uint8Array): KeyObject =>
   createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
 
-/** @param seed - 32 bytes, RFC 8032 */
+/** @param seed - 32 bytes, RFC 8032, section 5.1.5 */
 export const ed25519PublicKey = (seed: Uint8Array): Uint8Array => {
   const der = createPublicKey(privateKey(seed)).export({ format: 'der', type: 'spki' });
   return new Uint8Array(der.subarray(SPKI_PREFIX.length));
@@ -32,9 +32,17 @@ export const isEd25519PublicKey = (key: Uint8Array): boolean => {
   }
 };
 
-/** The key is to be checked by {@link isEd25519PublicKey} before. The platform refuses `s` not below the group's order. */
+/**
+ * Never throws. The platform refuses `s` that is not below the group's order, and compares `R` bytewise, so that a signature
+ * has one encoding. Says nothing about the key itself: see {@link isEd25519PublicKey}.
+ */
 export const ed25519Verify = (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean => {
   if (key.length !== ED25519_PUBLIC_BYTES || signature.length !== ED25519_SIGNATURE_BYTES) return false;
-  const spki = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, key]), format: 'der', type: 'spki' });
-  return verify(null, message, spki, signature);
+  try {
+    const spki = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, key]), format: 'der', type: 'spki' });
+    return verify(null, message, spki, signature);
+  } catch {
+    // Some builds of the platform refuse a key that is no point here already.
+    return false;
+  }
 };

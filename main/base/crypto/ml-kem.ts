@@ -1,6 +1,7 @@
 import { ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
-import { KEM_CIPHERTEXT_BYTES, KEM_PUBLIC_BYTES } from './constants.ts';
-import { RecordError } from './errors.ts';
+import { assert } from '../errors.ts';
+import { KEM_CIPHERTEXT_BYTES, KEM_PUBLIC_BYTES, KEM_RANDOM_BYTES, KEM_SECRET_BYTES } from './constants.ts';
+import { RecordError, SealError } from './errors.ts';
 
 /** ML-KEM-1024, FIPS 203. @param seed - 64 bytes, `d` and `z` */
 export const kemKeys = (seed: Uint8Array): { public: Uint8Array; secret: Uint8Array } => {
@@ -17,6 +18,7 @@ export const kemEncapsulate = (
   publicKey: Uint8Array,
   random: Uint8Array,
 ): { cipherText: Uint8Array; shared: Uint8Array } => {
+  assert(random.length === KEM_RANDOM_BYTES, 'ML-KEM takes 32 random bytes');
   try {
     const { cipherText, sharedSecret } = ml_kem1024.encapsulate(publicKey, random);
     return { cipherText, shared: sharedSecret };
@@ -29,9 +31,20 @@ export const kemEncapsulate = (
   }
 };
 
-/** Gives some secret for any ciphertext of the right size; only the right one opens what was sealed. */
-export const kemDecapsulate = (secretKey: Uint8Array, cipherText: Uint8Array): Uint8Array =>
-  ml_kem1024.decapsulate(cipherText, secretKey);
+/**
+ * Gives some secret for any ciphertext of the right size; only the right one opens what was sealed.
+ *
+ * @throws {SealError} `SEAL_MALFORMED` when the ciphertext has another size
+ */
+export const kemDecapsulate = (secretKey: Uint8Array, cipherText: Uint8Array): Uint8Array => {
+  assert(secretKey.length === KEM_SECRET_BYTES, 'an ML-KEM-1024 secret key has 3168 bytes');
+  if (!isKemCipherText(cipherText))
+    throw new SealError(
+      { code: 'SEAL_MALFORMED', problem: `a wrapped key has ${KEM_CIPHERTEXT_BYTES} bytes`, verdict: 'reject' },
+      `What wraps the key has ${cipherText.length} bytes where ML-KEM-1024 makes ${KEM_CIPHERTEXT_BYTES}; ask its sender for it again.`,
+    );
+  return ml_kem1024.decapsulate(cipherText, secretKey);
+};
 
 export const isKemCipherText = (bytes: Uint8Array): boolean => bytes.length === KEM_CIPHERTEXT_BYTES;
 /** Size and the modulus check of FIPS 203, section 7.2: the only check that such a key has. */

@@ -1,4 +1,5 @@
-import { entropyToMnemonic, mnemonicToEntropy, mnemonicToSeedSync } from '@scure/bip39';
+import { pbkdf2Sync } from 'node:crypto';
+import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { PhraseError } from './errors.ts';
 
@@ -13,7 +14,8 @@ export const phraseWords: readonly string[] = wordlist;
 export const phraseOf = (entropy: Uint8Array): string[] => entropyToMnemonic(entropy, wordlist).split(' ');
 
 /**
- * Reads a phrase as people write it: any case, any white space, numbers and dots between the words as on paper.
+ * Reads a phrase as people write and paste it: any case, any white space, numbers and dots between the words as on paper,
+ * letters of any width, marks that cannot be seen.
  *
  * @returns 32 bytes of entropy
  * @throws {PhraseError} `PHRASE_LENGTH` | `PHRASE_WORD` (the first wrong one, from 1) | `PHRASE_CHECKSUM`
@@ -22,6 +24,8 @@ export const parsePhrase = (text: string): Uint8Array => {
   const words = text
     .normalize('NFKD')
     .toLowerCase()
+    // Soft hyphens, direction marks and the like, which copying from a page brings along.
+    .replaceAll(/\p{Cf}/gu, '')
     .split(/[\s\d.,;:)]+/)
     .filter((word) => word !== '');
   if (words.length !== PHRASE_WORDS)
@@ -46,6 +50,7 @@ export const parsePhrase = (text: string): Uint8Array => {
   }
 };
 
-/** The 64-byte seed of BIP-39: PBKDF2-HMAC-SHA-512, 2048 rounds, no extra passphrase. Takes some 20 ms. */
+/** The 64-byte seed of BIP-39: PBKDF2-HMAC-SHA-512, 2048 rounds, salt `mnemonic`, no extra passphrase. Takes some ms. */
 export const seedOfPhrase = (entropy: Uint8Array): Uint8Array =>
-  mnemonicToSeedSync(entropyToMnemonic(entropy, wordlist));
+  // English words are ASCII, so that NFKD of BIP-39 changes nothing.
+  new Uint8Array(pbkdf2Sync(entropyToMnemonic(entropy, wordlist), 'mnemonic', 2048, 64, 'sha512'));

@@ -1,16 +1,14 @@
 import type { Task } from '../workers/index.ts';
-import { makeSelfMadeCertificate } from './certificate.ts';
-import { deriveKeys } from './derive-keys.ts';
 import type { DerivedKeys, Domain, SignerKeys, SignerSecrets } from './interface.ts';
-import { kemDecapsulate } from './ml-kem.ts';
-import { type Argon2Costs, passphraseKey } from './passphrase.ts';
-import { signRecord } from './signed-record.ts';
+import type { Argon2Costs } from './passphrase.ts';
 
 export interface SignInput {
   keys: SignerKeys;
   secrets: SignerSecrets;
   domain: Domain;
   payload: Uint8Array;
+  /** 48 fresh bytes, in simulations only; see `falconSign`. */
+  random?: Uint8Array;
 }
 export interface PassphraseKeyInput {
   passphrase: string;
@@ -18,28 +16,35 @@ export interface PassphraseKeyInput {
   costs: Argon2Costs;
 }
 
-/** Cryptography that would hold the main thread for too long. Secrets cross into the thread and die with the message. */
+/**
+ * Cryptography that would hold the main thread for too long. Secrets cross into the thread and die with the message. Each task
+ * loads what it needs when it first runs: FALCON's tables take 20 MiB and 50 ms, and most threads never sign.
+ */
 export const cryptoTasks: Record<string, Task> = {
   /** Takes 32 bytes of entropy, gives {@link DerivedKeys}. */
-  'crypto.deriveKeys': (input) => deriveKeys(input as Uint8Array),
+  'crypto.deriveKeys': async (input) => (await import('./derive-keys.ts')).deriveKeys(input as Uint8Array),
   /** Takes all keys and the time, gives the encoded certificate. */
-  'crypto.makeCertificate': (input) => {
+  'crypto.makeCertificate': async (input) => {
     const { keys, issuedAtMs } = input as { keys: DerivedKeys; issuedAtMs: number };
+    const { makeSelfMadeCertificate } = await import('./certificate.ts');
     return makeSelfMadeCertificate(keys, issuedAtMs);
   },
   /** Takes {@link SignInput}, gives the encoded record. */
-  'crypto.sign': (input) => {
-    const { keys, secrets, domain, payload } = input as SignInput;
-    return signRecord(keys, secrets, domain, payload);
+  'crypto.sign': async (input) => {
+    const { keys, secrets, domain, payload, random } = input as SignInput;
+    const { signRecord } = await import('./signed-record.ts');
+    return signRecord(keys, secrets, domain, payload, random);
   },
   /** Takes {@link PassphraseKeyInput}, gives 32 bytes. */
-  'crypto.passphraseKey': (input) => {
+  'crypto.passphraseKey': async (input) => {
     const { passphrase, salt, costs } = input as PassphraseKeyInput;
+    const { passphraseKey } = await import('./passphrase.ts');
     return passphraseKey(passphrase, salt, costs);
   },
   /** Takes secret key and ciphertext, gives the shared secret. */
-  'crypto.decapsulate': (input) => {
+  'crypto.decapsulate': async (input) => {
     const { secret, cipherText } = input as { secret: Uint8Array; cipherText: Uint8Array };
+    const { kemDecapsulate } = await import('./ml-kem.ts');
     return kemDecapsulate(secret, cipherText);
   },
 };
