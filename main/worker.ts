@@ -1,5 +1,6 @@
 // Entry of the worker pool's threads. It imports no front door, so that a thread loads what its tasks need and no more.
 import { httpTasks } from './api/http/tasks.ts';
+import { satchelTasks } from './apps/satchel/tasks.ts';
 import { sha256 } from './base/codec.ts';
 import { cryptoTasks } from './base/crypto/tasks.ts';
 import { serveTasks } from './base/workers/serve-tasks.ts';
@@ -17,6 +18,7 @@ const baseTasks: Record<string, Task> = {
 serveTasks({
   ...baseTasks,
   ...cryptoTasks,
+  ...satchelTasks,
   ...hardwareTasks,
   ...benchmarkTasks,
   ...proofTasks,

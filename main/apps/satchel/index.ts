@@ -1,1 +1,3 @@
+export { createIdentity } from './create-identity.ts';
+export { IdentityError } from './errors.ts';
 export type * from './interface.ts';
