@@ -82,6 +82,7 @@ interface Entry {
   readonly assetId: AssetId;
   readonly amount: number;
   readonly purpose: string;
+  readonly present: number;
   readonly createdAtMs: number;
   readonly holder: Holder;
   state: EntryState;
@@ -193,7 +194,7 @@ class Book implements DrivenAllocationBook {
     const reserved: Entry[] = [];
     try {
       for (const entry of entries) {
-        await entry.account.booked.adapter.allocate(this.#view(entry));
+        await entry.account.booked.adapter.allocate(this.#view(entry), entry.present);
         reserved.push(entry);
       }
       // While the disk wrote, the owner may have lowered a level.
@@ -331,7 +332,7 @@ class Book implements DrivenAllocationBook {
     for (const [account, amount] of wanted) this.#refuseUnlessFree(account, amount, account.promised);
 
     const createdAtMs = this.#components.outside.clock.nowMs();
-    return requests.map(({ resource, amount, purpose, holder }) => {
+    return requests.map(({ resource, amount, purpose, present = 0, holder }) => {
       const account = this.#accounts.get(resource);
       assert(account !== undefined, 'The resource was looked up above.');
       const id = newAllocationId(this.#components.outside.random);
@@ -344,6 +345,7 @@ class Book implements DrivenAllocationBook {
         assetId,
         amount,
         purpose,
+        present,
         createdAtMs,
         holder,
         state: 'reserving',

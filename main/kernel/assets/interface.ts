@@ -59,8 +59,12 @@ export interface AssetAdapter<Part = unknown> {
   detect(signal?: AbortSignal): Promise<Detection<Part>>;
   /** Use of the resource now. */
   measure(resource: ResourceKey): Promise<MeasuredUse>;
-  /** Anything that must be reserved before a holder starts (quota, pool). Most need nothing. */
-  allocate(allocation: AllocationView): Promise<void>;
+  /**
+   * Anything that must be reserved before a holder starts (quota, pool). Most need nothing.
+   *
+   * @param present - part of the amount that the holder has taken already, such as files of an earlier run; 0 by default
+   */
+  allocate(allocation: AllocationView, present?: number): Promise<void>;
   /** Puts a level into force beyond what holders are told: rate limiters, engine settings. Called within 1 s of a change. */
   applyLevel(level: Level): Promise<void>;
   /** Undoes `allocate`. May be called twice. */
@@ -75,6 +79,8 @@ export interface AllocationRequest {
   amount: number;
   /** What it is for, such as a job's id; at most 128 characters. */
   purpose: string;
+  /** Part of the amount that the holder has taken already, such as files of an earlier run. @default 0 */
+  present?: number;
   holder: Holder;
 }
 

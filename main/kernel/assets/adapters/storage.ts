@@ -123,20 +123,21 @@ export const createStorageAdapter = (components: StorageAdapterComponents): Asse
       };
     },
     /** @throws {AdapterError} `NOT_ENOUGH_FREE` when the filesystem cannot hold this beside what was promised before */
-    allocate: async (allocation) => {
+    allocate: async (allocation, present = 0) => {
       const found = await statfs(components.storagePath).catch(() => null);
       if (found === null) return;
       const freeBytes = found.bavail * found.bsize;
       const before = [...promised.values()].reduce((sum, amount) => sum + amount, 0);
-      // What was promised may be written at any moment, so it is taken for used.
-      if (before + allocation.promised > freeBytes) {
+      // What was promised may be written at any moment, so it is taken for used; what is there already is not free anyway.
+      const toWrite = Math.max(0, allocation.promised - present);
+      if (before + toWrite > freeBytes) {
         const leftBytes = Math.max(0, freeBytes - before);
         throw new AdapterError(
-          { code: 'NOT_ENOUGH_FREE', resource: 'storage', neededBytes: allocation.promised, freeBytes: leftBytes },
+          { code: 'NOT_ENOUGH_FREE', resource: 'storage', neededBytes: toWrite, freeBytes: leftBytes },
           `Only ${Math.floor(leftBytes / 1048576)} MiB are free on the disk with the data folder; make room or ask for less.`,
         );
       }
-      promised.set(allocation.id, allocation.promised);
+      promised.set(allocation.id, toWrite);
     },
     applyLevel: async () => undefined,
     release: async (allocation) => {

@@ -94,4 +94,14 @@ describe('what is free', () => {
     await storage.release(view('storage', most, 'a'));
     await storage.allocate(view('storage', most, 'b'));
   });
+  it('does not ask for room that a holder has taken already', async () => {
+    const { storage } = machine.createAdapters();
+    const { bavail, bsize } = await statfs(tmpdir());
+    const most = Math.floor(bavail * bsize * 0.9);
+    await storage.allocate(view('storage', most, 'a'));
+    await storage.allocate(view('storage', most, 'b'), most);
+    await expect(storage.allocate(view('storage', most, 'c'), most / 10)).rejects.toMatchObject({
+      code: 'NOT_ENOUGH_FREE',
+    });
+  });
 });
