@@ -23,6 +23,8 @@ globalThis.ResizeObserver ??= class {
 Element.prototype.scrollIntoView ??= () => {};
 Element.prototype.scrollTo ??= () => {};
 document.elementFromPoint ??= () => null;
+if (!('fonts' in document))
+  Object.assign(document, { fonts: { addEventListener: () => {}, removeEventListener: () => {} } });
 
 afterEach(() => {
   cleanup();
