@@ -5,3 +5,4 @@ export { SLICE_MS_MAX } from './interface.ts';
 export * from './metrics.ts';
 export * from './clock-watch/index.ts';
 export * from './time/index.ts';
+export * from './work/index.ts';
