@@ -2,11 +2,13 @@ import { useMantineColorScheme } from '@mantine/core';
 import { useEffect } from 'react';
 import { ErrorNote } from '../components/error-note.tsx';
 import { Loading } from '../components/layout.tsx';
+import { BlocksPage } from '../pages/blocks/blocks-page.tsx';
 import { DiagnosticsPage } from '../pages/diagnostics/diagnostics-page.tsx';
 import { FirstRun } from '../pages/first-run/first-run.tsx';
 import { HomePage } from '../pages/home/home-page.tsx';
 import { JobsPage } from '../pages/jobs/jobs-page.tsx';
 import { MachinePage } from '../pages/machine/machine-page.tsx';
+import { ProofsPage } from '../pages/proofs/proofs-page.tsx';
 import { SettingsPage } from '../pages/settings/settings-page.tsx';
 import { SharePage } from '../pages/share/share-page.tsx';
 import { useNode } from '../state/node-context.tsx';
@@ -23,6 +25,10 @@ const PageOf = ({ route }: { route: Route }) => {
       return <SharePage part={route.part} />;
     case 'jobs':
       return <JobsPage part={route.part} />;
+    case 'proofs':
+      return <ProofsPage />;
+    case 'blocks':
+      return <BlocksPage part={route.part} />;
     case 'machine':
       return <MachinePage />;
     case 'settings':

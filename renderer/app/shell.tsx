@@ -1,18 +1,22 @@
-import { Button } from '@mantine/core';
+import { Button, Menu } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import {
   IconActivityHeartbeat,
   IconAdjustmentsHorizontal,
   IconCpu,
+  IconCube,
+  IconDots,
   IconHome,
   IconPlugConnectedX,
   IconSettings,
+  IconShieldCheck,
   IconStack2,
 } from '@tabler/icons-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ErrorNote } from '../components/error-note.tsx';
 import { PauseControl } from '../components/pause-control.tsx';
 import { useNode, useNodeAccess } from '../state/node-context.tsx';
-import { hrefOf, type Page, pages, type Route } from '../state/route.ts';
+import { hrefOf, type Page, pages, type Route, staysInPlace } from '../state/route.ts';
 import { useSharing } from '../components/use-sharing.ts';
 import { Mark } from './mark.tsx';
 import './shell.css';
@@ -21,10 +25,17 @@ const NAVIGATION: Record<Page, { label: string; icon: typeof IconHome }> = {
   home: { label: 'Home', icon: IconHome },
   share: { label: 'Share', icon: IconAdjustmentsHorizontal },
   jobs: { label: 'Jobs', icon: IconStack2 },
+  proofs: { label: 'Proofs', icon: IconShieldCheck },
+  blocks: { label: 'Blocks', icon: IconCube },
   machine: { label: 'Machine', icon: IconCpu },
   settings: { label: 'Settings', icon: IconSettings },
   diagnostics: { label: 'Diagnostics', icon: IconActivityHeartbeat },
 };
+
+/** Pages that a narrow screen, which has room for six, keeps behind a button. */
+const BEHIND_MORE: readonly Page[] = ['machine', 'settings', 'diagnostics'];
+/** Where the navigation moves below the page; equal to the width in shell.css. */
+const NARROW = '(max-width: 720px)';
 
 /** Says that the node is out of reach, since when it is tried again, and lets the reader try at once. */
 export const ConnectionBanner = () => {
@@ -79,17 +90,50 @@ const StateLine = () => {
   );
 };
 
+const More = ({ current }: { current: Page }) => {
+  const inside = BEHIND_MORE.includes(current);
+  return (
+    <Menu position="top-end" withinPortal>
+      <Menu.Target>
+        <button type="button" className="hm-nav-link hm-nav-more" data-current={inside || undefined}>
+          <IconDots size={18} stroke={1.75} aria-hidden />
+          <span className="hm-nav-label">More</span>
+          {inside && <span className="hm-sr">, you are on {NAVIGATION[current].label}</span>}
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {BEHIND_MORE.map((page) => {
+          const { label, icon: Icon } = NAVIGATION[page];
+          return (
+            <Menu.Item
+              key={page}
+              component="a"
+              href={hrefOf(page)}
+              leftSection={<Icon size={18} stroke={1.75} aria-hidden />}
+              {...(page === current ? { 'aria-current': 'page' as const } : {})}
+            >
+              {label}
+            </Menu.Item>
+          );
+        })}
+      </Menu.Dropdown>
+    </Menu>
+  );
+};
+
 /** Navigation on the left (below on narrow screens), page on the right. */
 export const Shell = ({ route, children }: { route: Route; children: ReactNode }) => {
   const jobsRunning = useNode((state) => (state.jobs ?? []).filter((job) => job.state !== 'ended').length);
   const loadError = useNode((state) => state.loadError);
   const connected = useNode((state) => state.connection.status === 'connected');
+  const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const main = useRef<HTMLElement>(null);
   const before = useRef(route);
   // A new page starts at its top, and a screen reader reads its heading. Not on the very first page: nobody left one.
   useEffect(() => {
-    if (before.current.page === route.page && (before.current.part === route.part || route.page === 'share')) return;
+    const stays = staysInPlace(before.current, route);
     before.current = route;
+    if (stays) return;
     main.current?.scrollTo({ top: 0 });
     document.getElementById('page-title')?.focus({ preventScroll: true });
   }, [route]);
@@ -104,23 +148,34 @@ export const Shell = ({ route, children }: { route: Route; children: ReactNode }
           <span>HyperMesh</span>
         </p>
         <ul className="hm-nav-list">
-          {pages.map((page) => {
-            const { label, icon: Icon } = NAVIGATION[page];
-            return (
-              <li key={page}>
-                <a href={hrefOf(page)} className="hm-nav-link" aria-current={route.page === page ? 'page' : undefined}>
-                  <Icon size={18} stroke={1.75} aria-hidden />
-                  <span className="hm-nav-label">{label}</span>
-                  {page === 'jobs' && jobsRunning > 0 && (
-                    <span className="hm-nav-count">
-                      {jobsRunning}
-                      <span className="hm-sr"> running</span>
-                    </span>
-                  )}
-                </a>
-              </li>
-            );
-          })}
+          {pages
+            .filter((page) => !narrow || !BEHIND_MORE.includes(page))
+            .map((page) => {
+              const { label, icon: Icon } = NAVIGATION[page];
+              return (
+                <li key={page}>
+                  <a
+                    href={hrefOf(page)}
+                    className="hm-nav-link"
+                    aria-current={route.page === page ? 'page' : undefined}
+                  >
+                    <Icon size={18} stroke={1.75} aria-hidden />
+                    <span className="hm-nav-label">{label}</span>
+                    {page === 'jobs' && jobsRunning > 0 && (
+                      <span className="hm-nav-count">
+                        {jobsRunning}
+                        <span className="hm-sr"> running</span>
+                      </span>
+                    )}
+                  </a>
+                </li>
+              );
+            })}
+          {narrow && (
+            <li>
+              <More current={route.page} />
+            </li>
+          )}
         </ul>
         <StateLine />
       </nav>

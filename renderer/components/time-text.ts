@@ -39,6 +39,27 @@ export const durationText = (ms: number): string => {
   return hours % 24 === 0 ? `${days} d` : `${days} d ${hours % 24} h`;
 };
 
+const STEPS = [
+  { unit: 'day', ms: 86_400_000 },
+  { unit: 'hour', ms: 3_600_000 },
+  { unit: 'minute', ms: 60_000 },
+] as const;
+
+/**
+ * How far a moment is from now, in words and whole units: `just now`, `3 minutes ago`, `2 days ago`, `in 5 hours`. A
+ * moment that is less than a minute away is `just now` or `in a moment`.
+ */
+export const ageText = (atMs: number, nowMs: number): string => {
+  const awayMs = Math.abs(nowMs - atMs);
+  const past = atMs <= nowMs;
+  // Rounded to the nearest unit before it is chosen: 59.7 minutes are an hour, not 60 minutes.
+  const step = STEPS.find(({ ms }) => awayMs >= ms - (ms >= 3_600_000 ? 30_000 : 0));
+  if (step === undefined) return past ? 'just now' : 'in a moment';
+  const count = Math.max(1, Math.floor((awayMs + (step.ms > 60_000 ? 30_000 : 0)) / step.ms));
+  const words = `${count} ${step.unit}${count === 1 ? '' : 's'}`;
+  return past ? `${words} ago` : `in ${words}`;
+};
+
 export const DAY_NAMES = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] as const;
 
 /** `7` is `07:00`; `24` is `24:00`, the end of a day. */

@@ -1,11 +1,11 @@
 import { useSyncExternalStore } from 'react';
 
 /** Pages of the program, in the order of the navigation. */
-export const pages = ['home', 'share', 'jobs', 'machine', 'settings', 'diagnostics'] as const;
+export const pages = ['home', 'share', 'jobs', 'proofs', 'blocks', 'machine', 'settings', 'diagnostics'] as const;
 export type Page = (typeof pages)[number];
 export interface Route {
   page: Page;
-  /** What on the page: a resource's key on Share, a job's id or `new` on Jobs. */
+  /** What on the page: a resource's key on Share, a job's id or `new` on Jobs, a height or an asset's id on Blocks. */
   part: string | null;
 }
 
@@ -21,6 +21,14 @@ export const parseRoute = (hash: string): Route => {
   }
   return { page: known ?? 'home', part: known === undefined || decoded === '' ? null : decoded };
 };
+
+/** Whether a page opens something of its own for the part: a job or a block; the other parts only choose within the page. */
+const opensPart = ({ page, part }: Route): boolean =>
+  part !== null && (page === 'jobs' || (page === 'blocks' && /^\d+$/.test(part)));
+
+/** Whether the reader stays where they are: no scrolling to the top, no change of focus. */
+export const staysInPlace = (before: Route, after: Route): boolean =>
+  before.page === after.page && (before.part === after.part || (!opensPart(before) && !opensPart(after)));
 
 /** Address of a page, for links. */
 export const hrefOf = (page: Page, part?: string): string =>

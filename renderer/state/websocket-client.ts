@@ -13,6 +13,9 @@ import type { ConnectedClient, Connection } from './connection.ts';
 export const CALLS_UNANSWERED_MAX = 48;
 /** A call that gets no answer for this long is given up: the slowest call, a support bundle, takes a few seconds. */
 export const CALL_TIME_MS_MAX = 60_000;
+/** A proof is made at the owner's level, which may be low; a chain file is checked block by block. */
+export const LONG_CALL_TIME_MS_MAX = 60 * 60_000;
+const LONG_CALLS: ReadonlySet<Call> = new Set<Call>(['proof:make', 'chain:export', 'chain:import', 'chain:prune']);
 /** The node closes after 5 s without a token; a connection that takes longer to open than this is as good as lost. */
 export const OPEN_TIME_MS_MAX = 8_000;
 /** First wait after a lost connection: a node that restarts is back in about a second. */
@@ -90,19 +93,19 @@ export const createWebSocketClient = ({
     }
   };
 
-  const sendFrame = (target: Socket, frame: Record<string, unknown>): Promise<Reply<unknown>> => {
+  const sendFrame = (
+    target: Socket,
+    frame: Record<string, unknown>,
+    timeMs = CALL_TIME_MS_MAX,
+  ): Promise<Reply<unknown>> => {
     if (waiting.size >= CALLS_UNANSWERED_MAX)
       return Promise.reject(new ConnectionLost('Too many calls wait for an answer; try again in a moment.'));
     const id = nextId++;
     return new Promise((settle, fail) => {
       const timer = setTimeout(() => {
         waiting.delete(id);
-        fail(
-          new ConnectionLost(
-            'The node did not answer within a minute; see whether it still runs with `hypermesh status`.',
-          ),
-        );
-      }, CALL_TIME_MS_MAX);
+        fail(new ConnectionLost('The node did not answer in time; see whether it still runs with `hypermesh status`.'));
+      }, timeMs);
       waiting.set(id, { settle, fail, timer });
       target.send(JSON.stringify({ id, ...frame }));
     });
@@ -179,7 +182,8 @@ export const createWebSocketClient = ({
 
   const call = async <C extends Call>(name: C, request: RequestInputOf<C>): Promise<Reply<ResponseOf<C>>> => {
     if (connection.status !== 'connected' || socket === null) throw new ConnectionLost('The node is not connected.');
-    return (await sendFrame(socket, { call: name, request })) as Reply<ResponseOf<C>>;
+    const timeMs = LONG_CALLS.has(name) ? LONG_CALL_TIME_MS_MAX : CALL_TIME_MS_MAX;
+    return (await sendFrame(socket, { call: name, request }, timeMs)) as Reply<ResponseOf<C>>;
   };
 
   const subscribe: NodeClient['subscribe'] = <P extends Push>(name: P, listener: (payload: PayloadOf<P>) => void) => {

@@ -1,12 +1,10 @@
 import type { CallError } from '../../../preload/contract/index.ts';
+import { base64Of } from '../../components/files.ts';
 import { bytesText } from '../../components/quantity.ts';
 import { kindOfFile } from './job-text.ts';
 
 /** Largest module that a node reads; equal to the contract's `MODULE_BYTES_MAX`, which a test checks. */
 export const MODULE_BYTES_MAX = 32 * 1024 * 1024;
-/** `String.fromCharCode` takes its characters as arguments, of which there may not be too many. */
-const PIECE_BYTES = 32_768;
-
 /** A file that was chosen, read and found fit to be sent. */
 export interface ModuleFile {
   name: string;
@@ -14,13 +12,6 @@ export interface ModuleFile {
   sizeBytes: number;
   base64: string;
 }
-
-const base64Of = (bytes: Uint8Array): string => {
-  let binary = '';
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
-    binary += String.fromCharCode(...bytes.subarray(at, at + PIECE_BYTES));
-  return btoa(binary);
-};
 
 export const base64OfText = (text: string): string => base64Of(new TextEncoder().encode(text));
 

@@ -1,8 +1,8 @@
 import { Button, NumberInput, Select, TextInput } from '@mantine/core';
-import { IconFileUpload } from '@tabler/icons-react';
-import { type DragEvent, useState } from 'react';
+import { useState } from 'react';
 import type { CallError } from '../../../preload/contract/index.ts';
 import { ErrorNote, Note } from '../../components/error-note.tsx';
+import { FileDrop } from '../../components/file-drop.tsx';
 import { LevelSlider } from '../../components/level-slider.tsx';
 import { PageHeader, Panel } from '../../components/layout.tsx';
 import { bytesText } from '../../components/quantity.ts';
@@ -30,7 +30,6 @@ export const StartJob = () => {
   const node = useNodeAccess();
   const cpuLevel = useNode((state) => state.levels?.find((level) => level.resource === 'cpu'));
   const [file, setFile] = useState<ModuleFile | null>(null);
-  const [over, setOver] = useState(false);
   const [name, setName] = useState('');
   const [argsText, setArgsText] = useState('');
   const [cpuPercent, setCpuPercent] = useState(50);
@@ -40,17 +39,11 @@ export const StartJob = () => {
   const [error, setError] = useState<CallError | null>(null);
   const args = splitArgs(argsText);
 
-  const take = async (chosen: File | undefined): Promise<void> => {
-    if (chosen === undefined) return;
+  const take = async (chosen: File): Promise<void> => {
     const read = await readModuleFile(chosen);
     setError(read.ok ? null : read.error);
     setFile(read.ok ? read.value : null);
     if (read.ok) setName(read.value.name.replace(/\.(wasm|m?js|cjs)$/i, '').slice(0, NAME_LENGTH_MAX));
-  };
-  const drop = (event: DragEvent): void => {
-    event.preventDefault();
-    setOver(false);
-    void take(event.dataTransfer.files[0]);
   };
   const start = async (): Promise<void> => {
     if (file === null) {
@@ -106,39 +99,15 @@ export const StartJob = () => {
             void start();
           }}
         >
-          {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- dropping is a mouse's way; the file input inside is everybody's */}
-          <label
-            className="hm-drop"
-            data-over={over || undefined}
-            onDragOver={(event) => {
-              event.preventDefault();
-              setOver(true);
-            }}
-            onDragLeave={() => setOver(false)}
-            onDrop={drop}
+          <FileDrop
+            accept=".wasm,.js,.mjs,.cjs,application/wasm,text/javascript"
+            title={file === null ? 'Choose a program, or drop it here' : file.name}
+            onFile={(chosen) => void take(chosen)}
           >
-            <IconFileUpload size={24} stroke={1.5} aria-hidden />
-            {file === null ? (
-              <>
-                <strong>Choose a program, or drop it here</strong>
-                <span className="hm-small hm-dim">.wasm (WASI) or .js, at most 32 MiB</span>
-              </>
-            ) : (
-              <>
-                <strong className="hm-break">{file.name}</strong>
-                <span className="hm-small hm-dim">
-                  {file.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}, {bytesText(file.sizeBytes)}. Choose another to
-                  replace it.
-                </span>
-              </>
-            )}
-            <input
-              type="file"
-              className="hm-sr"
-              accept=".wasm,.js,.mjs,.cjs,application/wasm,text/javascript"
-              onChange={(event) => void take(event.currentTarget.files?.[0])}
-            />
-          </label>
+            {file === null
+              ? '.wasm (WASI) or .js, at most 32 MiB'
+              : `${file.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}, ${bytesText(file.sizeBytes)}. Choose another to replace it.`}
+          </FileDrop>
           <div className="hm-form-row">
             <TextInput
               label="Name"

@@ -1,0 +1,70 @@
+import { ActionIcon, Tooltip } from '@mantine/core';
+import { IconCheck, IconCopy } from '@tabler/icons-react';
+import { useEffect, useState } from 'react';
+import { showError } from './error-note.tsx';
+
+const START_LENGTH = 8;
+const END_LENGTH = 4;
+/** For so long the button says that it has copied. */
+const COPIED_MS = 1_600;
+
+/** `3fa91c02…77be`: enough to tell two apart by eye. What is no longer than that stays whole. */
+export const shortHash = (text: string): string =>
+  text.length <= START_LENGTH + END_LENGTH + 1 ? text : `${text.slice(0, START_LENGTH)}…${text.slice(-END_LENGTH)}`;
+
+/** Shortens what follows the last colon: `key:b3fa91c0…77be`, `asset:cpu:bafyreib…2kqe`. */
+export const shortId = (id: string): string => {
+  const at = id.lastIndexOf(':') + 1;
+  return `${id.slice(0, at)}${shortHash(id.slice(at))}`;
+};
+
+/** Copies a text and says that it did. */
+export const CopyButton = ({ text, what }: { text: string; what: string }) => {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+    } catch {
+      showError('It was not copied', {
+        name: 'ClipboardError',
+        code: 'CLIPBOARD_REFUSED',
+        message:
+          'This browser does not let the page write to the clipboard; select the text and copy it with the keyboard.',
+      });
+    }
+  };
+  return (
+    <Tooltip label={copied ? 'Copied' : `Copy ${what}`}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size={22}
+        className="hm-copy"
+        aria-label={copied ? `Copied ${what}` : `Copy ${what}`}
+        onClick={() => void copy()}
+      >
+        {copied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />}
+      </ActionIcon>
+    </Tooltip>
+  );
+};
+
+/**
+ * A hash or an id by its beginning and end, whole on hover, with a button that copies all of it.
+ * @param props.what - what it names, for the button: `Copy the hash of the block`
+ */
+export const ShortHash = ({ value, what, href }: { value: string; what: string; href?: string }) => {
+  const short = <code title={value}>{shortId(value)}</code>;
+  return (
+    <span className="hm-hash">
+      {href === undefined ? short : <a href={href}>{short}</a>}
+      <CopyButton text={value} what={what} />
+    </span>
+  );
+};
