@@ -52,7 +52,7 @@ import type {
   ReadOutput,
   SealInput,
   SealWith,
-} from './tasks.ts';
+} from './work.ts';
 
 /** What lies in the folder, and whether it is open. */
 type State =
