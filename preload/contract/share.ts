@@ -9,6 +9,7 @@ export const weekGrid = z.array(percent).length(GRID_CELLS, `a week grid has ${G
 
 export const privacyLevel = z.enum(['Private', 'PrivateNetwork', 'P2P', 'PublicNetwork', 'FullPublic']);
 export const allocationType = z.enum(['Private', 'Public', 'Anonymous', 'Verified']);
+export type AllocationType = z.infer<typeof allocationType>;
 
 /** Preferences that other parts enforce once they are there; kept here so that an owner has one place for them. */
 export const lendingTerms = z.strictObject({
