@@ -1,11 +1,12 @@
-import type { AssetId, EventSource } from '../../base/index.ts';
-import type { KeyId, KeyIdBytes } from '../../base/crypto/index.ts';
+import type { AssetId, EventSource, Startable } from '../../base/index.ts';
+import type { KeyId, KeyIdBytes, Opener, Signer } from '../../base/crypto/index.ts';
 import type {
   AssetEvent,
   BlockSummary,
   BlockView,
   ChainHead,
   ChainVerification,
+  ProofVerdict,
 } from '../../../preload/contract/index.ts';
 import type { Attachments, CombinedProof } from '../proof/index.ts';
 
@@ -20,7 +21,7 @@ export interface BlockHeader {
   height: number;
   /** Hash of the header before; null at height 0. */
   previous: Hash | null;
-  /** RFC 6962 root over the transactions, the state updates and the combined proof, in that order. */
+  /** RFC 6962 root over the transactions, the state updates, the combined proof and the attachments, in that order. */
   merkleRoot: Hash;
   /** RFC 6962 root over the whole state after this block, in the order of the keys. */
   stateRoot: Hash;
@@ -68,6 +69,8 @@ export interface BlockBody {
   updates: readonly StateUpdate[];
   /** Null at height 0 only. */
   proof: CombinedProof | null;
+  /** What the proof refers to and no block before this one carries, in the order of their SHA-256. */
+  attachments: readonly Uint8Array[];
 }
 
 /** Read-only state of the ledger, as of one block. */
@@ -119,6 +122,40 @@ export interface Draft {
   data: unknown;
 }
 
+/** Whose keys build, seal and open blocks; the wallet above holds them and is handed down as this. */
+export interface BlockKeys extends EventSource<{ changed: null }> {
+  /** Null while there is no identity or it is locked. */
+  node(): { signer: Signer; opener: Opener } | null;
+  /** Why there are none now, one sentence that says what to do. */
+  reason(): { code: 'IDENTITY_NONE' | 'IDENTITY_LOCKED'; sentence: string } | null;
+}
+
+/** What the proof of a block has to be about. Plain data. */
+export interface ProofExpectation {
+  network: Hash;
+  /** Proposer of the block. */
+  node: KeyIdBytes;
+  purpose: 'block';
+  /** The block before. */
+  anchor: { height: number; hash: Hash };
+  anchorTimeMs: number;
+  /** Time of the block that carries the proof: it has to be valid then. */
+  blockTimeMs: number;
+}
+
+/**
+ * Checks a combined proof in a worker; never rejects for what is wrong with the proof.
+ *
+ * @param attachments - all that the chain carries up to this block and the proof's bytes name
+ * @returns `difficulty`: multiplications and hashes that it shows
+ */
+export type VerifyProof = (
+  proof: CombinedProof,
+  attachments: Attachments,
+  expected: ProofExpectation,
+  options?: { signal?: AbortSignal },
+) => Promise<{ verdict: ProofVerdict; difficulty: bigint }>;
+
 export interface ChainEvents {
   /** A block is on disk. */
   blockStored: BlockSummary;
@@ -138,12 +175,14 @@ export interface ChainTip {
  * The chain of a home network: this node is its only validator and a block is final at once. Later networks put
  * consensus between `append` and the store.
  */
-export interface Chain extends EventSource<ChainEvents> {
+export interface Chain extends Startable, EventSource<ChainEvents> {
   readonly ledger: Ledger;
   head(): ChainHead;
   /** Null before the genesis block. */
   tip(): ChainTip | null;
-  /** Writes the genesis block of this identity's home network. Nothing happens when it is there. @throws {BlockError} `LOCKED` | `NOT_OUR_CHAIN` */
+  /** State as of the head, which stays as it is while it is read; empty before the genesis block. */
+  state(): LedgerState;
+  /** Writes the genesis block of this identity's home network. Nothing happens when it is there. @throws {BlockError} `IDENTITY_NONE` | `IDENTITY_LOCKED` | `NOT_OUR_CHAIN` */
   begin(): Promise<ChainTip>;
   /**
    * Signs the drafts, builds the block around the proof, seals it for this node, and stores it. It is on disk when this
@@ -151,7 +190,9 @@ export interface Chain extends EventSource<ChainEvents> {
    *
    * @param proof - bound to purpose `block` and anchored at {@link tip}
    * @param attachments - openings of plots that the proof refers to, for its check
-   * @throws {BlockError} `LOCKED` | `CHAIN_EMPTY` | `TRANSACTION_REFUSED` | `PROOF_REFUSED` | `TIP_MOVED` | `CLOCK_BEFORE_HEAD`
+   * @throws {BlockError} `IDENTITY_NONE` | `IDENTITY_LOCKED` | `NOT_OUR_CHAIN` | `CHAIN_EMPTY` | `TRANSACTION_REFUSED` |
+   *   `PROOF_REFUSED` | `TIP_MOVED` | `CLOCK_BEFORE_HEAD` | `TOO_MANY_APPENDS` | `BLOCK_TOO_LARGE`
+   * @throws {StoreError} such as `DISK_FULL`: nothing was stored
    */
   append(drafts: readonly Draft[], proof: CombinedProof, attachments: Attachments): Promise<BlockSummary>;
   list(before: number | undefined, limit: number): Promise<BlockSummary[]>;
@@ -163,13 +204,26 @@ export interface Chain extends EventSource<ChainEvents> {
   /** Starts it and returns at once. @throws {BlockError} `VERIFICATION_RUNNING` | `CHAIN_EMPTY` */
   verify(): ChainVerification;
   cancelVerification(): ChainVerification;
-  /** @throws {BlockError} `LOCKED` | `CHAIN_EMPTY` */
+  /**
+   * Drops the bodies of all but the newest `keep` blocks, and keeps the state that they led to, so that verification can go
+   * on from there. @throws {BlockError} `IDENTITY_NONE` | `IDENTITY_LOCKED` | `CHAIN_EMPTY`
+   */
   prune(keep: number): Promise<ChainHead>;
-  /** @throws {BlockError} `LOCKED` | `CHAIN_EMPTY` | `RANGE_INVALID` | `EXPORT_NOT_WRITTEN` */
+  /**
+   * Writes a file as docs/formats/block-file.md has it; one that is there already is not touched.
+   *
+   * @throws {BlockError} `IDENTITY_NONE` | `IDENTITY_LOCKED` | `CHAIN_EMPTY` | `RANGE_INVALID` | `EXPORT_NOT_WRITTEN`
+   */
   export(
     range: { from: number; to?: number | undefined; readable: boolean },
     path: string,
   ): Promise<{ sizeBytes: number; blocks: number }>;
-  /** Checks the whole file, then takes over what is missing here, in one transaction. @throws {BlockError} */
+  /**
+   * Checks the whole file, then takes over what is missing here, in one transaction. A chain here that has no more than its
+   * genesis block gives way to one of the same identity.
+   *
+   * @throws {BlockError} `CHAIN_FILE_UNREADABLE` | `CHAIN_FILE_NEWER` | `CHAIN_OF_ANOTHER_NETWORK` | `CHAIN_DIVERGES` |
+   *   `CHAIN_INVALID` | `IDENTITY_NONE` | `IDENTITY_LOCKED`; nothing has changed then
+   */
   import(path: string): Promise<ChainHead>;
 }
