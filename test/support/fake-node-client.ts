@@ -28,6 +28,7 @@ import type {
   ShareState,
 } from '../../preload/contract/index.ts';
 import { fakeIdentityHandlers, noIdentity } from './fake-identity.ts';
+import { fakeProofsHandlers, noProofsState, type ProofsState } from './fake-proofs.ts';
 
 const known = <T>(value: T): Reading<T> => ({ known: true, value });
 const unknown = (reason: string) => ({ known: false, reason }) as const;
@@ -219,7 +220,7 @@ export const sampleJob = (change: Partial<JobView> = {}): JobView => ({
 });
 
 /** What a fake node keeps; a test may change it before or between calls. */
-export interface FakeState {
+export interface FakeState extends ProofsState {
   status: NodeStatus;
   config: Config;
   inventory: Inventory;
@@ -392,6 +393,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     },
     benchmark: { status: 'never' },
     identity: noIdentity(),
+    ...noProofsState(sampleAssets),
     jobs: [],
     output: new Map(),
     logs: [
@@ -466,6 +468,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
         push('identity', view);
       },
     ),
+    ...fakeProofsHandlers(state, () => state.identity.status === 'unlocked', push),
     'node:status': () => ok(state.status),
     'config:get': () => ok(state.config),
     'config:set': (change) => {
