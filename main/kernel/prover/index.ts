@@ -1,1 +1,13 @@
+export { createProver, type ProverComponents, type ProverInit } from './create-prover.ts';
+export { ProverError } from './errors.ts';
 export type * from './interface.ts';
+export { createPace, type GovernedPace, type PaceInit } from './pace.ts';
+export {
+  createPlotLedger,
+  decodePlotState,
+  PLOT_STATE_PREFIX,
+  plotStateOf,
+  type OpenedPlot,
+  type PlotLedgerComponents,
+  type PlotState,
+} from './plot-ledger.ts';

@@ -1,5 +1,6 @@
 import type { AssetId, EventSource, Startable } from '../../base/index.ts';
-import type { Opener, Signer } from '../../base/crypto/index.ts';
+import type { KeyIdBytes, Opener, Signer } from '../../base/crypto/index.ts';
+import type { Attachments, Challenge, CombinedProof, Pace, Progress, ProofFinding } from '../proof/index.ts';
 import type {
   AssetProofs,
   ProofEntry,
@@ -33,6 +34,62 @@ export interface GpuMultiplier {
     rows: { from: number; count: number },
     signal: AbortSignal,
   ): Promise<Reading<{ product: Uint8Array; tookMs: number }>>;
+}
+
+/** A plot that is whole, as the ledger is told of it. */
+export interface PlotOnDisk {
+  /** Root over its windows: names it. 32 bytes. */
+  root: Uint8Array;
+  /** Whole windows. */
+  bytes: number;
+  /** Shows that its labels were computed, and holds its description; docs/formats/proof-space.md. */
+  opening: Uint8Array;
+}
+
+/** The node's plotted space as the prover drives it. */
+export interface PlotKeeper {
+  /** Bytes of one window; plots are made of whole ones. */
+  readonly windowBytes: number;
+  /** Bytes of what is plotted to its end. */
+  plottedBytes(): number;
+  /** What is plotted and opened for this owner. */
+  plots(owner: KeyIdBytes): Promise<PlotOnDisk[]>;
+  /** Plots until so many bytes are there. May be cut off at any moment; the next call goes on from there. */
+  grow(bytes: number, owner: KeyIdBytes, pace: Pace, progress: Progress, signal: AbortSignal): Promise<void>;
+  /** Deletes plots until no more than so many bytes are left. Needs no keys. */
+  shrink(bytes: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Makes and checks combined proofs, as the prover drives it. */
+export interface ProofEngine {
+  /** @throws `signal.reason`; {@link ProofError} */
+  make(request: {
+    challenge: Challenge;
+    keys: { signer: Signer; certificate: Uint8Array };
+    /** Multiplies in place of the processor; null: the processor does. */
+    card: GpuMultiplier | null;
+    pace: Pace;
+    signal: AbortSignal;
+    progress: (step: 'space' | 'work' | 'time' | 'stake', percent: number) => void;
+  }): Promise<{ proof: CombinedProof; attachments: Attachments }>;
+  /** Checks with the code that strangers use, which shares nothing with what made it. */
+  check(request: {
+    proof: CombinedProof;
+    attachments: Attachments;
+    /** The challenge as it was asked, not as the proof tells it. */
+    challenge: Challenge;
+    answeredAfterMs: number | null;
+    anchorTimeMs: number | null;
+    signal: AbortSignal;
+  }): Promise<{ verdict: ProofVerdict; findings: readonly ProofFinding[] }>;
+  /** SHA-256 over the four. */
+  idOf(proof: CombinedProof): Uint8Array;
+  encode(proof: CombinedProof): Uint8Array;
+  decode(encoded: Uint8Array): CombinedProof;
+  file(proof: CombinedProof, attachments: Attachments): Uint8Array;
+  /** @throws {ProofFileError} `PROOF_UNREADABLE` */
+  verifyFile(file: Uint8Array, nonce: Uint8Array | null): Promise<ProofVerdict>;
 }
 
 /**
