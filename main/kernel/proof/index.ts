@@ -6,3 +6,5 @@ export * from './metrics.ts';
 export * from './clock-watch/index.ts';
 export * from './time/index.ts';
 export * from './work/index.ts';
+export * from './requirements/index.ts';
+export * from './stake/index.ts';
