@@ -11,6 +11,8 @@ export class CliError extends NodeError<
   | { code: 'NODE_RUNNING'; url: string | null }
   /** A file that was named cannot be read. */
   | { code: 'FILE_UNREADABLE'; path: string }
+  /** A file that was asked for cannot be written. */
+  | { code: 'FILE_NOT_WRITTEN'; path: string }
   | { code: 'MODULE_TOO_LARGE'; bytes: number; bytesMax: number }
   /** Ctrl-C. */
   | { code: 'INTERRUPTED' }

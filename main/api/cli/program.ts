@@ -7,6 +7,8 @@ import { addGenericCommands } from './commands/generic-commands.ts';
 import { addJobCommands } from './commands/job-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
 import { addPauseCommands } from './commands/pause-commands.ts';
+import { addProofFileCommands } from './commands/proof-file-commands.ts';
+import { addProofCommands } from './commands/proof-commands.ts';
 import { addShareCommands } from './commands/share-commands.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { CliComponents, CliInit } from './interface.ts';
@@ -30,6 +32,10 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'share:stopEverything': 'pause',
   'job:start': 'run',
   'job:output': 'jobs output',
+  'proof:verify': 'proof verify',
+  'proof:make': 'proof make',
+  'proof:file': 'proof make',
+  'proof:setPlan': 'proof set',
 };
 
 /** All commands, none of them run yet. */
@@ -60,6 +66,8 @@ export const buildProgram = (session: Session): Command => {
   addJobCommands(program, session);
   addDiagnosticCommands(program, session);
   addBenchmarkCommands(program, session);
+  addProofCommands(program, session);
+  addProofFileCommands(program, session);
   addGenericCommands(program, session);
   program.addHelpText(
     'after',

@@ -12,6 +12,7 @@ import {
   formatShort,
   formatTime,
 } from './units.ts';
+import { proofViews } from './views-proof.ts';
 
 const yes = (value: boolean): string => (value ? 'yes' : 'no');
 const text = (value: string): string => printable(value);
@@ -650,6 +651,7 @@ export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style)
   'job:cancel': viewJob,
   'job:remove': () => 'Removed.\n',
   'job:output': ({ chunks }) => chunks.map(({ data }) => Buffer.from(data, 'base64').toString('utf8')).join(''),
+  ...proofViews,
 };
 
 /** `2026-03-01 18:05:09 info  assets: Level changed {"resource":"cpu"}` */

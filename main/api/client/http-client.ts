@@ -16,6 +16,11 @@ import type { HttpClient, NodeAddress } from './interface.ts';
 
 /** A node that is there begins to answer at once; looking at the hardware and checking take seconds. */
 const ANSWER_MS_MAX = 120_000;
+/**
+ * Answered when the work is done, however long the owner's level makes it take: these have no limit here. A node that
+ * goes away closes the connection.
+ */
+const LONG_CALLS: ReadonlySet<Call> = new Set<Call>(['proof:make']);
 /** The largest answer is a job's output: 16 MiB in base64, and some. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
@@ -74,7 +79,7 @@ export const createHttpClient = ({ url, token }: NodeAddress): HttpClient => {
           path,
           method,
           agent,
-          timeout: ANSWER_MS_MAX,
+          timeout: LONG_CALLS.has(name) ? 0 : ANSWER_MS_MAX,
           headers: {
             authorization: `Bearer ${token}`,
             ...(body !== null && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
