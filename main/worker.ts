@@ -7,6 +7,7 @@ import { serveTasks } from './base/workers/serve-tasks.ts';
 import type { Task } from './base/workers/task.ts';
 import { hardwareTasks } from './kernel/assets/adapters/tasks.ts';
 import { benchmarkTasks } from './kernel/assets/benchmark/tasks.ts';
+import { blockTasks } from './kernel/blocks/tasks.ts';
 import { proofTasks } from './kernel/proof/tasks.ts';
 import { runtimeTasks } from './kernel/runtime/tasks.ts';
 
@@ -21,6 +22,7 @@ serveTasks({
   ...satchelTasks,
   ...hardwareTasks,
   ...benchmarkTasks,
+  ...blockTasks,
   ...proofTasks,
   ...runtimeTasks,
   ...httpTasks,
