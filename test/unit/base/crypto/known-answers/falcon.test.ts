@@ -1,9 +1,9 @@
 import { falcon1024 } from '@noble/post-quantum/falcon.js';
 import { describe, expect, it } from 'vitest';
-import { sha256 } from '../../../main/base/index.ts';
-import { FALCON_SIGNATURE_BYTES, falconKeys, falconSign, falconVerify } from '../../../main/base/crypto/index.ts';
-import { fromHex, readVectors, toHex } from '../../support/vectors.ts';
-import { createNistRandom } from './nist-random.ts';
+import { sha256 } from '../../../../../main/base/index.ts';
+import { FALCON_SIGNATURE_BYTES, falconKeys, falconSign, falconVerify } from '../../../../../main/base/crypto/index.ts';
+import { fromHex, readVectors, toHex } from '../../../../support/vectors.ts';
+import { createNistRandom } from '../../../../support/nist-random.ts';
 
 interface Known {
   count: number;
@@ -87,8 +87,10 @@ describe('FALCON-1024 signatures have one encoding', () => {
   });
 
   it('refuses every other header', () => {
-    for (let header = 0; header < 256; header++)
-      if (header !== HEADER_BYTE) expect(verify((signature) => void (signature[0] = header))).toBe(false);
+    const taken = Array.from({ length: 256 }, (_, header) => header).filter((header) =>
+      verify((signature) => void (signature[0] = header)),
+    );
+    expect(taken).toEqual([HEADER_BYTE]);
   });
 
   it('refuses every bit set in the padding, and in the rest of the last byte', () => {

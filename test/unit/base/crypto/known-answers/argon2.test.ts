@@ -2,8 +2,8 @@ import { argon2id as otherArgon2id } from '@noble/hashes/argon2.js';
 import fc from 'fast-check';
 import { argon2id } from 'hash-wasm';
 import { describe, expect, it } from 'vitest';
-import { passphraseKey } from '../../../main/base/crypto/index.ts';
-import { fromHex, readVectors, toHex } from '../../support/vectors.ts';
+import { passphraseKey } from '../../../../../main/base/crypto/index.ts';
+import { fromHex, readVectors, toHex } from '../../../../support/vectors.ts';
 
 interface Plain {
   source: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { aeadOpen, aeadSeal } from '../../../main/base/crypto/index.ts';
-import { fromHex, readVectors, toHex } from '../../support/vectors.ts';
+import { aeadOpen, aeadSeal } from '../../../../../main/base/crypto/index.ts';
+import { fromHex, readVectors, toHex } from '../../../../support/vectors.ts';
 
 interface Case {
   key: string;

@@ -1,7 +1,12 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { describe, expect, it } from 'vitest';
-import { ed25519PublicKey, ed25519Sign, ed25519Verify, isEd25519PublicKey } from '../../../main/base/crypto/index.ts';
-import { fromHex, readVectors, toHex } from '../../support/vectors.ts';
+import {
+  ed25519PublicKey,
+  ed25519Sign,
+  ed25519Verify,
+  isEd25519PublicKey,
+} from '../../../../../main/base/crypto/index.ts';
+import { fromHex, readVectors, toHex } from '../../../../support/vectors.ts';
 
 interface Known {
   name: string;

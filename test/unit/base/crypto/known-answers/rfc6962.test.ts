@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createMerkleTree, merkleHolds, merkleLeaf, merklePath, merkleRoot } from '../../../main/base/crypto/index.ts';
-import { fromHex, readVectors, toHex } from '../../support/vectors.ts';
+import {
+  createMerkleTree,
+  merkleHolds,
+  merkleLeaf,
+  merklePath,
+  merkleRoot,
+} from '../../../../../main/base/crypto/index.ts';
+import { fromHex, readVectors, toHex } from '../../../../support/vectors.ts';
 
 const reference = readVectors<{
   leaves: string[];

@@ -12,8 +12,8 @@ import { wordlist as spanish } from '@scure/bip39/wordlists/spanish.js';
 import { wordlist as traditionalChinese } from '@scure/bip39/wordlists/traditional-chinese.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parsePhrase, phraseOf, phraseWords, seedOfPhrase } from '../../../main/base/crypto/index.ts';
-import { fromHex, readVectors, toHex } from '../../support/vectors.ts';
+import { parsePhrase, phraseOf, phraseWords, seedOfPhrase } from '../../../../../main/base/crypto/index.ts';
+import { fromHex, readVectors, toHex } from '../../../../support/vectors.ts';
 
 const reference = readVectors<{
   passphrase: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { sha256 } from '../../../main/base/index.ts';
-import { isKemPublicKey, kemDecapsulate, kemEncapsulate, kemKeys } from '../../../main/base/crypto/index.ts';
-import { fromHex, readVectors, toHex } from '../../support/vectors.ts';
+import { sha256 } from '../../../../../main/base/index.ts';
+import { isKemPublicKey, kemDecapsulate, kemEncapsulate, kemKeys } from '../../../../../main/base/crypto/index.ts';
+import { fromHex, readVectors, toHex } from '../../../../support/vectors.ts';
 
 interface Acvp {
   keyGen: { tcId: number; seed: string; ekSha256: string; dkSha256: string }[];
