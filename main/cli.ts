@@ -2,10 +2,19 @@
 // makes up a node is loaded only by `start`, so that every other command answers at once.
 import { spawn } from 'node:child_process';
 import { existsSync, fstatSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { dirname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EXIT, type OpenDesktop, type RunHeadless, type Terminal, type WithSettings, runCli } from './api/cli/index.ts';
+import {
+  EXIT,
+  type OpenDesktop,
+  type RunHeadless,
+  type Terminal,
+  type VerifyProofFile,
+  type WithSettings,
+  runCli,
+} from './api/cli/index.ts';
+import type { Logger } from './base/index.ts';
 import { defaultDataPath } from './base/data-folder/index.ts';
 import { createSystemOutside } from './base/system-outside.ts';
 import { findProgramPaths } from './paths.ts';
@@ -61,6 +70,33 @@ const readInput: Terminal['readInput'] = async (bytesMax) => {
   return Buffer.concat(parts);
 };
 
+/** One line from the keyboard. Ctrl-C ends the command, with the terminal as it was. */
+const ask = async (prompt: string, echo: boolean): Promise<string | null> => {
+  if (!stdin.isTTY || !stderr.isTTY) return null;
+  const { createInterface } = await import('node:readline');
+  const { Writable } = await import('node:stream');
+  stderr.write(prompt);
+  // Readline writes what is typed; where that is a secret, into nothing.
+  const output = echo ? stderr : new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: stdin, output, terminal: true, historySize: 0 });
+  try {
+    return await new Promise((resolve) => {
+      reader.once('line', resolve);
+      reader.once('SIGINT', () => {
+        reader.close();
+        stderr.write('\n');
+        process.exit(EXIT.interrupted);
+      });
+      reader.once('close', () => resolve(null));
+    });
+  } finally {
+    reader.close();
+    // Readline goes on holding the keyboard otherwise, and with it the process.
+    stdin.pause();
+    if (!echo) stderr.write('\n');
+  }
+};
+
 const terminal: Terminal = {
   writeOut: (text) => void stdout.write(text),
   writeError: (text) => void stderr.write(text),
@@ -68,13 +104,19 @@ const terminal: Terminal = {
   colour: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
   progress: stderr.isTTY && env['TERM'] !== 'dumb',
   readInput,
+  // Node leaves the field out where there is no terminal, though its types say otherwise.
+  interactive: [stdin, stdout, stderr].every((stream) => stream.isTTY),
+  readSecret: (prompt) => ask(prompt, false),
+  readLine: (prompt) => ask(prompt, true),
+  // ECMA-48: cursor home, erase display; xterm's 3: its scrollback too.
+  clearScreen: () => void (stdout.isTTY && stdout.write('\x1b[H\x1b[2J\x1b[3J')),
   onInterrupt: (listener) => {
     interruptListeners.add(listener);
     return () => interruptListeners.delete(listener);
   },
 };
 
-const runHeadless: RunHeadless = async ({ dataFolder, apiPort }, onReady) => {
+const runHeadless: RunHeadless = async ({ dataFolder, apiPort, passphrase }, onReady) => {
   // Whatever the node writes is for its own user alone.
   process.umask(0o077);
   const [{ openNode }, { createTerminalPresence }] = await Promise.all([
@@ -82,13 +124,14 @@ const runHeadless: RunHeadless = async ({ dataFolder, apiPort }, onReady) => {
     import('./kernel/monitor/index.ts'),
   ]);
   const node = await openNode(
-    { outside, presence: createTerminalPresence({ outside }), gpuProbe: null, windowControl: null },
+    { outside, presence: createTerminalPresence({ outside }), gpuProbe: null, keyStore: null, windowControl: null },
     {
       dataFolder,
       paths,
       mode: 'headless',
       version,
       apiPort,
+      passphrase,
       environment: { DOCKER_HOST: env['DOCKER_HOST'], XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'] },
       logToTerminal: false,
     },
@@ -108,6 +151,31 @@ const withSettings: WithSettings = async (dataFolder, { forReading }, work) => {
     return await work(await loadConfig(folder.configPath));
   } finally {
     await folder.release();
+  }
+};
+
+const verifyProofFile: VerifyProofFile = async (file, { nonce, whole, signal, onProgress }) => {
+  const proof = await import('./kernel/proof/index.ts');
+  const check = { nonce, nowMs: outside.clock.nowMs(), checkSeed: outside.random.bytes(32) };
+  if (!whole) return proof.verifyProofFile(file, check);
+  const { createWorkerPool } = await import('./base/workers/index.ts');
+  const ignore = (): void => undefined;
+  const silent: Logger = { error: ignore, warn: ignore, info: ignore, debug: ignore, child: () => silent };
+  const workers = createWorkerPool(
+    { logger: silent, metrics: null, clock: outside.clock },
+    // Whoever asks for it waits for it: all processors.
+    { workerPath: paths.worker, size: availableParallelism() },
+  );
+  const requirements = proof.requirementsFor('Public', proof.PROOF_KINDS, { time: { segments: 'whole' } });
+  try {
+    return await proof.verifyProofFileInWorkers(
+      { workers },
+      file,
+      { ...check, requirements },
+      { signal, progress: onProgress },
+    );
+  } finally {
+    await workers.close();
   }
 };
 
@@ -157,8 +225,15 @@ const openDesktop: OpenDesktop = async (dataFolder) => {
     : { opened: false, reason: `The desktop app does not start (${failed.message}).` };
 };
 
+/** Where systemd puts what `LoadCredential=hypermesh-passphrase:…` names, https://systemd.io/CREDENTIALS/. */
+const passphraseCredential = ((): string | null => {
+  const folder = env['CREDENTIALS_DIRECTORY'] ?? '';
+  const path = join(folder, 'hypermesh-passphrase');
+  return folder !== '' && existsSync(path) ? path : null;
+})();
+
 process.exitCode = await runCli(
-  { terminal, clock: outside.clock, runHeadless, openDesktop, withSettings },
-  { dataFolder: resolvePath(defaultDataPath(env, process.platform, homedir())), version },
+  { terminal, clock: outside.clock, runHeadless, openDesktop, withSettings, verifyProofFile },
+  { dataFolder: resolvePath(defaultDataPath(env, process.platform, homedir())), version, passphraseCredential },
   process.argv.slice(2),
 );

@@ -5,13 +5,14 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { app, shell } from 'electron';
+import { app, safeStorage, shell } from 'electron';
 import { defaultDataPath, readRunningNode } from './base/data-folder/index.ts';
 import { isNodeError, messageOf } from './base/errors.ts';
 import { createSystemOutside } from './base/system-outside.ts';
 import {
   createDesktop,
   createEarlyLogger,
+  createKeyStore,
   type Desktop,
   registerPageScheme,
   STOP_DEADLINE_MS,
@@ -174,7 +175,13 @@ const start = async (): Promise<void> => {
   const { openNode } = await import('./node.ts');
   if (ending !== null) return;
   const opened = await openNode(
-    { outside, presence: shown.presence, gpuProbe: shown.gpuProbe, windowControl: shown.windowControl },
+    {
+      outside,
+      presence: shown.presence,
+      gpuProbe: shown.gpuProbe,
+      keyStore: createKeyStore(platform, safeStorage),
+      windowControl: shown.windowControl,
+    },
     {
       dataFolder,
       paths,

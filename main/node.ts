@@ -16,6 +16,7 @@ import {
   messageOf,
   openDataFolder,
 } from './base/index.ts';
+import { createIdentity, type Identity, type KeyStore } from './apps/satchel/index.ts';
 import { createDiagnostics } from './api/diagnostics/index.ts';
 import { createDispatcher } from './api/dispatcher/index.ts';
 import { HttpError, TOKEN_BYTES, createHttpServer } from './api/http/index.ts';
@@ -38,6 +39,8 @@ export interface NodeComponents {
   presence: PresenceSource;
   /** Null where no face has a window. */
   gpuProbe: GpuProbe | null;
+  /** Null where no face has a window: only Electron reaches it. */
+  keyStore: KeyStore | null;
   windowControl: WindowControl | null;
 }
 export interface NodeInit {
@@ -48,6 +51,8 @@ export interface NodeInit {
   apiPort?: number | null;
   /** The variables that tell where a container engine listens; only an entry reads the environment. */
   environment: AdapterEnvironment;
+  /** Unlocks the identity at the start, where nobody is there to do it. @default null */
+  passphrase?: string | null;
 }
 
 /** A whole node: all modules, built and started lowest layer first. It knows nothing of Electron. */
@@ -159,7 +164,7 @@ class Control implements NodeControl {
  * @throws {HttpError} `PORT_IN_USE` | `PORT_REFUSED` in headless mode; with a window the node runs without its page and says so
  */
 export const createNode = async (components: NodeComponents, init: NodeInit): Promise<HyperMeshNode> => {
-  const { outside, folder, config, logs, presence, gpuProbe, windowControl } = components;
+  const { outside, folder, config, logs, presence, gpuProbe, keyStore, windowControl } = components;
   const { paths, mode, version, environment } = init;
   const { clock, random } = outside;
   const logger = logs.logger;
@@ -170,6 +175,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
   const { promise: stopped, resolve: tellStopped } = Promise.withResolvers<void>();
   let stopping: Promise<void> | null = null;
   let runtime: Runtime | null = null;
+  let identity: Identity | null = null;
   let api: NodeStatus['api'] = { listening: false, reason: 'The node is starting.' };
 
   const warnings = (): NodeStatus['warnings'] => {
@@ -177,6 +183,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     if (!api.listening && control.phase === 'running') all.push({ code: 'API_NOT_LISTENING', message: api.reason });
     if (config.get().apiPort !== port && (init.apiPort ?? null) === null)
       all.push({ code: 'RESTART_NEEDED', message: `The API moves to port ${config.get().apiPort} at the next start.` });
+    all.push(...(identity?.warnings() ?? []));
     return all;
   };
   const stop = (): Promise<void> => {
@@ -228,6 +235,14 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     const workers = createWorkerPool({ logger, metrics, clock }, { workerPath: paths.worker });
     started.add('workers', () => workers.close());
 
+    const satchel = createIdentity(
+      { outside, logger, metrics, settings, workers, keyStore },
+      { path: folder.identityPath, passphrase: init.passphrase ?? null },
+    );
+    identity = satchel;
+    started.add('identity', () => satchel.stop());
+    await satchel.start();
+
     const monitor = createMonitor({ outside, logger, metrics, presence, storagePath: folder.path });
     started.add('monitor', () => monitor.stop());
     await monitor.start();
@@ -276,6 +291,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       clock,
       logger: logger.child('api'),
       metrics,
+      identity: satchel,
       assets,
       runtime: jobs,
       monitor,
@@ -303,6 +319,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
 
     const endings = [
       jobs.on('jobChanged', () => control.refresh()),
+      satchel.on('viewChanged', () => control.refresh()),
       config.on('changed', ({ logLevel }) => {
         logs.setLevel(logLevel);
         control.refresh();

@@ -11,6 +11,16 @@ export class CliError extends NodeError<
   | { code: 'NODE_RUNNING'; url: string | null }
   /** A file that was named cannot be read. */
   | { code: 'FILE_UNREADABLE'; path: string }
+  /** A file that was named for output is there already. */
+  | { code: 'FILE_EXISTS'; path: string }
+  | { code: 'FILE_NOT_WRITTEN'; path: string }
+  /** A file with a secret can be read by others. */
+  | { code: 'SECRET_FILE_OPEN'; path: string }
+  /** Something must be asked, and nobody is there to answer. */
+  | { code: 'TERMINAL_NEEDED' }
+  /** A secret stands on the command line, where other programs can read it. */
+  | { code: 'SECRET_IN_ARGUMENTS' }
+  | { code: 'IDENTITY_EXISTS' }
   /** A file that was asked for cannot be written. */
   | { code: 'FILE_NOT_WRITTEN'; path: string }
   | { code: 'MODULE_TOO_LARGE'; bytes: number; bytesMax: number }
@@ -23,7 +33,10 @@ export class CliError extends NodeError<
 /** What a node answered in place of a value, on its way to the top of a command. */
 export class AnswerError extends NodeError<{ code: string }> {
   override readonly name = 'AnswerError';
-  constructor({ code, message }: CallError) {
+  /** The error's data as the node sent it. */
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor({ code, message, data = {} }: CallError) {
     super({ code }, message);
+    this.details = data;
   }
 }

@@ -1,3 +1,4 @@
+import type { ProofVerdict } from '../../../preload/contract/index.ts';
 import type { Clock, RunningNode } from '../../base/index.ts';
 import type { ConfigSource } from '../interface.ts';
 
@@ -15,13 +16,21 @@ export interface Terminal {
   readonly progress: boolean;
   /** Input that was piped or redirected to the command; null from a keyboard and where there is none. */
   readInput(bytesMax: number): Promise<Uint8Array | null>;
+  /** Whether a person sits at both ends: what is asked is read, and what is shown is seen by nobody's file. */
+  readonly interactive: boolean;
+  /** Asks for one line without echoing it; null where there is no terminal. Ctrl-C ends the command as ever. */
+  readSecret(prompt: string): Promise<string | null>;
+  /** Asks for one line; null where there is no terminal, and at the end of input. */
+  readLine(prompt: string): Promise<string | null>;
+  /** Takes what was shown off the screen, and out of what can be scrolled back to. Nothing happens without a terminal. */
+  clearScreen(): void;
   /** Ctrl-C and the system's request to end. While nobody listens, either ends the command with 130. */
   onInterrupt(listener: () => void): () => void;
 }
 
 /** How a node runs in this process: given by the entry, which alone loads that half of the program, when asked. */
 export type RunHeadless = (
-  init: { dataFolder: string; apiPort: number | null },
+  init: { dataFolder: string; apiPort: number | null; passphrase: string | null },
   onReady: (running: RunningNode) => void,
 ) => Promise<void>;
 
@@ -41,15 +50,30 @@ export type WithSettings = <T>(
   work: (config: ConfigSource) => Promise<T>,
 ) => Promise<T>;
 
+/**
+ * Checks a proof file with what it holds and nothing else. Given by the entry, which loads that half of the program when
+ * asked.
+ *
+ * @param options - `nonce`: what the file must answer, 32 bytes, or null; `whole`: the whole chain of time, in threads
+ * @throws {ProofFileError} `PROOF_UNREADABLE`
+ */
+export type VerifyProofFile = (
+  file: Uint8Array,
+  options: { nonce: Uint8Array | null; whole: boolean; signal: AbortSignal; onProgress: (percent: number) => void },
+) => Promise<ProofVerdict>;
+
 export interface CliComponents {
   terminal: Terminal;
   clock: Clock;
   runHeadless: RunHeadless;
   openDesktop: OpenDesktop;
   withSettings: WithSettings;
+  verifyProofFile: VerifyProofFile;
 }
 export interface CliInit {
   /** Where the data folder lies unless `--data` says otherwise. */
   dataFolder: string;
   version: string;
+  /** File in which the service manager hands over the passphrase; null where there is none. */
+  passphraseCredential: string | null;
 }

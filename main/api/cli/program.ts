@@ -4,6 +4,7 @@ import { isNodeError, messageOf } from '../../base/errors.ts';
 import { addBenchmarkCommands } from './commands/benchmark-command.ts';
 import { addDiagnosticCommands } from './commands/diagnostic-commands.ts';
 import { addGenericCommands } from './commands/generic-commands.ts';
+import { addIdentityCommands } from './commands/identity-commands.ts';
 import { addJobCommands } from './commands/job-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
 import { addPauseCommands } from './commands/pause-commands.ts';
@@ -32,6 +33,13 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'share:stopEverything': 'pause',
   'job:start': 'run',
   'job:output': 'jobs output',
+  'identity:begin': 'identity create',
+  'identity:confirm': 'identity create',
+  'identity:restore': 'identity restore',
+  'identity:unlock': 'identity unlock',
+  'identity:seal': 'identity seal',
+  'identity:backup': 'identity backup',
+  'identity:drill': 'identity drill',
   'proof:verify': 'proof verify',
   'proof:make': 'proof make',
   'proof:file': 'proof make',
@@ -64,6 +72,7 @@ export const buildProgram = (session: Session): Command => {
   addShareCommands(program, session);
   addPauseCommands(program, session);
   addJobCommands(program, session);
+  addIdentityCommands(program, session);
   addDiagnosticCommands(program, session);
   addBenchmarkCommands(program, session);
   addProofCommands(program, session);

@@ -1,4 +1,5 @@
 import { type Call, GRID_CELLS, type Level, type ResponseOf } from '../../../preload/contract/index.ts';
+import { identityViews } from './views-identity.ts';
 import { type Style, formatFields, formatTable, printable, wrap } from './table.ts';
 import {
   asAside,
@@ -459,6 +460,7 @@ const sameForAll = (config: ResponseOf<'config:get'>, style: Style): string =>
 
 /** How each answer of the contract looks in a terminal. A call without a view does not compile. */
 export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style) => string } = {
+  ...identityViews,
   'node:status': (status, style) =>
     formatFields(
       [

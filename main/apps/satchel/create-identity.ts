@@ -504,7 +504,7 @@ class Satchel implements Identity {
     try {
       key = await this.#unlessEnded(this.#keyStore.unprotect(kept.wrapped));
     } catch (error) {
-      if (isNodeError(error)) throw error;
+      if (error instanceof IdentityError) throw error;
       throw keyStoreUnavailable(`it does not give back the key (${messageOf(error)}).`);
     }
     if (key.length !== AEAD_KEY_BYTES) throw damaged('the key that the key store gave is none');
@@ -526,7 +526,7 @@ class Satchel implements Identity {
       return { header: { kind: 'keyStore', name: state.name, wrapped, nonce }, key };
     } catch (error) {
       key.fill(0);
-      if (isNodeError(error)) throw error;
+      if (error instanceof IdentityError) throw error;
       throw keyStoreUnavailable(`it refuses (${messageOf(error)}).`);
     }
   }

@@ -5,13 +5,30 @@ import { withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
 import type { Session } from '../session.ts';
 
+/** Calls whose requests carry a phrase, words of one, or a passphrase. */
+const HOLDS_SECRETS: ReadonlySet<string> = new Set<Call>([
+  'identity:confirm',
+  'identity:restore',
+  'identity:unlock',
+  'identity:seal',
+  'identity:backup',
+  'identity:drill',
+]);
+/** The largest request there is carries a module of 16 MiB. */
+const REQUEST_BYTES_MAX = 32 * 1024 * 1024;
+const readPiped = async (session: Session): Promise<string> => {
+  const bytes = await session.terminal.readInput(REQUEST_BYTES_MAX);
+  if (bytes === null) throw new CliError({ code: 'USAGE' }, 'Nothing was piped to this command.');
+  return Buffer.from(bytes).toString('utf8');
+};
+
 /** `call`, `completion`. */
 export const addGenericCommands = (program: Command, session: Session): void => {
   const call = program
     .command('call')
     .description('Make any call of the API by its name; the answer is JSON')
     .argument('[name]', 'such as share:get; without one, lists all')
-    .argument('[request]', 'JSON object; {} otherwise')
+    .argument('[request]', 'JSON object; {} otherwise; - reads it from the input')
     .action(async (name: string | undefined, request = '{}') => {
       if (name === undefined) {
         const all = (Object.keys(calls) as Call[]).map((each) => ({ name: each, summary: calls[each].summary }));
@@ -24,9 +41,15 @@ export const addGenericCommands = (program: Command, session: Session): void => 
           { code: 'USAGE' },
           `There is no call "${name.slice(0, 40)}"; \`hypermesh call\` lists them.`,
         );
+      if (HOLDS_SECRETS.has(name) && request !== '-' && request !== '{}')
+        throw new CliError(
+          { code: 'SECRET_IN_ARGUMENTS' },
+          `A request of ${name} holds a secret, and command lines can be read by other programs; pipe it in and write - in its place, or see \`hypermesh identity --help\`.`,
+        );
+      const text = request === '-' ? await readPiped(session) : request;
       let parsed: unknown;
       try {
-        parsed = JSON.parse(request);
+        parsed = JSON.parse(text);
       } catch {
         throw new CliError(
           { code: 'USAGE' },

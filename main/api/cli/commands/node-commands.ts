@@ -3,6 +3,7 @@ import type { RunningNode } from '../../../base/index.ts';
 import { addDerivedCommand, parseNumber, withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import { readSecretFile } from '../secret-input.ts';
 import type { Session } from '../session.ts';
 import { formatFields } from '../table.ts';
 import { views } from '../views.ts';
@@ -19,6 +20,12 @@ const tellReady = (session: Session, running: RunningNode): void => {
   );
 };
 
+interface StartFlags {
+  headless?: boolean;
+  port?: number;
+  passphraseFile?: string;
+}
+
 /** `start`, `stop`, `status`. */
 export const addNodeCommands = (program: Command, session: Session): void => {
   const start = program
@@ -26,9 +33,12 @@ export const addNodeCommands = (program: Command, session: Session): void => {
     .description('Start HyperMesh: the window where there is a screen, otherwise the node alone')
     .option('--headless', 'no window: run the node in this terminal until it is stopped')
     .option('--port <number>', 'listen on this port instead of the one in the settings (0: any free one)', parseNumber)
-    .action(async ({ headless = false, port }: { headless?: boolean; port?: number }) => {
+    .option('--passphrase-file <file>', 'with --headless: unlock the keys with the passphrase in this file')
+    .action(async ({ headless = false, port, passphraseFile }: StartFlags) => {
       if (port !== undefined && (!Number.isInteger(port) || port < 0 || port > 65535))
         throw new CliError({ code: 'USAGE' }, 'A port is a whole number from 0 to 65535.');
+      if (passphraseFile !== undefined && !headless)
+        throw new CliError({ code: 'USAGE' }, '--passphrase-file goes with --headless; the window asks for it itself.');
       const running = await session.find();
       if (running !== null && (await running.client.call('node:status', {}).catch(() => null)) !== null) {
         const shown = headless ? null : await running.client.call('app:show', {});
@@ -48,15 +58,27 @@ export const addNodeCommands = (program: Command, session: Session): void => {
           return session.json ? session.printJson({ opened: true }) : session.print('HyperMesh starts.\n');
         session.note(`${opened.reason} The node starts without a window.`);
       }
-      await session.components.runHeadless({ dataFolder: session.dataFolder, apiPort: port ?? null }, (ready) =>
-        tellReady(session, ready),
+      const credential = session.init.passphraseCredential;
+      const passphrase =
+        passphraseFile !== undefined
+          ? await readSecretFile(passphraseFile)
+          : credential !== null
+            ? await readSecretFile(credential, true)
+            : null;
+      await session.components.runHeadless(
+        { dataFolder: session.dataFolder, apiPort: port ?? null, passphrase },
+        (ready) => tellReady(session, ready),
       );
     });
   withExamples(start, [
     'hypermesh start',
     'hypermesh start --headless',
     'hypermesh start --headless --port 0 --data /tmp/trial',
-  ]);
+    'hypermesh start --headless --passphrase-file /run/secrets/hypermesh',
+  ]).addHelpText(
+    'after',
+    '\nAs a systemd service, the passphrase may come as the credential `hypermesh-passphrase` (LoadCredential=).',
+  );
 
   addDerivedCommand(program, session, 'node:stop');
 

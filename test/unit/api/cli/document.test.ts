@@ -14,13 +14,18 @@ const session = new Session(
       colour: false,
       progress: false,
       readInput: async () => null,
+      interactive: false,
+      readSecret: async () => null,
+      readLine: async () => null,
+      clearScreen: () => undefined,
       onInterrupt: () => () => undefined,
     },
     runHeadless: refuse,
     openDesktop: refuse,
     withSettings: refuse,
+    verifyProofFile: refuse,
   },
-  { dataFolder: '/nonexistent', version: '0.0.0' },
+  { dataFolder: '/nonexistent', version: '0.0.0', passphraseCredential: null },
 );
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');

@@ -21,15 +21,20 @@ const createPipe = (): { components: CliComponents; out: () => string; error: ()
         colour: false,
         progress: false,
         readInput: async () => null,
+        interactive: false,
+        readSecret: async () => null,
+        readLine: async () => null,
+        clearScreen: () => undefined,
         onInterrupt: () => () => undefined,
       },
       runHeadless: () => Promise.reject(new Error('no node in this test')),
       openDesktop: async () => ({ opened: false, reason: 'There is no screen here.' }),
       withSettings: () => Promise.reject(new Error('no settings in this test')),
+      verifyProofFile: () => Promise.reject(new Error('no proof in this test')),
     },
   };
 };
-const init = { dataFolder: '/nonexistent/hypermesh-test', version: '1.2.3' };
+const init = { dataFolder: '/nonexistent/hypermesh-test', version: '1.2.3', passphraseCredential: null };
 const run = async (...args: string[]): Promise<{ code: number; out: string; error: string }> => {
   const pipe = createPipe();
   const code = await runCli(pipe.components, init, args);
