@@ -1,7 +1,9 @@
+export { createBlockProofCheck, type BlockProofComponents, type BlockProofInit } from './check-block-proof.ts';
 export { createProver, type ProverComponents, type ProverInit } from './create-prover.ts';
 export { ProverError } from './errors.ts';
 export type * from './interface.ts';
 export { createPace, type GovernedPace, type PaceInit } from './pace.ts';
+export { createProofEngine, type ProofEngineComponents, type ProofEngineInit } from './proof-engine.ts';
 export {
   createPlotLedger,
   decodePlotState,

@@ -1,4 +1,4 @@
-import { decodeCbor, encodeCbor, isNodeError, sha256 } from '../../base/index.ts';
+import { decodeCbor, encodeCbor, sha256 } from '../../base/index.ts';
 import type {
   BlockContext,
   LedgerModule,
@@ -33,11 +33,8 @@ export interface OpenedPlot {
   layers: number;
 }
 export interface PlotLedgerComponents {
-  /**
-   * Checks an opening by the code that strangers use, all of it and the same way each time.
-   * @throws {NodeError} when it does not hold
-   */
-  checkOpening: (opening: Uint8Array) => OpenedPlot;
+  /** Checks an opening by the code that strangers use, all of it and the same way each time: `verifyOpening`. */
+  checkOpening: (opening: Uint8Array) => { finding: { reason: string }; plot: OpenedPlot | null };
 }
 
 /** Keys of the state are this and the root in hex. */
@@ -70,13 +67,8 @@ export const createPlotLedger = ({ checkOpening }: PlotLedgerComponents): Ledger
     const opening = onlyBytes(transaction.transaction.data, 'opening');
     if (opening === null)
       return refuse('TRANSACTION_MALFORMED', 'plot.registered carries an opening and nothing else.');
-    let plot: OpenedPlot;
-    try {
-      plot = checkOpening(opening);
-    } catch (error) {
-      if (!isNodeError(error)) throw error;
-      return refuse('OPENING_INVALID', `The opening of the plot does not hold: ${error.message}`);
-    }
+    const { finding, plot } = checkOpening(opening);
+    if (plot === null) return refuse('OPENING_INVALID', `The opening of the plot does not hold: ${finding.reason}`);
     if (!same(plot.owner, transaction.signerBytes))
       return refuse('OWNER_MISMATCH', 'The plot was computed for another owner than the signer.');
     return state.get(plotStateOf(plot.root)) === undefined
@@ -107,7 +99,9 @@ export const createPlotLedger = ({ checkOpening }: PlotLedgerComponents): Ledger
       const { kind, data } = transaction.transaction;
       if (kind === 'plot.removed') return [{ key: plotStateOf((data as { root: Uint8Array }).root), value: null }];
       const { opening } = data as { opening: Uint8Array };
-      const { root, owner, bytes, windows, windowLabels, layers } = checkOpening(opening);
+      const { plot } = checkOpening(opening);
+      if (plot === null) throw new Error('The opening of a plot was accepted and does not hold.');
+      const { root, owner, bytes, windows, windowLabels, layers } = plot;
       const state: PlotState = {
         version: 1,
         root,
