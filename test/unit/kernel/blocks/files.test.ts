@@ -1,0 +1,245 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DerivedKeys } from '../../../../main/base/crypto/index.ts';
+import { type FileVerification, verifyChainFile } from '../../../../main/kernel/blocks/index.ts';
+import { noteModule, smallVerifier, testAsset, testKeys } from '../../../support/chain.ts';
+import { type ChainBench, note, openChainBench } from './chain-bench.ts';
+
+let derived: DerivedKeys;
+let bench: ChainBench;
+let files: string;
+beforeAll(async () => {
+  derived = testKeys(1);
+  bench = await openChainBench(derived);
+  files = mkdtempSync(join(tmpdir(), 'hypermesh-files-'));
+  await bench.grow(9);
+  await bench.append([note(testAsset(1), 'with an opening')], testAsset(1), new Uint8Array(20_000).fill(5));
+});
+afterAll(async () => {
+  await bench.close();
+  rmSync(files, { recursive: true, force: true });
+});
+
+const path = (name: string): string => join(files, name);
+/** As a stranger does it: a file and nothing else. */
+const check = (name: string): Promise<FileVerification> =>
+  verifyChainFile(
+    { clock: bench.outside.clock, workers: bench.workers, modules: [noteModule], verifyProof: smallVerifier },
+    path(name),
+  );
+/** The same identity in an empty data folder. */
+const restored = (fill?: DerivedKeys): Promise<ChainBench> =>
+  openChainBench(fill ?? derived, { workers: bench.workers });
+
+describe('an exported chain', () => {
+  it('is whole for a stranger without any keys', async () => {
+    const { sizeBytes, blocks } = await bench.chain.export({ from: 0, readable: true }, path('whole'));
+    expect([blocks, sizeBytes]).toEqual([11, readFileSync(path('whole')).length]);
+    const found = await check('whole');
+    expect(found).toMatchObject({
+      holds: true,
+      problems: [],
+      blocks: 11,
+      headersOnly: 0,
+      transactions: 11,
+      proofs: 10,
+    });
+    expect(found.notes[0]).toContain(`founded by ${bench.keys.node()!.signer.keyId}`);
+  });
+
+  it('shows headers only when it is sealed', async () => {
+    await bench.chain.export({ from: 0, readable: false }, path('sealed'));
+    expect(await check('sealed')).toMatchObject({
+      holds: true,
+      blocks: 11,
+      headersOnly: 11,
+      transactions: 0,
+      proofs: 0,
+    });
+  });
+
+  it('can be a part, with the state that it begins with', async () => {
+    await bench.chain.export({ from: 4, to: 8, readable: true }, path('part'));
+    expect(await check('part')).toMatchObject({ holds: true, blocks: 6, headersOnly: 1, transactions: 5, proofs: 5 });
+  });
+
+  it('never replaces a file, and takes no range that is not there', async () => {
+    writeFileSync(path('mine'), 'mine');
+    await expect(bench.chain.export({ from: 0, readable: true }, path('mine'))).rejects.toMatchObject({
+      code: 'EXPORT_NOT_WRITTEN',
+    });
+    expect(readFileSync(path('mine'), 'utf8')).toBe('mine');
+    for (const range of [{ from: 5, to: 4 }, { from: 0, to: 99 }, { from: 99 }])
+      await expect(bench.chain.export({ ...range, readable: true }, path('none'))).rejects.toMatchObject({
+        code: 'RANGE_INVALID',
+      });
+  });
+
+  it('is refused with the height when it was cut short or changed', async () => {
+    const whole = readFileSync(path('whole'));
+    for (let i = 1; i < 24; i++) {
+      writeFileSync(path('cut'), whole.subarray(0, Math.floor((whole.length * i) / 24)));
+      await expect(check('cut')).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE' });
+    }
+    writeFileSync(path('cut'), whole.subarray(0, whole.length - 500));
+    await expect(check('cut')).rejects.toMatchObject({ data: { height: 10 } });
+    writeFileSync(path('more'), Buffer.concat([whole, Buffer.from([0])]));
+    await expect(check('more')).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE' });
+    for (let i = 0; i < 60; i++) {
+      const changed = Buffer.from(whole);
+      const place = Math.floor((whole.length * (i + 0.5)) / 60);
+      changed[place]! ^= 1 << (i % 8);
+      writeFileSync(path('changed'), changed);
+      await expect(check('changed')).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE' });
+    }
+  });
+});
+
+describe('importing', () => {
+  it.each(['whole', 'sealed'])('brings a %s chain back into an empty folder of the same identity', async (name) => {
+    const other = await restored();
+    try {
+      expect(await other.chain.import(path(name))).toMatchObject({ ...bench.chain.head() });
+      expect(await other.verified()).toMatchObject({ holds: true, problems: [], blocks: 11, headersOnly: 0 });
+      expect(await other.chain.asset(testAsset(1))).toEqual(await bench.chain.asset(testAsset(1)));
+      expect(await other.chain.block(10)).toEqual(await bench.chain.block(10));
+      // It goes on from there, also after a restart.
+      await other.restart();
+      await other.append([note(testAsset(1), 'goes on')]);
+      expect(await other.verified()).toMatchObject({ holds: true, blocks: 12 });
+      // A second time nothing is new.
+      expect((await other.chain.import(path(name))).height).toBe(11);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('lets a chain that has only begun give way, and no other', async () => {
+    const other = await restored();
+    try {
+      await other.chain.begin();
+      expect((await other.chain.import(path('whole'))).hash).toBe(bench.chain.head().hash);
+      expect(await other.verified()).toMatchObject({ holds: true, blocks: 11 });
+    } finally {
+      await other.close();
+    }
+    const third = await restored();
+    try {
+      await third.grow(1);
+      const before = third.chain.head();
+      await expect(third.chain.import(path('whole'))).rejects.toMatchObject({ code: 'CHAIN_OF_ANOTHER_NETWORK' });
+      expect(third.chain.head()).toEqual(before);
+    } finally {
+      await third.close();
+    }
+  });
+
+  it('takes over what is missing, in parts', async () => {
+    const other = await restored();
+    try {
+      await bench.chain.export({ from: 0, to: 5, readable: true }, path('first'));
+      await bench.chain.export({ from: 3, readable: true }, path('second'));
+      await bench.chain.export({ from: 8, readable: false }, path('late'));
+      await other.chain.import(path('first'));
+      await expect(other.chain.import(path('late'))).rejects.toMatchObject({ code: 'CHAIN_DIVERGES' });
+      expect(await other.chain.import(path('second'))).toEqual(bench.chain.head());
+      expect(await other.verified()).toMatchObject({ holds: true, blocks: 11 });
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('refuses another identity, none, damaged files, and leaves everything as it was', async () => {
+    const stranger = await restored(testKeys(2));
+    try {
+      await expect(stranger.chain.import(path('whole'))).rejects.toMatchObject({ code: 'CHAIN_INVALID' });
+      await expect(stranger.chain.import(path('mine'))).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE' });
+      await expect(stranger.chain.import(path('nowhere'))).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE' });
+      stranger.keys.locked = true;
+      await expect(stranger.chain.import(path('whole'))).rejects.toMatchObject({ code: 'IDENTITY_LOCKED' });
+      expect(stranger.chain.head()).toMatchObject({ blocks: 0, storedBytes: 0 });
+    } finally {
+      await stranger.close();
+    }
+    const own = await restored();
+    try {
+      await expect(own.chain.import(path('cut'))).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE' });
+      await own.restart();
+      expect(own.chain.head()).toMatchObject({ blocks: 0, storedBytes: 0, assets: 0 });
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('refuses a chain that parts from ours', async () => {
+    const [one, other] = [await restored(), await restored()];
+    try {
+      await one.chain.import(path('first'));
+      await other.chain.import(path('first'));
+      await one.append([note(testAsset(1), 'one way')]);
+      await other.append([note(testAsset(1), 'another way')]);
+      await one.append([note(testAsset(1), 'and on')]);
+      await one.chain.export({ from: 0, readable: true }, path('parted'));
+      await expect(other.chain.import(path('parted'))).rejects.toMatchObject({
+        code: 'CHAIN_DIVERGES',
+        data: { height: 6 },
+      });
+      expect(await other.verified()).toMatchObject({ holds: true, blocks: 7 });
+    } finally {
+      await one.close();
+      await other.close();
+    }
+  });
+});
+
+describe('pruning', () => {
+  it('drops bodies and keeps headers, and everything goes on from the state that is kept', async () => {
+    const other = await restored();
+    try {
+      await other.chain.import(path('whole'));
+      const before = other.chain.head();
+      const after = await other.chain.prune(3);
+      expect(after).toMatchObject({ blocks: 11, pruned: 8, hash: before.hash });
+      expect(after.storedBytes).toBeLessThan(before.storedBytes);
+      expect(await other.chain.block(2)).toMatchObject({
+        body: 'pruned',
+        transactions: null,
+        sealed: null,
+        transactionsList: null,
+      });
+      expect(await other.chain.asset(testAsset(1))).toEqual(await bench.chain.asset(testAsset(1)));
+      expect(await other.verified()).toMatchObject({ holds: true, problems: [], headersOnly: 8, proofs: 3 });
+      await other.restart();
+      await other.append([note(testAsset(1), 'after')]);
+      expect(await other.chain.prune(2)).toMatchObject({ pruned: 10, blocks: 12 });
+      // With less to keep than is there nothing happens.
+      expect(await other.chain.prune(5)).toMatchObject({ pruned: 10 });
+      await other.append([note(testAsset(1), 'with the old opening')], testAsset(1), new Uint8Array(20_000).fill(5));
+      expect(await other.verified()).toMatchObject({ holds: true, problems: [] });
+      await other.chain.export({ from: 0, readable: true }, path('pruned'));
+      expect(await check('pruned')).toMatchObject({
+        holds: true,
+        problems: [],
+        blocks: 13,
+        headersOnly: 10,
+        proofs: 3,
+      });
+      const third = await restored();
+      try {
+        expect(await third.chain.import(path('pruned'))).toMatchObject({
+          blocks: 13,
+          pruned: 10,
+          hash: other.chain.head().hash,
+        });
+        expect(await third.verified()).toMatchObject({ holds: true, problems: [] });
+        await third.append([note(testAsset(2), 'on')]);
+      } finally {
+        await third.close();
+      }
+    } finally {
+      await other.close();
+    }
+  });
+});
