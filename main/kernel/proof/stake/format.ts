@@ -1,14 +1,5 @@
 import { encodeCbor } from '../../../base/codec.ts';
-import {
-  bytesOf,
-  bytesUpTo,
-  decodeStrict,
-  fieldsOf,
-  integerOf,
-  literalOf,
-  textOf,
-  versionOf,
-} from '../strict.ts';
+import { bytesOf, bytesUpTo, decodeStrict, fieldsOf, integerOf, literalOf, textOf, versionOf } from '../strict.ts';
 
 // The format of docs/formats/proof-stake.md: all that generator and verifier share.
 

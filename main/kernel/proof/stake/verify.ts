@@ -28,20 +28,32 @@ export const verifyStake = (encoded: Uint8Array, context: VerifyContext, parts: 
   findingOf('stake', () => {
     const { challenge, challengeHash, requirements, nowMs } = context;
     if (encoded.length > STAKE_PROOF_BYTES_MAX)
-      return refused('stake', 'PROOF_TOO_LARGE', `It has ${encoded.length} bytes, and at most ${STAKE_PROOF_BYTES_MAX} are read.`);
+      return refused(
+        'stake',
+        'PROOF_TOO_LARGE',
+        `It has ${encoded.length} bytes, and at most ${STAKE_PROOF_BYTES_MAX} are read.`,
+      );
     const record = verifyRecord(encoded, { domain: 'proof-stake', signer: challenge.node });
     const payload = decodeStakePayload(record.payload);
     if (!same(payload.challenge, challengeHash))
       return refused('stake', 'CHALLENGE_MISMATCH', 'This proof of stake answers another challenge.');
     for (const kind of ['space', 'work', 'time'] as const)
       if (!same(payload[kind], parts[kind]))
-        return refused('stake', 'PARTS_MISMATCH', `It was signed over another proof of ${kind} than the one beside it.`);
+        return refused(
+          'stake',
+          'PARTS_MISMATCH',
+          `It was signed over another proof of ${kind} than the one beside it.`,
+        );
     const { stake } = payload;
     if (!same(stake.network, challenge.network))
       return refused('stake', 'STAKE_IN_OTHER_NETWORK', 'Its stake lies in another network.');
     // Nothing below keeps stakes yet: whoever could look one up needs to know where.
     if (stake.micro > 0n && stake.height === null)
-      return refused('stake', 'STAKE_UNFOUNDED', 'It names a stake and no height of a ledger at which that could be looked up.');
+      return refused(
+        'stake',
+        'STAKE_UNFOUNDED',
+        'It names a stake and no height of a ledger at which that could be looked up.',
+      );
     if (stake.micro < requirements.stake.stakeMicroMin)
       return refused(
         'stake',
@@ -59,7 +71,10 @@ export const verifyStake = (encoded: Uint8Array, context: VerifyContext, parts: 
       return refused('stake', 'CERTIFICATE_OF_OTHER_KEYS', 'Its certificate is of other keys than those that signed.');
     if (certificate.issuedAtMs > nowMs + requirements.time.skewMsMax)
       return refused('stake', 'CERTIFICATE_LATER', 'Its certificate was made later than the time that it is here.');
-    const shown = stake.height === null ? 'stake 0, as a home network keeps none' : `stake ${caes(stake.micro)} by its own word, at height ${stake.height}`;
+    const shown =
+      stake.height === null
+        ? 'stake 0, as a home network keeps none'
+        : `stake ${caes(stake.micro)} by its own word, at height ${stake.height}`;
     return held(
       'stake',
       `Signed by the node with Ed25519 and FALCON-1024; certificate self-made, which no authority vouches for; ${shown}.`,
