@@ -37,5 +37,11 @@ export const TRAY_REFRESH_MS = 1_000;
 export const GPU_PROBE_DEADLINE_MS = 15_000;
 /** The page computes for about three seconds; a card whose driver hangs is given up on. */
 export const GPU_BENCHMARK_DEADLINE_MS = 30_000;
+/** A product of 16 384 rows takes a card well below a second, and Chromium's software card, which tests use, some 20. */
+export const GPU_MULTIPLY_DEADLINE_MS = 120_000;
+/** How often a product is asked after: a card is done in a fraction of a second. */
+export const GPU_MULTIPLY_POLL_MS = 50;
+/** Part of a product that crosses from the page in one turn of the main thread: a copy of well below a millisecond. */
+export const GPU_PRODUCT_PART_BYTES = 1024 * 1024;
 /** How often the progress of the computation is asked for. */
 export const GPU_POLL_MS = 200;

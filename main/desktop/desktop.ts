@@ -5,6 +5,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Clock, Logger } from '../base/index.ts';
 import type { GpuProbe } from '../kernel/assets/adapters/index.ts';
 import type { PresenceSource } from '../kernel/monitor/index.ts';
+import type { GpuMultiplier } from '../kernel/prover/index.ts';
 import type { Config } from '../../preload/contract/index.ts';
 import { type Autostart, createAutostart } from './autostart.ts';
 import { PAGE_URL } from './constants.ts';
@@ -21,6 +22,7 @@ import { createMainWindow } from './window.ts';
 export interface Desktop {
   /** What the node is built with. */
   readonly gpuProbe: GpuProbe;
+  readonly gpuMultiplier: GpuMultiplier;
   readonly presence: PresenceSource;
   readonly windowControl: WindowControl;
   /** Connects the node, once it is ready, to the page, the tray, the theme and start at login. */
@@ -126,8 +128,11 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
     }
   };
 
+  const gpuWindow = createGpuWindow({ clock, logger }, { pageFolder: init.pageFolder });
+
   return {
-    gpuProbe: createGpuWindow({ clock, logger }, { pageFolder: init.pageFolder }),
+    gpuProbe: gpuWindow,
+    gpuMultiplier: gpuWindow,
     presence: createPresenceSource({ blindReason: init.presenceBlindReason }),
     windowControl: { show: () => window.show() },
     async attach(attached) {

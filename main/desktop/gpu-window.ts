@@ -3,8 +3,17 @@ import { z } from 'zod';
 import { messageOf } from '../base/errors.ts';
 import type { Clock, Logger } from '../base/index.ts';
 import type { GpuProbe } from '../kernel/assets/adapters/index.ts';
+import type { GpuMultiplier } from '../kernel/prover/index.ts';
 import { percent, reading } from '../../preload/contract/index.ts';
-import { GPU_BENCHMARK_DEADLINE_MS, GPU_PAGE_URL, GPU_POLL_MS, GPU_PROBE_DEADLINE_MS } from './constants.ts';
+import {
+  GPU_BENCHMARK_DEADLINE_MS,
+  GPU_MULTIPLY_DEADLINE_MS,
+  GPU_MULTIPLY_POLL_MS,
+  GPU_PAGE_URL,
+  GPU_POLL_MS,
+  GPU_PROBE_DEADLINE_MS,
+  GPU_PRODUCT_PART_BYTES,
+} from './constants.ts';
 import { servePage } from './protocol.ts';
 import { secureSession } from './security.ts';
 
@@ -38,6 +47,9 @@ const benchmarkProgress = z.discriminatedUnion('status', [
   z.strictObject({ status: z.literal('done'), result: reading(z.number().positive()) }),
 ]);
 
+/** Bytes of a row of a product, docs/formats/proof-work.md. */
+const PRODUCT_ROW_BYTES = 512;
+
 /** Session of its own, in memory: the hidden page shares nothing with the window. */
 const PARTITION = 'gpu';
 
@@ -45,7 +57,10 @@ const PARTITION = 'gpu';
  * Reaches WebGPU through a hidden page that lives only as long as one question. The page runs in its own sandboxed
  * process and the card's work in the graphics process, so the node never waits on its own thread.
  */
-export const createGpuWindow = ({ clock, logger }: GpuWindowComponents, { pageFolder }: GpuWindowInit): GpuProbe => {
+export const createGpuWindow = (
+  { clock, logger }: GpuWindowComponents,
+  { pageFolder }: GpuWindowInit,
+): GpuProbe & GpuMultiplier => {
   let prepared = false;
   /** End of the line: one page at a time, since two would measure each other. */
   let last: Promise<unknown> = Promise.resolve();
@@ -138,6 +153,33 @@ export const createGpuWindow = ({ clock, logger }: GpuWindowComponents, { pageFo
             onProgress(progress.progressPercent);
             // Ends by the page's answer, its end, the deadline or the signal.
             await clock.sleep(GPU_POLL_MS, signal);
+          }
+        });
+      } catch (error) {
+        signal.throwIfAborted();
+        return unreadable(error);
+      }
+    },
+    async multiply(seed, { from, count }, signal) {
+      try {
+        return await withPage(GPU_MULTIPLY_DEADLINE_MS, signal, async (run) => {
+          const question = { seedHex: Buffer.from(seed).toString('hex'), from, count };
+          await run(`globalThis.hypermeshGpu.startProduct(${JSON.stringify(question)})`);
+          for (;;) {
+            const progress = benchmarkProgress.parse(await run('globalThis.hypermeshGpu.productProgress()'));
+            if (progress.status === 'done') {
+              if (!progress.result.known) return progress.result;
+              const product = new Uint8Array(count * PRODUCT_ROW_BYTES);
+              for (let at = 0; at < product.length; at += GPU_PRODUCT_PART_BYTES) {
+                const end = Math.min(at + GPU_PRODUCT_PART_BYTES, product.length);
+                const part = await run(`globalThis.hypermeshGpu.takeProduct(${at}, ${end})`);
+                if (!(part instanceof Uint8Array) || part.length !== end - at)
+                  throw new Error('the graphics page gave another part of the product than was asked for');
+                product.set(part, at);
+              }
+              return { known: true, value: { product, tookMs: progress.result.value } };
+            }
+            await clock.sleep(GPU_MULTIPLY_POLL_MS, signal);
           }
         });
       } catch (error) {

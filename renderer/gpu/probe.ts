@@ -1,5 +1,6 @@
 // The hidden page that asks WebGPU. The node opens it for one question, reads the answers through `hypermeshGpu`, and
 // throws the page away. It has no bridge and no network.
+import { type FieldProduct, multiplyRows, QUESTION_ROWS_MAX } from './field-product.ts';
 import { MATMUL_SHADER, TILE } from './matmul.ts';
 
 type Reading<T> = { known: true; value: T } | { known: false; reason: string };
@@ -155,8 +156,42 @@ const expectedFirst = (side: number): number => {
   return sum;
 };
 
+/** Of the page's one question about a product; `finished` holds it until the node has taken it. */
+let productProgress: Progress = { status: 'running', progressPercent: 0 };
+let finished: FieldProduct | null = null;
+
+const product = async (question: { seedHex: string; from: number; count: number }): Promise<Reading<number>> => {
+  const { seedHex, from, count } = question;
+  if (count > QUESTION_ROWS_MAX) return { known: false, reason: 'These are more rows than one question may ask for.' };
+  if (!('gpu' in navigator)) return { known: false, reason: NO_WEBGPU };
+  const [adapter] = await requestAdapters();
+  if (adapter === undefined) return { known: false, reason: NO_ADAPTER };
+  const seed = Uint8Array.from(seedHex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  finished = await multiplyRows(adapter, seed, { from, count }, (progressPercent) => {
+    productProgress = { status: 'running', progressPercent };
+  });
+  return { known: true, value: finished.tookMs };
+};
+
 const hypermeshGpu = {
   probe,
+  /** Rows of the product of docs/formats/proof-work.md; the value at the end is how long the card took, in ms. */
+  startProduct(question: { seedHex: string; from: number; count: number }): void {
+    product(question)
+      .catch(
+        (error: unknown): Reading<number> => ({
+          known: false,
+          reason: error instanceof Error ? error.message : String(error),
+        }),
+      )
+      .then((result) => {
+        productProgress = { status: 'done', result };
+      })
+      .catch(() => undefined);
+  },
+  productProgress: (): Progress => productProgress,
+  /** Part of the finished product. In parts, because each crosses to the node in one turn of its thread. */
+  takeProduct: (from: number, to: number): Uint8Array => (finished?.product ?? new Uint8Array(0)).slice(from, to),
   start(): void {
     measure()
       .catch(

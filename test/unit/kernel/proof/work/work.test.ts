@@ -13,9 +13,13 @@ import {
   verifyWork,
 } from '../../../../../main/kernel/proof/index.ts';
 import {
+  COLUMNS,
   FIELD,
+  INNER,
+  LEFT_STREAM,
   MULTIPLICATIONS_PER_ROW,
   PRODUCT_ROW_BYTES,
+  RIGHT_STREAM,
   decodeWorkProof,
 } from '../../../../../main/kernel/proof/work/format.ts';
 import { drawRows, seedOf } from '../../../../../main/kernel/proof/work/generate-streams.ts';
@@ -337,6 +341,19 @@ describe('what is refused', () => {
     }
     for (let more = 0; tried < 10_000; more += 1) attempt((more * 7919) % proof.length, 1 + ((more * 31) % 254));
     expect(accepted).toEqual([]);
+  });
+});
+
+describe('the numbers of the format', () => {
+  it('are the same in the page that multiplies on a card', () => {
+    const at = (path: string): string => readFileSync(resolve(import.meta.dirname, '../../../../..', path), 'utf8');
+    const page = at('renderer/gpu/field-product.ts');
+    const said = (text: string, name: string): number =>
+      Number(new RegExp(`const ${name} = ([\\d_]+);`).exec(text)?.[1]?.replaceAll('_', ''));
+    expect(
+      ['FIELD', 'INNER', 'COLUMNS', 'LEFT_STREAM', 'RIGHT_STREAM'].map((name) => [name, said(page, name)]),
+    ).toEqual(Object.entries({ FIELD, INNER, COLUMNS, LEFT_STREAM, RIGHT_STREAM }));
+    expect(said(at('main/desktop/gpu-window.ts'), 'PRODUCT_ROW_BYTES')).toBe(PRODUCT_ROW_BYTES);
   });
 });
 
