@@ -205,15 +205,11 @@ const Content = ({ block }: { block: BlockView }) => {
       {block.proof !== null && (
         <Panel
           title="Combined proof"
-          hint={
-            block.proof.passed
-              ? 'All four hold, checked again just now.'
-              : 'Not all of it holds; verify the chain to find out more.'
-          }
+          hint={block.proof.passed ? 'All four hold.' : 'Not all of it holds; verify the chain to find out more.'}
         >
           <div className="hm-stack">
             <Checks checks={block.proof.checks} />
-            <VerdictFacts verdict={block.proof} />
+            <VerdictFacts verdict={block.proof} expiry={false} />
           </div>
         </Panel>
       )}

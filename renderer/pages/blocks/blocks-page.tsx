@@ -32,7 +32,7 @@ const Head = ({ head }: { head: ChainHead }) => (
     <HeadFact name="Newest block">
       {head.height === null ? 'none' : <a href={hrefOf('blocks', String(head.height))}>Block {head.height}</a>}
     </HeadFact>
-    <HeadFact name="Stored">{head.timeMs === null ? 'never' : <Age atMs={head.timeMs} />}</HeadFact>
+    <HeadFact name="Newest stored">{head.timeMs === null ? 'never' : <Age atMs={head.timeMs} />}</HeadFact>
     <HeadFact name="In all">
       {countText(head.blocks, 'block')}
       {head.pruned > 0 && <span className="hm-small hm-dim">{head.pruned.toLocaleString('en')} without content</span>}

@@ -17,8 +17,8 @@ const BLOCK_PX = 196;
 const GAP_PX = 44;
 const STEP_PX = BLOCK_PX + GAP_PX;
 /** Middle of the lines in a block that tell its own hash and the one before. */
-const OWN_Y_PX = 132;
-const PREVIOUS_Y_PX = 158;
+const OWN_Y_PX = 114;
+const PREVIOUS_Y_PX = 140;
 /** Blocks drawn beyond both edges, so that scrolling shows no holes. */
 const OVERSCAN = 3;
 /** Browsers draw nothing wider than some 30 million pixels. */

@@ -3,9 +3,9 @@ import { shortHash } from '../../components/short-hash.tsx';
 import { pathSteps } from './block-text.ts';
 
 const ROW_PX = 44;
-const WIDTH_PX = 420;
+const WIDTH_PX = 320;
 const CENTRE_PX = WIDTH_PX / 2;
-const SIBLING_PX = 118;
+const SIBLING_PX = 76;
 const NODE_R_PX = 5;
 const TOP_PX = 24;
 
@@ -58,7 +58,7 @@ export const InclusionPath = ({
                 <path className="hm-path-own" d={`M ${CENTRE_PX} ${y} V ${y - ROW_PX}`} />
                 <path
                   className="hm-path-other"
-                  d={`M ${x} ${y} C ${x} ${y - ROW_PX * 0.7}, ${CENTRE_PX} ${y - ROW_PX * 0.3}, ${CENTRE_PX} ${y - ROW_PX}`}
+                  d={`M ${x} ${y} C ${x} ${y - ROW_PX * 0.6}, ${(x + CENTRE_PX) / 2} ${y - ROW_PX}, ${CENTRE_PX} ${y - ROW_PX}`}
                 />
                 <circle className="hm-path-sibling" cx={x} cy={y} r={NODE_R_PX} />
                 <Label x={side === 'left' ? x - 12 : x + 12} y={y} anchor={side === 'left' ? 'end' : 'start'}>
@@ -69,7 +69,12 @@ export const InclusionPath = ({
             );
           })}
           <circle className="hm-path-root" cx={CENTRE_PX} cy={TOP_PX} r={NODE_R_PX + 1.5} />
-          <Label x={CENTRE_PX + 14} y={TOP_PX} anchor="start">
+          {/* On the side that no sibling comes from. */}
+          <Label
+            x={steps.at(-1)?.side === 'right' ? CENTRE_PX - 14 : CENTRE_PX + 14}
+            y={TOP_PX}
+            anchor={steps.at(-1)?.side === 'right' ? 'end' : 'start'}
+          >
             root {shortHash(root).slice(0, 9)}
           </Label>
           <Label

@@ -68,8 +68,8 @@ const Export = ({ head, onDone }: { head: ChainHead & { height: number }; onDone
               onChange={() => setReadable(kind.readable)}
             />
             <span>
-              <strong>{kind.label}</strong>
-              <span className="hm-small hm-dim">{kind.text}</span>
+              <span className="hm-choice-label">{kind.label}</span>
+              <span className="hm-small hm-dim hm-choice-seen">{kind.text}</span>
             </span>
           </label>
         ))}

@@ -1,21 +1,21 @@
 import { Button } from '@mantine/core';
-import { IconChevronDown, IconDownload } from '@tabler/icons-react';
+import { IconChevronDown, IconCube, IconDownload } from '@tabler/icons-react';
 import { useEffect, useId, useState } from 'react';
 import type { AssetProofs, CallError, ProofEntry, ResourceKey } from '../../../preload/contract/index.ts';
 import { Age } from '../../components/age.tsx';
 import { ErrorNote, Note } from '../../components/error-note.tsx';
 import { Tag } from '../../components/layout.tsx';
 import { Progress } from '../../components/progress.tsx';
-import { amountText, bytesText, percentText } from '../../components/quantity.ts';
+import { amountText, bytesText } from '../../components/quantity.ts';
 import { ResourceIcon } from '../../components/resource-icon.tsx';
 import { shortHash } from '../../components/short-hash.tsx';
 import { durationText } from '../../components/time-text.ts';
-import { sentence, Unknown } from '../../components/unknown.tsx';
+import { sentence } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
 import { CapacityChart, unitOf } from './capacity-chart.tsx';
 import { KindGlyph, StatusGlyph } from './proof-glyph.tsx';
-import { CAUSES, capacityText, KINDS, STEPS } from './proof-text.ts';
+import { CAUSES, capacityText, KINDS, stepText } from './proof-text.ts';
 import { useProofFile } from './use-proof-file.ts';
 
 /** A line needs two points. */
@@ -136,7 +136,7 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
   const current = prover?.current?.asset === proofs.asset ? prover.current : null;
   const place = prover === null ? -1 : prover.queue.indexOf(proofs.asset);
   const unit = unitOf(proofs.history);
-  const capacity = proofs.capacity.known ? amountText(proofs.capacity.value, proofs.unit) : null;
+  const capacity = proofs.capacity.known ? amountText(proofs.capacity.value, proofs.unit).replace(' ', '\u00a0') : null;
   const subtitle = [proofs.label === title ? null : proofs.label, capacity].filter((part) => part !== null).join(' · ');
 
   const make = async (): Promise<void> => {
@@ -184,14 +184,8 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
       </div>
       {current !== null && (
         <div className="hm-stack-tight">
-          <Progress
-            label={`Proof of ${title}`}
-            percent={current.progressPercent}
-            text={`${STEPS[current.step].doing}, ${percentText(current.progressPercent)}`}
-          />
-          <p className="hm-small hm-dim">
-            {STEPS[current.step].doing}, {percentText(current.progressPercent)}
-          </p>
+          <Progress label={`Proof of ${title}`} percent={current.progressPercent} text={stepText(current)} />
+          <p className="hm-small hm-dim">{stepText(current)}</p>
         </div>
       )}
       <div aria-live="polite" className="hm-proof-live">
@@ -219,7 +213,7 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
                   <span className="hm-small hm-dim">{proofs.proven.value.label}</span>
                 </>
               ) : (
-                <Unknown word="not known" reason={proofs.proven.reason} />
+                <span className="hm-dim">none</span>
               )}
             </dd>
           </div>
@@ -237,25 +231,32 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
         {unit !== null && proofs.history.length >= CHART_POINTS_MIN ? (
           <CapacityChart history={proofs.history} unit={unit} />
         ) : (
-          <p className="hm-small hm-dim hm-capacity-empty">A chart over time begins with the second proof.</p>
+          <p className="hm-small hm-dim hm-capacity-empty">
+            {proofs.proven.known ? 'A chart over time begins with the second proof.' : sentence(proofs.proven.reason)}
+          </p>
         )}
       </div>
       {newest.error !== null && <ErrorNote title="The proof was not saved" error={newest.error} />}
       {proofs.history.length > 0 && (
-        <div className="hm-row">
+        <div className="hm-row hm-proof-more">
           <Button
             variant="subtle"
             size="compact-sm"
-            className="hm-save-proof"
             loading={newest.busy}
             leftSection={<IconDownload size={16} aria-hidden />}
             onClick={() => void newest.save({ asset: proofs.asset })}
           >
             Save proof file<span className="hm-sr"> of {title}</span>
           </Button>
-          <a className="hm-small" href={hrefOf('blocks', proofs.asset)}>
-            Its chain<span className="hm-sr"> of {title}</span>
-          </a>
+          <Button
+            component="a"
+            href={hrefOf('blocks', proofs.asset)}
+            variant="subtle"
+            size="compact-sm"
+            leftSection={<IconCube size={16} aria-hidden />}
+          >
+            See it in the chain<span className="hm-sr">: {title}</span>
+          </Button>
         </div>
       )}
       <div id={bodyId} hidden={!open} className="hm-proof-details">

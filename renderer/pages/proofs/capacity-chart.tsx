@@ -2,7 +2,7 @@ import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import type { AssetProofs, ProvenCapacity } from '../../../preload/contract/index.ts';
-import { clockText, dateTimeText } from '../../components/time-text.ts';
+import { clockText, whenText } from '../../components/time-text.ts';
 import { capacityShortText, capacityText, unitText } from './proof-text.ts';
 
 type History = AssetProofs['history'];
@@ -12,6 +12,8 @@ const HEIGHT_PX = 116;
 const AXIS_WIDTH_PX = 64;
 const X_SPACE_PX = 84;
 const CROSS_PX = 3.5;
+/** Bytes are counted in powers of two, so their scale is, too. */
+const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const DAY_S = 86_400;
 
 const color = (element: Element, name: string): string => getComputedStyle(element).getPropertyValue(name).trim();
@@ -82,6 +84,7 @@ export const CapacityChart = ({ history, unit }: { history: History; unit: Prove
             size: AXIS_WIDTH_PX,
             gap: 8,
             space: 32,
+            ...(unit === 'bytes' ? { incrs: BINARY_STEPS } : {}),
             grid: { stroke: grid, width: 1 },
             ticks: { show: false },
             values: (_, splits) => splits.map((value) => (value === 0 ? '0' : capacityShortText({ value, unit }))),
@@ -138,7 +141,7 @@ export const CapacityChart = ({ history, unit }: { history: History; unit: Prove
       <figcaption className="hm-small hm-dim">
         <span>
           {unitText(unit)}
-          {first !== undefined && ` since ${dateTimeText(first.atMs)}`}
+          {first !== undefined && ` since ${whenText(first.atMs, Date.now())}`}
         </span>
         {history.some(({ passed }) => !passed) && (
           <span className="hm-capacity-failed">

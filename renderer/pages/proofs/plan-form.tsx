@@ -107,6 +107,7 @@ export const PlanForm = () => {
           />
           <Select
             aria-label="Unit of the space for proofs"
+            className="hm-plan-unit"
             data={UNITS}
             value={String(space.unit)}
             onChange={(unit) => {

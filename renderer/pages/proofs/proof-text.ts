@@ -1,5 +1,11 @@
-import type { AssetProofs, ProofEntry, ProofKind, ProvenCapacity, ProverState } from '../../../preload/contract/index.ts';
-import { bytesText } from '../../components/quantity.ts';
+import type {
+  AssetProofs,
+  ProofEntry,
+  ProofKind,
+  ProvenCapacity,
+  ProverState,
+} from '../../../preload/contract/index.ts';
+import { bytesText, percentText } from '../../components/quantity.ts';
 
 /** The question that each proof answers, its name, and what it shows, for readers who never heard of it. */
 export const KINDS: Record<ProofKind, { question: string; name: string; shows: string }> = {
@@ -37,6 +43,10 @@ export const STEPS: Record<Step, { short: string; doing: string }> = {
   block: { short: 'Block', doing: 'Writing the block' },
 };
 export const STEP_ORDER = Object.keys(STEPS) as Step[];
+
+/** Which step a proof is at and how far that is: `Step 3 of 7: Computing, 42 %`. */
+export const stepText = ({ step, progressPercent }: { step: Step; progressPercent: number }): string =>
+  `Step ${STEP_ORDER.indexOf(step) + 1} of ${STEP_ORDER.length}: ${STEPS[step].doing}, ${percentText(progressPercent)}`;
 
 const POWERS = [
   { from: 1e12, word: 'trillion', sign: 'T' },

@@ -3,12 +3,11 @@ import { useState } from 'react';
 import type { ProverState } from '../../../preload/contract/index.ts';
 import { showError } from '../../components/error-note.tsx';
 import { Bar } from '../../components/layout.tsx';
-import { Progress } from '../../components/progress.tsx';
-import { bytesText, percentText } from '../../components/quantity.ts';
+import { bytesText } from '../../components/quantity.ts';
 import { durationText } from '../../components/time-text.ts';
 import { sentence } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
-import { STEP_ORDER, STEPS } from './proof-text.ts';
+import { STEP_ORDER, STEPS, stepText } from './proof-text.ts';
 
 /** Names in the queue before the rest is only counted. */
 const QUEUE_SHOWN = 4;
@@ -17,13 +16,12 @@ const TITLES: Record<ProverState['status'], string> = {
   idle: 'Nothing to prove at the moment',
   working: 'Making a proof',
   waiting: 'Waiting',
-  off: 'Off',
+  off: 'No proof can be made',
 };
 const TONES: Record<ProverState['status'], string> = { idle: 'off', working: 'on', waiting: 'paused', off: 'off' };
 
 const Current = ({ current, name }: { current: NonNullable<ProverState['current']>; name: string }) => {
   const at = STEP_ORDER.indexOf(current.step);
-  const percent = percentText(current.progressPercent);
   return (
     <div className="hm-stack-tight">
       <ol className="hm-steps" aria-label="Steps of a proof">
@@ -33,20 +31,22 @@ const Current = ({ current, name }: { current: NonNullable<ProverState['current'
             data-state={index < at ? 'done' : index === at ? 'now' : 'next'}
             aria-current={index === at ? 'step' : undefined}
           >
+            <Bar percent={index < at ? 100 : index === at ? current.progressPercent : 0} />
             {STEPS[step].short}
             <span className="hm-sr">{index < at ? ', done' : index === at ? ', now' : ', to come'}</span>
           </li>
         ))}
       </ol>
-      <Progress
-        label={`Proof of ${name}`}
-        percent={current.progressPercent}
-        text={`${STEPS[current.step].doing}, ${percent}`}
+      <div
+        role="progressbar"
+        aria-label={`Proof of ${name}`}
+        aria-valuenow={Math.round(current.progressPercent)}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuetext={stepText(current)}
       />
       <p className="hm-small hm-dim hm-split">
-        <span>
-          {STEPS[current.step].doing}, {percent}
-        </span>
+        <span>{stepText(current)}</span>
         <span>for {durationText(Math.max(0, Date.now() - current.startedAtMs))}</span>
       </p>
     </div>

@@ -10,9 +10,9 @@ import { KINDS } from './proof-text.ts';
 
 /** The four results, each with its reason. */
 export const Checks = ({ checks }: { checks: ProofVerdict['checks'] }) => (
-  <ul className="hm-checks-list">
+  <ul className="hm-verdict-list">
     {checks.map((check) => (
-      <li key={check.kind} className="hm-check-line">
+      <li key={check.kind} className="hm-verdict-line">
         <span className="hm-check-kind">
           <KindGlyph kind={check.kind} />
           <span>
@@ -36,8 +36,11 @@ export const Checks = ({ checks }: { checks: ProofVerdict['checks'] }) => (
   </ul>
 );
 
-/** What a proof is about and when it was made, and what its check could not know. */
-export const VerdictFacts = ({ verdict }: { verdict: ProofVerdict }) => (
+/**
+ * What a proof is about and when it was made, and what its check could not know.
+ * @param props.expiry - whether it matters until when it counted; in a block that is long over
+ */
+export const VerdictFacts = ({ verdict, expiry = true }: { verdict: ProofVerdict; expiry?: boolean }) => (
   <>
     <Facts>
       <Fact name="Node">
@@ -56,9 +59,11 @@ export const VerdictFacts = ({ verdict }: { verdict: ProofVerdict }) => (
       <Fact name="From question to signature">
         {durationText(Math.max(0, verdict.finishedAtMs - verdict.issuedAtMs))}
       </Fact>
-      <Fact name={verdict.expiresAtMs < Date.now() ? 'Expired' : 'Expires'}>
-        <Age atMs={verdict.expiresAtMs} />
-      </Fact>
+      {expiry && (
+        <Fact name={verdict.expiresAtMs < Date.now() ? 'Expired' : 'Expires'}>
+          <Age atMs={verdict.expiresAtMs} />
+        </Fact>
+      )}
     </Facts>
     {verdict.notes.length > 0 && (
       <div className="hm-verdict-notes">
