@@ -7,16 +7,33 @@ export interface SecurityInit {
   developmentOrigin: string | null;
 }
 
-/** Refuses everything that a page could ask a session for: network, permissions, devices, downloads. */
+/** What our own page may ask for: to write what it shows to the clipboard, after a click. Never to read it. */
+const ALLOWED_PERMISSION = 'clipboard-sanitized-write';
+
+/**
+ * Refuses everything that a page could ask a session for: network, permissions, devices, downloads. Allowed are only
+ * copying a text and saving a file that the page itself has made, each after a click; the system asks where to.
+ */
 export const secureSession = (session: Session, logger: Logger, { developmentOrigin }: SecurityInit): void => {
-  session.setPermissionRequestHandler((_contents, permission, callback) => {
-    logger.warn('Permission refused', { permission });
-    callback(false);
+  session.setPermissionRequestHandler((contents, permission, callback, details) => {
+    const allowed =
+      permission === ALLOWED_PERMISSION && details.isMainFrame && isOwnAddress(contents.getURL(), developmentOrigin);
+    if (!allowed) logger.warn('Permission refused', { permission });
+    callback(allowed);
   });
-  session.setPermissionCheckHandler(() => false);
+  session.setPermissionCheckHandler(
+    (contents, permission, _origin, details) =>
+      // The types of Electron do not list every permission that it asks about.
+      (permission as string) === ALLOWED_PERMISSION &&
+      details.isMainFrame &&
+      contents !== null &&
+      isOwnAddress(contents.getURL(), developmentOrigin),
+  );
   session.setDevicePermissionHandler(() => false);
   session.setDisplayMediaRequestHandler(null);
-  session.on('will-download', (event) => {
+  session.on('will-download', (event, item, contents) => {
+    const made = item.getURL().startsWith('blob:') && isOwnAddress(contents.getURL(), developmentOrigin);
+    if (made && item.hasUserGesture()) return;
     event.preventDefault();
     logger.warn('Download refused');
   });
