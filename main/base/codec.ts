@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { decode, encode } from '@ipld/dag-cbor';
+import { encode } from '@ipld/dag-cbor';
 import { CID } from 'multiformats/cid';
 import { create as createDigest } from 'multiformats/hashes/digest';
+import { readCbor } from './read-cbor.ts';
 
 /** Multicodec of dag-cbor, https://github.com/multiformats/multicodec. */
 const DAG_CBOR = 0x71;
@@ -12,16 +13,11 @@ const SHA2_256 = 0x12;
 export const encodeCbor = (value: unknown): Uint8Array => encode(value);
 
 /**
- * Reads only what {@link encodeCbor} writes. The library alone lets unsorted keys, short floats, floats that are integers,
- * `undefined` and broken text through, so the value is encoded again and compared: one value, one encoding.
+ * Reads only what {@link encodeCbor} writes: one value, one encoding; see {@link readCbor}.
  *
  * @throws {Error} when the bytes are not dag-cbor in its one encoding
  */
-export const decodeCbor = (data: Uint8Array): unknown => {
-  const value = decode<unknown>(data);
-  if (Buffer.compare(encode(value), data) !== 0) throw new Error('the bytes are not the one encoding of their value');
-  return value;
-};
+export const decodeCbor = (data: Uint8Array): unknown => readCbor(data);
 
 export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 
