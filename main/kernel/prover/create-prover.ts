@@ -26,6 +26,7 @@ import {
   ASKED_MAX,
   CANCELLED_REST_MS,
   CHALLENGE_LIFETIME_MS,
+  FIRST_PLOT_BYTES_MAX,
   HISTORY_MAX,
   LOOK_MS,
   PROGRESS_EVENT_MS,
@@ -126,8 +127,6 @@ class Stopped extends Error {
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-/** How far ahead the first plots are made before anything is proved: a window is enough to answer. */
-const FIRST_PLOT_WINDOWS = 1;
 
 class NodeProver implements Prover {
   readonly #components: ProverComponents;
@@ -290,7 +289,7 @@ class NodeProver implements Prover {
       const asked: Asked = { ...request, done: Promise.withResolvers() };
       this.#asked.push(asked);
       // What the schedule does can wait; what somebody waits for cannot. Plotting goes on where it was.
-      if (this.#current !== null && this.#current.task.kind === 'plot' && this.#components.plots.plottedBytes() > 0)
+      if (this.#current?.task.kind === 'plot' && this.#usableBytes() > 0)
         this.#abortCurrent(new Stopped('space', 'A proof was asked for.'));
       this.#changed();
       this.#kick();
@@ -387,9 +386,7 @@ class NodeProver implements Prover {
 
   /** Nothing can answer, and no room may be taken. */
   #spaceReason(): string | null {
-    const { plots } = this.#components;
-    if (plots.plottedBytes() > 0 || this.#space.reason === null || this.#space.allowedBytes >= plots.windowBytes)
-      return null;
+    if (this.#usableBytes() > 0 || this.#space.reason === null || this.#space.allowedBytes > 0) return null;
     return `Proofs wait for room on disk, which every one needs: ${this.#space.reason}.`;
   }
 
@@ -486,6 +483,11 @@ class NodeProver implements Prover {
     return [...new Set(all)].filter((asset) => asset !== current);
   }
 
+  #usableBytes(): number {
+    const keys = this.#components.identity.node();
+    return keys === null ? 0 : this.#components.plots.usableBytes(keys.signer.keyIdBytes);
+  }
+
   #nextMs(): number | null {
     const moment = this.#moment();
     const all = this.#components.assets
@@ -506,13 +508,13 @@ class NodeProver implements Prover {
     const [due] = this.#due();
     if (due !== undefined)
       return { kind: 'prove', asset: due.asset, purpose: 'block', nonce: null, cause: due.cause, asked: null };
-    // What is proved already does not wait for the rest of the space.
+    // What can be proved already does not wait for the rest of the space.
     const { plots } = this.#components;
     const resting = this.#storageWatched()?.restUntilMs ?? 0;
     if (
       this.#plan.automatic &&
       resting <= this.#components.outside.clock.monotonicMs() &&
-      plots.plottedBytes() + plots.windowBytes <= this.#space.allowedBytes
+      this.#usableBytes() < plots.fitting(this.#space.allowedBytes)
     )
       return { kind: 'plot', bytes: this.#space.allowedBytes };
     return null;
@@ -605,6 +607,7 @@ class NodeProver implements Prover {
         await this.#reconcile(keys.signer.keyId);
         this.#reconciledFor = keys.signer.keyId;
       }
+      await this.#components.plots.keepOnly(keys.signer.keyIdBytes);
       await this.#space.settle(this.#plan.spaceBytes);
       return true;
     } catch (error) {
@@ -701,7 +704,7 @@ class NodeProver implements Prover {
     const entry = await this.#paced(current, `proof of ${task.asset.slice(0, 40)}`, async (pace) => {
       // The challenge's time begins to run once there is something to run on.
       await pace.slice(() => Promise.resolve());
-      if (plots.plottedBytes() === 0) await this.#firstPlot(current, keyIdBytes, pace);
+      if (plots.usableBytes(keyIdBytes) === 0) await this.#firstPlot(current, keyIdBytes, pace);
       const tip = chain.tip();
       assert(tip !== null, 'The chain has begun before anything is proved.');
       const issuedAtMs = clock.nowMs();
@@ -799,8 +802,8 @@ class NodeProver implements Prover {
   /** The first window, without which nothing can be answered. @throws {ProverError} `NO_SPACE_PLOTTED` */
   async #firstPlot(current: Current, owner: Uint8Array, pace: ReturnType<typeof createPace>): Promise<void> {
     const { plots } = this.#components;
-    const bytes = Math.min(this.#space.allowedBytes, FIRST_PLOT_WINDOWS * plots.windowBytes);
-    if (bytes < plots.windowBytes) {
+    const bytes = plots.fitting(Math.min(this.#space.allowedBytes, FIRST_PLOT_BYTES_MAX));
+    if (bytes === 0) {
       const reason = this.#space.reason ?? 'the plan leaves less than one window';
       throw new ProverError(
         { code: 'NO_SPACE_PLOTTED', reason },

@@ -3,6 +3,7 @@ export { createProver, type ProverComponents, type ProverInit } from './create-p
 export { ProverError } from './errors.ts';
 export type * from './interface.ts';
 export { createPace, type GovernedPace, type PaceInit } from './pace.ts';
+export { createPlotKeeper, type PlotKeeperComponents, type PlotKeeperInit } from './plot-keeper.ts';
 export { createProofEngine, type ProofEngineComponents, type ProofEngineInit } from './proof-engine.ts';
 export {
   createPlotLedger,

@@ -48,17 +48,20 @@ export interface PlotOnDisk {
 
 /** The node's plotted space as the prover drives it. */
 export interface PlotKeeper {
-  /** Bytes of one window; plots are made of whole ones. */
-  readonly windowBytes: number;
-  /** Bytes of what is plotted to its end. */
+  /** How much of so many bytes can be plotted: plots are made of whole windows. 0 when it is too little for one. */
+  fitting(bytes: number): number;
+  /** Bytes of what is plotted to its end, of whichever owner. */
   plottedBytes(): number;
+  /** Bytes that can answer for this owner: what is damaged cannot. */
+  usableBytes(owner: KeyIdBytes): number;
   /** What is plotted and opened for this owner. */
   plots(owner: KeyIdBytes): Promise<PlotOnDisk[]>;
   /** Plots until so many bytes are there. May be cut off at any moment; the next call goes on from there. */
   grow(bytes: number, owner: KeyIdBytes, pace: Pace, progress: Progress, signal: AbortSignal): Promise<void>;
   /** Deletes plots until no more than so many bytes are left. Needs no keys. */
   shrink(bytes: number): Promise<void>;
-  close(): Promise<void>;
+  /** Deletes plots of all other owners, which nobody here could answer with. */
+  keepOnly(owner: KeyIdBytes): Promise<void>;
 }
 
 /** Makes and checks combined proofs, as the prover drives it. */

@@ -43,7 +43,7 @@ export const openPlotSpace = (components: PlotSpaceComponents, { onEvicted }: Pl
   let closed = false;
   let last: Promise<void> = Promise.resolve();
 
-  const wholeWindows = (bytes: number): number => Math.floor(bytes / plots.windowBytes) * plots.windowBytes;
+  const wholeWindows = (bytes: number): number => plots.fitting(bytes);
   const levelReason = (): string =>
     assets.levels().find(({ resource }) => resource === 'storage')?.reason ?? 'the size of the disk is not known';
   const freeNow = (): number => {
