@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type Clock,
@@ -16,8 +18,15 @@ import {
   makeSelfMadeCertificate,
   signRecord,
 } from '../../main/base/crypto/index.ts';
-import type { Challenge, Pace, ProofRequirements } from '../../main/kernel/proof/index.ts';
-import { DEFAULT_REQUIREMENTS } from '../../main/kernel/proof/requirements/index.ts';
+import {
+  type Challenge,
+  DEFAULT_REQUIREMENTS,
+  type Pace,
+  type Plots,
+  type ProofRequirements,
+  createPlots,
+  makeCombinedProof,
+} from '../../main/kernel/proof/index.ts';
 import { createSilentLogger } from './silent-logger.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -41,7 +50,7 @@ export interface ProofNode {
 }
 export const createProofNode = (entropyByte: number, certifiedAtMs = Date.UTC(2026, 0, 1)): ProofNode => {
   const keys = deriveKeys(new Uint8Array(32).fill(entropyByte));
-  const keyId = keyIdBytesOf(keys.node.public);
+  const keyId = new Uint8Array(keyIdBytesOf(keys.node.public));
   return {
     keys,
     keyId,
@@ -82,3 +91,47 @@ export const SMALL_REQUIREMENTS: ProofRequirements = {
   work: { multiplicationsMin: 1, rowsMin: 1, multiplicationsPerSecondMin: 0 },
   time: { ...DEFAULT_REQUIREMENTS.time, stepsMin: 1 },
 };
+
+/** Plots of one small window in a folder of their own. Gone with `close`. */
+export const createSmallPlots = async (
+  workers: WorkerPool,
+  owner: KeyIdBytes,
+): Promise<{ plots: Plots; close: () => Promise<void> }> => {
+  const folder = await mkdtemp(join(tmpdir(), 'hypermesh-plots-'));
+  const plots = createPlots(
+    { outside: createSystemOutside(), logger: createSilentLogger(), workers, metrics: null },
+    { folder, windowLabels: 256, layers: 8, openings: 8, answers: 8, reserveBytes: 0 },
+  );
+  await plots.open();
+  await plots.setSize(256 * 32 * 2, owner, freePace, () => undefined, AbortSignal.timeout(60_000));
+  return {
+    plots,
+    close: async () => {
+      await plots.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+/** All four real proofs of one challenge, at small parameters. */
+export const makeSmallProof = (
+  workers: WorkerPool,
+  plots: Plots,
+  node: ProofNode,
+  challenge: Challenge,
+): ReturnType<typeof makeCombinedProof> =>
+  makeCombinedProof(
+    {
+      workers,
+      clock: createSystemOutside().clock,
+      clockWatch: null,
+      plots,
+      signer: node.signer,
+      certificate: node.certificate,
+      metrics: null,
+    },
+    { challenge, work: { rows: 64, openings: 8 }, time: { steps: 4096, checkpointSteps: 256 } },
+    freePace,
+    () => undefined,
+    AbortSignal.timeout(60_000),
+  );

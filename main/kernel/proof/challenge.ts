@@ -88,7 +88,7 @@ export const decodeChallenge = (encoded: Uint8Array): Challenge =>
   parseChallenge(decodeStrict(encoded, CHALLENGE_BYTES_MAX, 'The challenge'));
 
 /** SHA-256 of the canonical challenge: what all four proofs carry. 32 bytes. */
-export const challengeHashOf = (challenge: Challenge): Uint8Array => sha256(encodeChallenge(challenge));
+export const challengeHashOf = (challenge: Challenge): Uint8Array => new Uint8Array(sha256(encodeChallenge(challenge)));
 
 /**
  * Whether a challenge can be answered at this time: it was issued, as far as clocks agree, and has not expired.

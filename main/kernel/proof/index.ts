@@ -8,3 +8,6 @@ export * from './time/index.ts';
 export * from './work/index.ts';
 export * from './requirements/index.ts';
 export * from './stake/index.ts';
+export * from './combined/index.ts';
+export * from './file/index.ts';
+export * from './space/index.ts';

@@ -52,4 +52,4 @@ export const decodeCombined = (encoded: Uint8Array): CombinedProof =>
 
 /** Names a combined proof: SHA-256 over the dag-cbor list of the four encoded proofs, each of which names the challenge. 32 bytes. */
 export const combinedId = ({ space, stake, work, time }: CombinedProof): Uint8Array =>
-  sha256(encodeCbor([space, stake, work, time]));
+  new Uint8Array(sha256(encodeCbor([space, stake, work, time])));
