@@ -10,6 +10,7 @@ import {
   type OpenDesktop,
   type RunHeadless,
   type Terminal,
+  type VerifyChainFile,
   type VerifyProofFile,
   type WithSettings,
   runCli,
@@ -124,7 +125,14 @@ const runHeadless: RunHeadless = async ({ dataFolder, apiPort, passphrase }, onR
     import('./kernel/monitor/index.ts'),
   ]);
   const node = await openNode(
-    { outside, presence: createTerminalPresence({ outside }), gpuProbe: null, keyStore: null, windowControl: null },
+    {
+      outside,
+      presence: createTerminalPresence({ outside }),
+      gpuProbe: null,
+      gpuMultiplier: null,
+      keyStore: null,
+      windowControl: null,
+    },
     {
       dataFolder,
       paths,
@@ -174,6 +182,28 @@ const verifyProofFile: VerifyProofFile = async (file, { nonce, whole, signal, on
       { ...check, requirements },
       { signal, progress: onProgress },
     );
+  } finally {
+    await workers.close();
+  }
+};
+
+const verifyChainFile: VerifyChainFile = async (path, options) => {
+  const [blocks, { createBlockProofCheck }, { ledgerModules }, { createWorkerPool }] = await Promise.all([
+    import('./kernel/blocks/index.ts'),
+    import('./kernel/prover/index.ts'),
+    import('./ledger-modules.ts'),
+    import('./base/workers/index.ts'),
+  ]);
+  const ignore = (): void => undefined;
+  const silent: Logger = { error: ignore, warn: ignore, info: ignore, debug: ignore, child: () => silent };
+  const { clock, random } = outside;
+  const workers = createWorkerPool(
+    { logger: silent, metrics: null, clock },
+    { workerPath: paths.worker, size: availableParallelism() },
+  );
+  try {
+    const verifyProof = createBlockProofCheck({ workers, random });
+    return await blocks.verifyChainFile({ clock, workers, modules: ledgerModules(), verifyProof }, path, options);
   } finally {
     await workers.close();
   }
@@ -233,7 +263,7 @@ const passphraseCredential = ((): string | null => {
 })();
 
 process.exitCode = await runCli(
-  { terminal, clock: outside.clock, runHeadless, openDesktop, withSettings, verifyProofFile },
+  { terminal, clock: outside.clock, runHeadless, openDesktop, withSettings, verifyProofFile, verifyChainFile },
   { dataFolder: resolvePath(defaultDataPath(env, process.platform, homedir())), version, passphraseCredential },
   process.argv.slice(2),
 );

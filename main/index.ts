@@ -179,6 +179,7 @@ const start = async (): Promise<void> => {
       outside,
       presence: shown.presence,
       gpuProbe: shown.gpuProbe,
+      gpuMultiplier: shown.gpuMultiplier,
       keyStore: createKeyStore(platform, safeStorage),
       windowControl: shown.windowControl,
     },

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import {
   type DataFolder,
   Emitter,
@@ -23,8 +24,21 @@ import { HttpError, TOKEN_BYTES, createHttpServer } from './api/http/index.ts';
 import type { ConfigSource, Dispatcher, NodeControl, NodeControlEvents, WindowControl } from './api/interface.ts';
 import { type AdapterEnvironment, createAdapters, createSystemReader } from './kernel/assets/adapters/index.ts';
 import { createBenchmark } from './kernel/assets/benchmark/index.ts';
-import { type GpuProbe, createAssets } from './kernel/assets/index.ts';
+import { type GpuProbe, assetLedger, createAssets } from './kernel/assets/index.ts';
+import { createChain } from './kernel/blocks/index.ts';
 import { type PresenceSource, createMonitor } from './kernel/monitor/index.ts';
+import { type ClockWatch, createClockWatch, createClockWatchMetrics } from './kernel/proof/index.ts';
+import { createPlots, createSpaceMetrics, type PlotsInit, verifyOpening } from './kernel/proof/space/index.ts';
+import {
+  createBlockProofCheck,
+  createPlotKeeper,
+  createPlotLedger,
+  createProofEngine,
+  createProver,
+  type GpuMultiplier,
+  type ProofEngineInit,
+  type ProverInit,
+} from './kernel/prover/index.ts';
 import { type Runtime, createRuntime } from './kernel/runtime/index.ts';
 import { loadConfig } from './config.ts';
 import type { ProgramPaths } from './paths.ts';
@@ -39,6 +53,8 @@ export interface NodeComponents {
   presence: PresenceSource;
   /** Null where no face has a window. */
   gpuProbe: GpuProbe | null;
+  /** Null where no face has a window: graphics cards are not proved then. */
+  gpuMultiplier: GpuMultiplier | null;
   /** Null where no face has a window: only Electron reaches it. */
   keyStore: KeyStore | null;
   windowControl: WindowControl | null;
@@ -53,6 +69,13 @@ export interface NodeInit {
   environment: AdapterEnvironment;
   /** Unlocks the identity at the start, where nobody is there to do it. @default null */
   passphrase?: string | null;
+  /** How much is proved. Tests make it small, on the side of what is demanded too. @default as each room has it */
+  proving?: ProvingInit;
+}
+export interface ProvingInit {
+  plots?: Omit<PlotsInit, 'folder'>;
+  engine?: ProofEngineInit;
+  prover?: ProverInit;
 }
 
 /** A whole node: all modules, built and started lowest layer first. It knows nothing of Electron. */
@@ -164,8 +187,8 @@ class Control implements NodeControl {
  * @throws {HttpError} `PORT_IN_USE` | `PORT_REFUSED` in headless mode; with a window the node runs without its page and says so
  */
 export const createNode = async (components: NodeComponents, init: NodeInit): Promise<HyperMeshNode> => {
-  const { outside, folder, config, logs, presence, gpuProbe, keyStore, windowControl } = components;
-  const { paths, mode, version, environment } = init;
+  const { outside, folder, config, logs, presence, gpuProbe, gpuMultiplier, keyStore, windowControl } = components;
+  const { paths, mode, version, environment, proving = {} } = init;
   const { clock, random } = outside;
   const logger = logs.logger;
   const startedAtMs = clock.nowMs();
@@ -176,6 +199,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
   let stopping: Promise<void> | null = null;
   let runtime: Runtime | null = null;
   let identity: Identity | null = null;
+  let clockWatch: ClockWatch | null = null;
   let api: NodeStatus['api'] = { listening: false, reason: 'The node is starting.' };
 
   const warnings = (): NodeStatus['warnings'] => {
@@ -184,6 +208,8 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     if (config.get().apiPort !== port && (init.apiPort ?? null) === null)
       all.push({ code: 'RESTART_NEEDED', message: `The API moves to port ${config.get().apiPort} at the next start.` });
     all.push(...(identity?.warnings() ?? []));
+    const jumped = clockWatch?.warning() ?? null;
+    if (jumped !== null) all.push({ code: 'CLOCK_JUMPED', message: jumped.sentence });
     return all;
   };
   const stop = (): Promise<void> => {
@@ -286,12 +312,84 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     started.add('runtime', () => jobs.stop());
     await jobs.start();
 
-    const diagnostics = createDiagnostics({ clock, dataFolder: folder, store, logs, config, assets, node: control });
+    const plots = createPlots(
+      { outside, logger: logger.child('space'), workers, metrics: createSpaceMetrics(metrics) },
+      { ...proving.plots, folder: folder.plotsPath },
+    );
+    started.add('plots', () => plots.close());
+    // Without its folder of plots a node proves nothing, and does everything else.
+    await plots.open().catch((error: unknown) => {
+      if (!isNodeError(error)) throw error;
+      logger.error('Plots cannot be read', { code: error.code, reason: error.message });
+    });
+    const chain = createChain({
+      outside,
+      logger,
+      metrics,
+      store,
+      workers,
+      keys: satchel,
+      modules: [assetLedger, createPlotLedger({ checkOpening: verifyOpening })],
+      verifyProof: createBlockProofCheck({ workers, random }, { requirements: proving.engine?.requirements }),
+    });
+    started.add('chain', () => chain.stop());
+    await chain.start();
+    const watch = createClockWatch({
+      clock,
+      logger: logger.child('clock'),
+      metrics: createClockWatchMetrics(metrics),
+      // Counts time asleep on Linux and Windows; elsewhere it follows the wall clock and tells nothing.
+      uptimeMs: process.platform === 'linux' || process.platform === 'win32' ? () => uptime() * 1000 : null,
+      newestStampMs: () => chain.tip()?.timeMs ?? null,
+    });
+    clockWatch = watch;
+    started.add('clock watch', () => watch.stop());
+    await watch.start();
+    const prover = createProver(
+      {
+        outside,
+        logger,
+        metrics,
+        store,
+        settings,
+        assets,
+        identity: satchel,
+        chain,
+        plots: createPlotKeeper(
+          { logger: logger.child('space'), plots },
+          { windowLabels: proving.plots?.windowLabels },
+        ),
+        engine: createProofEngine({ outside, workers, metrics, clockWatch: watch, space: plots }, proving.engine),
+        clockWatch: watch,
+        card: gpuMultiplier,
+      },
+      proving.prover,
+    );
+    started.add('prover', () => prover.stop());
+    await prover.start();
+
+    const diagnostics = createDiagnostics({
+      clock,
+      dataFolder: folder,
+      store,
+      logs,
+      config,
+      assets,
+      node: control,
+      identity: satchel,
+      chain,
+      plots,
+      prover,
+      clockWatch: watch,
+    });
     const dispatcher = createDispatcher({
       clock,
       logger: logger.child('api'),
       metrics,
       identity: satchel,
+      prover,
+      chain,
+      transferFolder: folder.transferPath,
       assets,
       runtime: jobs,
       monitor,
@@ -320,6 +418,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     const endings = [
       jobs.on('jobChanged', () => control.refresh()),
       satchel.on('viewChanged', () => control.refresh()),
+      watch.on('jumped', () => control.refresh()),
       config.on('changed', ({ logLevel }) => {
         logs.setLevel(logLevel);
         control.refresh();

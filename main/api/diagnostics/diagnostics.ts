@@ -2,7 +2,12 @@ import { join } from 'node:path';
 import type { Check } from '../../../preload/contract/index.ts';
 import type { Clock, DataFolder, LogBook, Store } from '../../base/index.ts';
 import { messageOf } from '../../base/errors.ts';
+import type { Identity } from '../../apps/satchel/index.ts';
 import type { Assets } from '../../kernel/assets/index.ts';
+import type { Chain } from '../../kernel/blocks/index.ts';
+import type { ClockWatch } from '../../kernel/proof/index.ts';
+import type { Plots } from '../../kernel/proof/space/index.ts';
+import type { Prover } from '../../kernel/prover/index.ts';
 import type { ConfigSource, NodeControl } from '../interface.ts';
 import { bundleEntries, writeBundle } from './bundle.ts';
 import {
@@ -18,6 +23,7 @@ import {
 } from './checks.ts';
 import { BUNDLE_LOG_LINES_MAX, PREVIEW_MS_MAX } from './constants.ts';
 import { DiagnosticsError } from './errors.ts';
+import { checkChain, checkClockWatch, checkIdentity, checkPlots, checkProver } from './proving-checks.ts';
 import type { BundleEntry, Diagnostics } from './interface.ts';
 import { readLedger } from './ledger.ts';
 
@@ -29,6 +35,11 @@ export interface DiagnosticsComponents {
   config: ConfigSource;
   assets: Assets;
   node: NodeControl;
+  identity: Pick<Identity, 'view'>;
+  chain: Pick<Chain, 'head' | 'block' | 'verification'>;
+  plots: Pick<Plots, 'list'>;
+  prover: Pick<Prover, 'state' | 'assets'>;
+  clockWatch: Pick<ClockWatch, 'look' | 'warning' | 'events'>;
 }
 
 /** Checks for a machine on which no node runs. */
@@ -61,6 +72,11 @@ export const createDiagnostics = ({
   config,
   assets,
   node,
+  identity,
+  chain,
+  plots,
+  prover,
+  clockWatch,
 }: DiagnosticsComponents): Diagnostics => {
   let previewed: { entries: BundleEntry[]; atMs: number } | null = null;
 
@@ -170,6 +186,11 @@ export const createDiagnostics = ({
     await checkIpv6Loopback(),
     ...checkHardware(),
     checkClock(clock),
+    checkClockWatch(clockWatch),
+    checkIdentity(identity),
+    checkPlots(plots, prover),
+    checkProver(prover),
+    await checkChain(chain),
     checkCpuShare(),
     await checkOpenFiles(),
     checkWarnings(),

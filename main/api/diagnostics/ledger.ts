@@ -9,7 +9,19 @@ const KNOWN: readonly { readonly match: RegExp; readonly what: string; readonly 
   { match: /^lock\.db/, what: 'Lock that lets one node in at a time', removable: false },
   { match: /^node\.json$/, what: 'Address of the running node for your other programs', removable: false },
   { match: /^config\.json/, what: 'Settings', removable: false },
-  { match: /^hypermesh\.db/, what: 'Limits, jobs with their output, assets, benchmark', removable: false },
+  {
+    match: /^hypermesh\.db/,
+    what: 'Limits, jobs with their output, assets, benchmark, proofs, blocks',
+    removable: false,
+  },
+  // Removing it loses the identity for whoever has no recovery phrase and no backup.
+  { match: /^identity$/, what: 'Sealed keys of this identity', removable: false },
+  {
+    match: /^plots$/,
+    what: 'Space plotted for proofs; `hypermesh proof set --space` makes it smaller',
+    removable: false,
+  },
+  { match: /^transfer$/, what: 'Chains that you exported, and files to import', removable: true },
   { match: /^logs$/, what: 'Logs; old ones go by themselves', removable: true },
   { match: /^tmp$/, what: 'Scratch space, emptied at every start', removable: true },
   { match: /^bundles$/, what: 'Support bundles that you made', removable: true },

@@ -36,7 +36,14 @@ export const openTestNode = async (): Promise<TestNode> => {
   writePage(pageFolder);
   const outside = createSystemOutside();
   const node = await openNode(
-    { outside, presence: createTerminalPresence({ outside }), gpuProbe: null, keyStore: null, windowControl: null },
+    {
+      outside,
+      presence: createTerminalPresence({ outside }),
+      gpuProbe: null,
+      gpuMultiplier: null,
+      keyStore: null,
+      windowControl: null,
+    },
     {
       dataFolder: folder,
       paths: { ...findProgramPaths(pathToFileURL(join(sourceRoot, 'main', 'cli.ts')).href), pageFolder },
