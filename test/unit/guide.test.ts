@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { PRELUDE } from '../../main/kernel/runtime/host/prelude.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'guide');
-const pages = ['README.md', 'job-javascript.md'].map((name) => ({
+const pages = ['README.md', 'job-javascript.md', 'recovery-phrase.md'].map((name) => ({
   name,
   text: readFileSync(join(folder, name), 'utf8'),
 }));
