@@ -10,6 +10,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const jobs = await import('./jobs.ts');
     return [jobs.benchJobStart, jobs.benchShareAccuracy, jobs.benchHostingOverhead];
   },
+  work: async () => [(await import('./proof-work.ts')).benchProofOfWork],
   desktop: async () => {
     const desktop = await import('./desktop.ts');
     return [desktop.benchWindowPaint, desktop.benchIdleTray, desktop.benchIdleHeadless, desktop.benchMainThreadBlock];

@@ -19,8 +19,8 @@ import type { HashesOutput, OpenInput, OpenOutput, RowsInput } from './tasks.ts'
 
 /** Rows of the first slice, before the processor's rate is known: 8 ms on a processor of 2020, and 100 ms on one ten times slower. */
 const FIRST_SLICE_ROWS = 512;
-/** Wanted length of a slice: below the limit by enough for the clock of a processor to fall by a third. */
-const SLICE_MS_WANTED = SLICE_MS_MAX * 0.6;
+/** Wanted length of a slice: far enough below the limit for a processor that others want too. */
+const SLICE_MS_WANTED = SLICE_MS_MAX * 0.5;
 /** A slice grows by this much at most, so that one lucky measurement does no harm. */
 const GROWTH_MAX = 4;
 const SLICE_ROWS_MAX = 16_384;
