@@ -3,6 +3,7 @@ export {
   LAYERS_DEFAULT,
   OPENINGS_DEFAULT,
   RESERVE_BYTES_DEFAULT,
+  SMALL_WINDOW_LABELS,
   WINDOW_LABELS_DEFAULT,
 } from './constants.ts';
 export { createPlots } from './create-plots.ts';
@@ -11,4 +12,4 @@ export { SPACE_CODES, type SpaceCode, SpaceError } from './errors.ts';
 export type { NetworkPlace } from './format.ts';
 export type * from './interface.ts';
 export { createSpaceMetrics, type SpaceMetrics } from './metrics.ts';
-export { verifySpace } from './verify.ts';
+export { verifyOpening, verifySpace } from './verify.ts';
