@@ -81,4 +81,21 @@ describe('a request', () => {
     expect(refusalOf('share:set', request).message).toContain('__proto__');
     expect(({} as { percentMax?: number }).percentMax).toBeUndefined();
   });
+
+  it.each([
+    { passphrase: 4711, more: 'x' },
+    { passphrase: ['my secret words'] },
+    { 'my secret words': true },
+    { passphrase: `my secret words ${'x'.repeat(2000)}` },
+    'my secret words',
+  ])('about the identity is refused without being quoted', (request) => {
+    const { message } = refusalOf('identity:unlock', request);
+    expect(message).toMatch(/^identity:unlock was refused: /);
+    expect(message).not.toMatch(/secret|4711/);
+    const sealed = refusalOf('identity:seal', { passphrase: 'old secret', sealing: 'my secret words' }).message;
+    expect(sealed).not.toMatch(/secret/);
+    expect(
+      refusalOf('identity:restore', { source: { kind: 'my secret words' }, sealing: { kind: 'secret' } }).message,
+    ).not.toMatch(/secret/);
+  });
 });
