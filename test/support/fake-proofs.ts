@@ -392,7 +392,7 @@ export const fakeProofsHandlers = (
         ? refused(
             'BlockError',
             'BLOCK_UNKNOWN',
-            `There is no block ${height}; the newest is ${state.blocks.length - 1}.`,
+            `There is no block ${String(height)}; the newest is ${state.blocks.length - 1}.`,
           )
         : ok(viewOf(block, state.blocks));
     },

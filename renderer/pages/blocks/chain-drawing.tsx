@@ -48,27 +48,11 @@ const labelOf = (block: BlockSummary, asset: string | null): string =>
     block.previous === null ? 'the first block' : `follows ${shortHash(block.previous)}`,
   ].join(', ');
 
-const BlockShape = ({
-  block,
-  entry,
-  marked,
-}: {
-  block: BlockSummary;
-  entry: ReturnType<Roving['entry']>;
-  marked: boolean;
-}) => {
-  const assets = useNode((state) => state.assets);
+/** What stands in a block once it was read. */
+const BlockContent = ({ block, asset }: { block: BlockSummary; asset: string | null }) => {
   const icon = block.asset === null ? null : iconKeyOf(block.asset);
-  const asset = block.asset === null ? null : assetName(block.asset, assets);
   return (
-    <a
-      {...entry}
-      href={hrefOf('blocks', String(block.height))}
-      className="hm-block"
-      data-body={block.body}
-      data-marked={marked || undefined}
-      aria-label={labelOf(block, asset)}
-    >
+    <>
       <span className="hm-block-head">
         <strong>{block.height}</strong>
         {block.body === 'sealed' && <IconLock size={16} aria-hidden />}
@@ -99,6 +83,43 @@ const BlockShape = ({
           )}
         </span>
       </span>
+    </>
+  );
+};
+
+/** One block. The link is the same element before and after its content was read, so it keeps the focus. */
+const BlockShape = ({
+  height,
+  block,
+  entry,
+  marked,
+}: {
+  height: number;
+  block: BlockSummary | undefined;
+  entry: ReturnType<Roving['entry']>;
+  marked: boolean;
+}) => {
+  const assets = useNode((state) => state.assets);
+  const asset = block === undefined || block.asset === null ? null : assetName(block.asset, assets);
+  return (
+    <a
+      {...entry}
+      href={hrefOf('blocks', String(height))}
+      className="hm-block"
+      data-body={block?.body ?? 'unread'}
+      data-marked={marked || undefined}
+      aria-label={block === undefined ? `Block ${height}, being read` : labelOf(block, asset)}
+    >
+      {block === undefined ? (
+        <>
+          <span className="hm-block-head">
+            <strong>{height}</strong>
+          </span>
+          <span className="hm-dim">Reading …</span>
+        </>
+      ) : (
+        <BlockContent block={block} asset={asset} />
+      )}
     </a>
   );
 };
@@ -120,6 +141,10 @@ export const ChainDrawing = ({
   const [view, setView] = useState({ left: 0, width: WIDTH_PX_FALLBACK });
   const newest = head.height;
   const oldest = Math.max(0, newest - DRAWN_MAX + 1);
+  const look = (): void => {
+    const element = box.current;
+    if (element !== null) setView({ left: element.scrollLeft, width: element.clientWidth || WIDTH_PX_FALLBACK });
+  };
   const show = (height: number): void => {
     const element = box.current;
     if (element === null) return;
@@ -130,10 +155,6 @@ export const ChainDrawing = ({
     look();
   };
   const roving = useRoving(oldest, newest, show);
-  const look = (): void => {
-    const element = box.current;
-    if (element !== null) setView({ left: element.scrollLeft, width: element.clientWidth || WIDTH_PX_FALLBACK });
-  };
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
@@ -178,37 +199,22 @@ export const ChainDrawing = ({
           style={{ width: total * STEP_PX - GAP_PX }}
           onKeyDown={roving.onKeyDown}
         >
-          {heights.map((height) => {
-            const block = blocks.at(height);
-            return (
-              <li
-                key={height}
-                style={{ left: (newest - height) * STEP_PX }}
-                aria-setsize={total}
-                aria-posinset={newest - height + 1}
-              >
-                {block === undefined ? (
-                  <a
-                    {...roving.entry(height)}
-                    href={hrefOf('blocks', String(height))}
-                    className="hm-block"
-                    data-body="unread"
-                  >
-                    <span className="hm-block-head">
-                      <strong>
-                        <span className="hm-sr">Block </span>
-                        {height}
-                      </strong>
-                    </span>
-                    <span className="hm-dim">Reading …</span>
-                  </a>
-                ) : (
-                  <BlockShape block={block} entry={roving.entry(height)} marked={marked.has(height)} />
-                )}
-                {height > oldest && <Link />}
-              </li>
-            );
-          })}
+          {heights.map((height) => (
+            <li
+              key={height}
+              style={{ left: (newest - height) * STEP_PX }}
+              aria-setsize={total}
+              aria-posinset={newest - height + 1}
+            >
+              <BlockShape
+                height={height}
+                block={blocks.at(height)}
+                entry={roving.entry(height)}
+                marked={marked.has(height)}
+              />
+              {height > oldest && <Link />}
+            </li>
+          ))}
         </ol>
       </div>
     </>

@@ -60,6 +60,7 @@ const Export = ({ head, onDone }: { head: ChainHead & { height: number }; onDone
       <fieldset className="hm-choices">
         <legend>Export</legend>
         {KINDS.map((kind) => (
+          // oxlint-disable-next-line jsx-a11y/label-has-associated-control -- its text is two levels down
           <label key={kind.label} className="hm-choice" data-chosen={kind.readable === readable || undefined}>
             <input
               type="radio"

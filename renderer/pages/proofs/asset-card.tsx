@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { IconChevronDown, IconCube, IconDownload } from '@tabler/icons-react';
 import { useEffect, useId, useState } from 'react';
-import type { AssetProofs, CallError, ProofEntry, ResourceKey } from '../../../preload/contract/index.ts';
+import type { AssetProofs, CallError, ProofEntry } from '../../../preload/contract/index.ts';
 import { Age } from '../../components/age.tsx';
 import { ErrorNote, Note } from '../../components/error-note.tsx';
 import { Tag } from '../../components/layout.tsx';
@@ -153,7 +153,7 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
     <section className="hm-panel hm-proof-card" aria-labelledby={titleId} data-absent={!proofs.present || undefined}>
       <div className="hm-share-head hm-proof-head">
         <span className="hm-share-icon" aria-hidden="true">
-          <ResourceIcon resource={proofs.resource as ResourceKey} size={20} />
+          <ResourceIcon resource={proofs.resource} size={20} />
         </span>
         <div className="hm-grow">
           <h2 id={titleId}>{title}</h2>
@@ -175,9 +175,10 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
             className="hm-open"
             aria-expanded={open}
             aria-controls={bodyId}
+            aria-label={`Details of ${title}`}
             onClick={() => setOpen(!open)}
           >
-            Details<span className="hm-sr"> of {title}</span>
+            Details
             <IconChevronDown size={16} aria-hidden data-open={open || undefined} />
           </button>
         </div>
@@ -243,19 +244,21 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
             variant="subtle"
             size="compact-sm"
             loading={newest.busy}
+            aria-label={`Save proof file of ${title}`}
             leftSection={<IconDownload size={16} aria-hidden />}
             onClick={() => void newest.save({ asset: proofs.asset })}
           >
-            Save proof file<span className="hm-sr"> of {title}</span>
+            Save proof file
           </Button>
           <Button
             component="a"
             href={hrefOf('blocks', proofs.asset)}
+            aria-label={`See it in the chain: ${title}`}
             variant="subtle"
             size="compact-sm"
             leftSection={<IconCube size={16} aria-hidden />}
           >
-            See it in the chain<span className="hm-sr">: {title}</span>
+            See it in the chain
           </Button>
         </div>
       )}

@@ -29,12 +29,14 @@ export const PlanForm = () => {
   const plan = useNode((state) => state.proofPlan);
   const [hours, setHours] = useState<number | string>('');
   const [space, setSpace] = useState<{ amount: number | string; unit: number }>({ amount: '', unit: MIB });
+  const everyHours = plan?.everyHours;
+  const spaceBytes = plan?.spaceBytes;
   useEffect(() => {
-    if (plan !== null) setHours(plan.everyHours);
-  }, [plan?.everyHours]);
+    if (everyHours !== undefined) setHours(everyHours);
+  }, [everyHours]);
   useEffect(() => {
-    if (plan !== null) setSpace(inUnit(plan.spaceBytes));
-  }, [plan?.spaceBytes]);
+    if (spaceBytes !== undefined) setSpace(inUnit(spaceBytes));
+  }, [spaceBytes]);
   if (plan === null) return null;
 
   const set = async (change: Partial<ProofPlan>, done: string): Promise<void> => {

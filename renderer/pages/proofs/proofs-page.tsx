@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { IconFingerprint, IconLock, IconShieldCheck } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
-import type { Asset, AssetProofs, ResourceKey } from '../../../preload/contract/index.ts';
+import type { Asset, AssetProofs } from '../../../preload/contract/index.ts';
 import { Note } from '../../components/error-note.tsx';
 import { Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
 import { shortId } from '../../components/short-hash.tsx';
@@ -50,7 +50,7 @@ const NoIdentity = () => (
 
 /** Title of an asset's card: as on Share. */
 export const assetTitle = (proofs: Pick<AssetProofs, 'resource' | 'label'>): string =>
-  titleOf(proofs.resource as ResourceKey, { label: proofs.label } as Asset);
+  titleOf(proofs.resource, { label: proofs.label } as Asset);
 
 /** Every asset with its four marks, what the prover does, and a check of any proof file. */
 export const ProofsPage = () => {
