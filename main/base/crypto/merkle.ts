@@ -92,7 +92,7 @@ export const merklePath = (leaves: readonly Uint8Array[], index: number): Uint8A
  * Whether a leaf is at a place of a tree, RFC 9162, section 2.1.3.2. Never throws.
  *
  * @param leaf - hash as {@link merkleLeaf} gives it: computed by whoever asks, never taken from a stranger
- * @param count - leaves of the whole tree
+ * @param count - leaves of the whole tree, known from where the root is: the root alone does not fix it
  * @param path - siblings from the leaf up; must be exactly as long as the place demands
  */
 export const merkleHolds = (
