@@ -64,7 +64,7 @@ export const PLAN_SPACE_BYTES_MIN = 1024 * 1024;
 /** Most space, as the contract's plan has it. */
 export const PLAN_SPACE_BYTES_MAX = 1024 * 1024 * 1024 * 1024;
 /**
- * Of a larger plan so much is plotted before anything is proved, some 20 s of one thread; the rest follows as a plot of its
+ * Of a larger plan so much is plotted before anything is proved, some 10 s of one thread; the rest follows as a plot of its
  * own. What fits is one plot, and so one opening in each proof.
  */
-export const FIRST_PLOT_BYTES_MAX = 64 * 1024 * 1024;
+export const FIRST_PLOT_BYTES_MAX = 32 * 1024 * 1024;

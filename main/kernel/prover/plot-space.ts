@@ -41,6 +41,8 @@ export const openPlotSpace = (components: PlotSpaceComponents, { onEvicted }: Pl
   let reason: string | null = null;
   let wanted = 0;
   let closed = false;
+  /** The book no longer counts the amount as given. */
+  let evicted = false;
   let last: Promise<void> = Promise.resolve();
 
   const wholeWindows = (bytes: number): number => plots.fitting(bytes);
@@ -60,6 +62,7 @@ export const openPlotSpace = (components: PlotSpaceComponents, { onEvicted }: Pl
     setEffective: () => undefined,
     evict: (why) => {
       logger.info('Plots go back to the owner', { reason: why });
+      evicted = true;
       onEvicted();
       void space.settle(wanted);
     },
@@ -80,7 +83,8 @@ export const openPlotSpace = (components: PlotSpaceComponents, { onEvicted }: Pl
   };
   const run = async (wantedBytes: number): Promise<void> => {
     const target = wholeWindows(wantedBytes);
-    if (id !== null && allowedBytes === target) return;
+    if (id !== null && allowedBytes === target && !evicted) return;
+    evicted = false;
     // With its old amount back on the books, what is free is all that it may have. Nothing is deleted meanwhile.
     await giveBack();
     const fits = wholeWindows(Math.min(target, freeNow()));

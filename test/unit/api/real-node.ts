@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createSystemOutside } from '../../../main/base/index.ts';
 import { createTerminalPresence } from '../../../main/kernel/monitor/index.ts';
-import { type HyperMeshNode, openNode } from '../../../main/node.ts';
+import { type HyperMeshNode, type ProvingInit, openNode } from '../../../main/node.ts';
 import { findProgramPaths } from '../../../main/paths.ts';
 
 export const sourceRoot = resolve(import.meta.dirname, '..', '..', '..');
@@ -28,10 +28,16 @@ export interface TestNode {
   end(): Promise<void>;
 }
 
+export interface TestNodeInit {
+  /** A data folder of an earlier node, which then outlasts this one. */
+  folder?: string;
+  proving?: ProvingInit;
+}
+
 /** The real thing, all of it, on any free port with a data folder of its own. */
-export const openTestNode = async (): Promise<TestNode> => {
+export const openTestNode = async ({ folder: given, proving }: TestNodeInit = {}): Promise<TestNode> => {
   const root = temporaryFolder();
-  const folder = join(root, 'data');
+  const folder = given ?? join(root, 'data');
   const pageFolder = join(root, 'page');
   writePage(pageFolder);
   const outside = createSystemOutside();
@@ -52,6 +58,7 @@ export const openTestNode = async (): Promise<TestNode> => {
       apiPort: 0,
       environment: {},
       logToTerminal: false,
+      ...(proving !== undefined && { proving }),
     },
   );
   const { url, token } = node.running;
