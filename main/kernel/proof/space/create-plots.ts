@@ -83,6 +83,7 @@ export const createPlots = (
     openings = OPENINGS_DEFAULT,
     answers = ANSWERS_DEFAULT,
     reserveBytes = RESERVE_BYTES_DEFAULT,
+    smallWindowLabels = SMALL_WINDOW_LABELS,
   }: PlotsInit,
 ): Plots => {
   assert(
@@ -310,7 +311,7 @@ export const createPlots = (
   const labelsFor = (bytes: number): number => {
     const labels = 2 ** Math.floor(Math.log2(Math.max(1, bytes / LABEL_BYTES)));
     if (labels >= usualLabels) return usualLabels;
-    return labels >= SMALL_WINDOW_LABELS ? labels : 0;
+    return labels >= smallWindowLabels ? labels : 0;
   };
 
   const grow = async (

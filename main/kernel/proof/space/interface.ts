@@ -89,6 +89,8 @@ export interface PlotsInit {
   folder: string;
   /** A power of two. @default 2^18, which is 8 MiB */
   windowLabels?: number;
+  /** Smallest windows, where less is given than one of the usual size. @default 2^15, which is 1 MiB */
+  smallWindowLabels?: number;
   /** @default 11 */
   layers?: number;
   /** @default 80 */
