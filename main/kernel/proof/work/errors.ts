@@ -8,6 +8,8 @@ export const WORK_CODES = [
   'TOO_FEW_ROWS',
   /** Fewer multiplications per second than required, by the time that the prover says it took. */
   'TOO_SLOW',
+  /** More multiplications per second than any hardware could do, by the time that the prover says it took. */
+  'RATE_IMPLAUSIBLE',
   /** It says to have taken longer than there was time since the challenge. */
   'TIME_IMPOSSIBLE',
   /** A number of an opened row is not below the order of the field. */

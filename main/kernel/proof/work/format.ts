@@ -20,7 +20,7 @@ export const PRODUCT_ROW_BYTES = COLUMNS * 2;
 
 /** About a second of one thread on a processor of 2020; 17 thousand million multiplications. */
 export const ROWS_DEFAULT = 65_536;
-/** Bounds the hashes of rows that the prover keeps (32 MiB) and the depth of the tree (20). */
+/** Bounds the tree that the prover keeps (64 MiB) and the depth of the tree (20). */
 export const ROWS_MAX = 1_048_576;
 /** Rows that are opened. Half the work passes with 2^-48, as rare as a wrong row that passes its three equations. */
 export const OPENED_DEFAULT = 48;

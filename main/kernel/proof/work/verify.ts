@@ -23,6 +23,8 @@ import {
 /** Elements of opened rows that are computed exactly, at places of the verifier's own choice. */
 const ELEMENTS_CHECKED = 16;
 
+/** Multiplications per second beyond which a claim is a lie: some ten times what the fastest cards of 2026 do with 8 bits. */
+const PER_SECOND_MAX = 1e16;
 /** Counter blocks of 16 bytes that a row of the left matrix takes. */
 const LEFT_ROW_BLOCKS = (INNER * 2) / 16;
 
@@ -114,6 +116,11 @@ const checkClaims = (proof: WorkProof, context: VerifyContext): void => {
     throw new Fault(
       'TOO_SLOW',
       `${figure(perSecond)} multiplications per second were done, and ${figure(work.multiplicationsPerSecondMin)} are required.`,
+    );
+  if (perSecond > PER_SECOND_MAX)
+    throw new Fault(
+      'RATE_IMPLAUSIBLE',
+      `It says to have done ${figure(multiplications)} multiplications in ${figure(proof.busyUs)} µs, which no hardware can.`,
     );
   const sinceMs = context.answeredAfterMs ?? context.nowMs - context.challenge.issuedAtMs + time.skewMsMax;
   if (proof.wallUs > sinceMs * 1000)

@@ -276,6 +276,17 @@ describe('what is refused', () => {
     expect(codeOf(proof, demand({ multiplicationsPerSecondMin: multiplications * 1000 + 1 }))).toBe('TOO_SLOW');
   });
 
+  it('a rate that no hardware has', () => {
+    const rows = 4000;
+    const claim = (busyUs: number): Uint8Array =>
+      forge(challengeHash, { rows, openings: 8, statement: { busyUs } }).proof;
+    expect(rows * MULTIPLICATIONS_PER_ROW * 1e6).toBeLessThan(1e16);
+    expect(codeOf(claim(1))).toBeNull();
+    expect(codeOf(forge(challengeHash, { ...size, statement: { rows: 65_536, busyUs: 1 } }).proof)).toBe(
+      'RATE_IMPLAUSIBLE',
+    );
+  });
+
   it('a time that is longer than there was', () => {
     const { proof } = forge(challengeHash, { ...size, statement: { wallUs: 90_000_000 } });
     expect(codeOf(proof, context({ answeredAfterMs: 90_000 }))).toBeNull();
