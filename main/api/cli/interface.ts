@@ -1,4 +1,4 @@
-import type { ProofVerdict } from '../../../preload/contract/index.ts';
+import type { ChainVerification, ProofVerdict } from '../../../preload/contract/index.ts';
 import type { Clock, RunningNode } from '../../base/index.ts';
 import type { ConfigSource } from '../interface.ts';
 
@@ -62,6 +62,17 @@ export type VerifyProofFile = (
   options: { nonce: Uint8Array | null; whole: boolean; signal: AbortSignal; onProgress: (percent: number) => void },
 ) => Promise<ProofVerdict>;
 
+/**
+ * Checks an exported chain with what it holds and nothing else. Given by the entry, which loads that half of the program
+ * when asked.
+ *
+ * @throws {BlockError} `CHAIN_FILE_UNREADABLE` | `CHAIN_FILE_NEWER`
+ */
+export type VerifyChainFile = (
+  path: string,
+  options: { signal: AbortSignal; onProgress: (checked: number, total: number) => void },
+) => Promise<Extract<ChainVerification, { status: 'done' }>>;
+
 export interface CliComponents {
   terminal: Terminal;
   clock: Clock;
@@ -69,6 +80,7 @@ export interface CliComponents {
   openDesktop: OpenDesktop;
   withSettings: WithSettings;
   verifyProofFile: VerifyProofFile;
+  verifyChainFile: VerifyChainFile;
 }
 export interface CliInit {
   /** Where the data folder lies unless `--data` says otherwise. */

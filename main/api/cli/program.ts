@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import type { Call } from '../../../preload/contract/index.ts';
 import { isNodeError, messageOf } from '../../base/errors.ts';
 import { addBenchmarkCommands } from './commands/benchmark-command.ts';
+import { addChainCommands } from './commands/chain-commands.ts';
 import { addDiagnosticCommands } from './commands/diagnostic-commands.ts';
 import { addGenericCommands } from './commands/generic-commands.ts';
 import { addIdentityCommands } from './commands/identity-commands.ts';
@@ -44,6 +45,12 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'proof:make': 'proof make',
   'proof:file': 'proof make',
   'proof:setPlan': 'proof set',
+  'chain:verification': 'chain verify',
+  'chain:verify': 'chain verify',
+  'chain:cancelVerify': 'chain verify',
+  'chain:export': 'chain export',
+  'chain:transfers': 'chain import',
+  'chain:import': 'chain import',
 };
 
 /** All commands, none of them run yet. */
@@ -75,6 +82,7 @@ export const buildProgram = (session: Session): Command => {
   addIdentityCommands(program, session);
   addDiagnosticCommands(program, session);
   addBenchmarkCommands(program, session);
+  addChainCommands(program, session);
   addProofCommands(program, session);
   addProofFileCommands(program, session);
   addGenericCommands(program, session);

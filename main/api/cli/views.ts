@@ -1,4 +1,5 @@
 import { type Call, GRID_CELLS, type Level, type ResponseOf } from '../../../preload/contract/index.ts';
+import { chainViews } from './views-chain.ts';
 import { identityViews } from './views-identity.ts';
 import { type Style, formatFields, formatTable, printable, wrap } from './table.ts';
 import {
@@ -654,6 +655,7 @@ export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style)
   'job:remove': () => 'Removed.\n',
   'job:output': ({ chunks }) => chunks.map(({ data }) => Buffer.from(data, 'base64').toString('utf8')).join(''),
   ...proofViews,
+  ...chainViews,
 };
 
 /** `2026-03-01 18:05:09 info  assets: Level changed {"resource":"cpu"}` */
