@@ -14,7 +14,11 @@ export const keyIdText = (bytes: KeyIdBytes): KeyId => `key:${base32.encode(byte
 /** @returns the 32 bytes, or null when the text is no key id */
 export const parseKeyId = (text: string): KeyIdBytes | null => {
   if (!KEY_ID.test(text)) return null;
-  const bytes = base32.decode(text.slice('key:'.length));
-  // The last character carries spare bits; only zero ones are canonical.
-  return bytes.length === KEY_ID_BYTES && keyIdText(bytes) === text ? bytes : null;
+  try {
+    const bytes = base32.decode(text.slice('key:'.length));
+    return bytes.length === KEY_ID_BYTES && keyIdText(bytes) === text ? bytes : null;
+  } catch {
+    // The last character carries spare bits; only zero ones are canonical, and the decoder throws on others.
+    return null;
+  }
 };
