@@ -223,6 +223,8 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
             <dd>
               {proofs.nextAtMs === null ? (
                 <span className="hm-dim">none is planned</span>
+              ) : proofs.nextAtMs <= Date.now() ? (
+                'due now'
               ) : (
                 <Age atMs={proofs.nextAtMs} />
               )}

@@ -20,6 +20,14 @@ const TITLES: Record<ProverState['status'], string> = {
 };
 const TONES: Record<ProverState['status'], string> = { idle: 'off', working: 'on', waiting: 'paused', off: 'off' };
 
+/** Space is filled for all assets, whichever of them comes first. */
+const titleOf = ({ status, current }: ProverState, nameOf: (asset: string) => string): string =>
+  current === null
+    ? TITLES[status]
+    : current.step === 'plot'
+      ? 'Filling space for proofs'
+      : `Proving ${nameOf(current.asset)}`;
+
 const Current = ({ current, name }: { current: NonNullable<ProverState['current']>; name: string }) => {
   const at = STEP_ORDER.indexOf(current.step);
   return (
@@ -75,7 +83,7 @@ export const ProverPanel = ({ nameOf }: { nameOf(asset: string): string }) => {
       <div className="hm-prover-head">
         <span className="hm-dot" data-tone={TONES[prover.status]} aria-hidden="true" />
         <div className="hm-grow">
-          <h2>{current === null ? TITLES[prover.status] : `Proving ${nameOf(current.asset)}`}</h2>
+          <h2>{titleOf(prover, nameOf)}</h2>
           <p className="hm-dim">{sentence(prover.reason)}</p>
         </div>
         {current !== null && current.cancellable && (
