@@ -34,8 +34,13 @@ test('first run, slider, job with its measured share, quit, and everything is fo
   for (let step = 0; step < 40; step += 1) await slider.press('ArrowRight');
   await expect(slider).toHaveAttribute('aria-valuenow', '40');
   await page.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Who you are' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Create an identity' })).toBeVisible();
+  await page.getByRole('button', { name: 'Next' }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'How fast it is' })).toBeVisible();
   await page.getByRole('button', { name: 'Finish' }).click();
+  // Passed over: nothing was made in the owner's place.
+  await expect(access(join(account.dataFolder, 'identity'))).rejects.toThrow();
 
   // Other rules must not lower what is measured below: nobody sits here.
   for (const key of ['using', 'away']) await account.cli('share', 'set', 'cpu', `--${key}`, '100');

@@ -17,10 +17,9 @@ export const test = base.extend<AppOptions & { account: Account }>({
 });
 export { expect };
 
-/** Through the three steps of the first run, changing nothing. */
+/** Through the four steps of the first run, changing nothing. */
 export const finishFirstRun = async (page: Page): Promise<void> => {
-  await page.getByRole('button', { name: 'Next' }).click();
-  await page.getByRole('button', { name: 'Next' }).click();
+  for (let step = 1; step < 4; step += 1) await page.getByRole('button', { name: 'Next' }).click();
   await page.getByRole('button', { name: 'Finish' }).click();
   await expect(page.getByRole('navigation', { name: 'Pages' })).toBeVisible();
 };

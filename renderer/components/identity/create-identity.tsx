@@ -202,7 +202,7 @@ export const CreateIdentity = ({
           </Button>
         )}
         <Button type="submit" loading={busy}>
-          {step === 2 ? 'Create the identity' : 'Next'}
+          {step === 2 ? 'Create the identity' : 'Continue'}
         </Button>
       </div>
     </form>

@@ -158,6 +158,8 @@ export const FirstRun = () => {
   const node = useNodeAccess();
   const [step, setStep] = useState(0);
   const [busy, setBusy] = useState(false);
+  /** A step has a form of its own open, with its own way on and back. */
+  const [inFlow, setInFlow] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   const moved = useRef(false);
   const title = STEPS[step] ?? STEPS[0];
@@ -199,10 +201,10 @@ export const FirstRun = () => {
         <div className="hm-first-body">
           {step === 0 && <What />}
           {step === 1 && <HowMuch />}
-          {step === 2 && <IdentityStep />}
+          {step === 2 && <IdentityStep onFlow={setInFlow} />}
           {step === 3 && <HowFast />}
         </div>
-        <footer className="hm-first-foot">
+        <footer className="hm-first-foot" hidden={inFlow}>
           {!last && (
             <Button variant="subtle" color="gray" ml={-16} loading={busy} onClick={() => void finish()}>
               Skip

@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Note } from '../../components/error-note.tsx';
 import { CreateIdentity } from '../../components/identity/create-identity.tsx';
 import { RestoreIdentity } from '../../components/identity/restore-identity.tsx';
@@ -7,11 +7,18 @@ import { UnlockIdentity } from '../../components/identity/unlock-identity.tsx';
 import { Loading } from '../../components/layout.tsx';
 import { useNode } from '../../state/node-context.tsx';
 
-/** Offers an identity; makes none unless asked. */
-export const IdentityStep = () => {
+/**
+ * Offers an identity; makes none unless asked.
+ * @param props.onFlow - told whether words are on the page, so that nothing around them leads away by mistake
+ */
+export const IdentityStep = ({ onFlow }: { onFlow(active: boolean): void }) => {
   const identity = useNode((state) => state.identity);
   const [flow, setFlow] = useState<'create' | 'restore' | 'replace' | null>(null);
   const close = (): void => setFlow(null);
+  useEffect(() => {
+    onFlow(flow !== null);
+    return () => onFlow(false);
+  }, [flow, onFlow]);
   if (identity === null) return <Loading what="the identity" />;
   if (flow === 'create' && identity.status === 'none')
     return <CreateIdentity keyStore={identity.keyStore} onDone={close} onCancel={close} />;

@@ -40,13 +40,13 @@ describe('Identity on Settings', () => {
     expect(within(list).getAllByRole('listitem')).toHaveLength(24);
     expect(await violations()).toEqual([]);
 
-    await press('Next');
+    await press('Continue');
     expect(said()).toContain('Write all 24 words down');
     await act(async () => fireEvent.click(screen.getByRole('checkbox')));
-    await press('Next');
+    await press('Continue');
     expect(screen.queryByRole('list', { name: 'Recovery phrase' })).toBeNull();
     for (const place of [3, 9, 17, 24]) await type(`Word ${place}`, FAKE_WORDS[place - 1]!);
-    await press('Next');
+    await press('Continue');
     await type('Passphrase', FAKE_PASSPHRASE);
     await press('Create the identity');
     expect(said()).toContain('The two passphrases differ.');
@@ -64,9 +64,9 @@ describe('Identity on Settings', () => {
     await press('Create …');
     await screen.findByRole('list', { name: 'Recovery phrase' });
     await act(async () => fireEvent.click(screen.getByRole('checkbox')));
-    await press('Next');
+    await press('Continue');
     for (const place of [3, 9, 17, 24]) await type(`Word ${place}`, 'zoo');
-    await press('Next');
+    await press('Continue');
     await type('Passphrase', FAKE_PASSPHRASE);
     await type('Once more', FAKE_PASSPHRASE);
     await press('Create the identity');
@@ -135,17 +135,22 @@ describe('Identity on Settings', () => {
 });
 
 describe('Identity in the first run', () => {
-  it('offers one, makes none by itself, and lets the owner go on without', async () => {
+  it('offers one, makes none unless the words were confirmed, and lets the owner go on without', async () => {
     const { fake } = await show(<App />, ({ state }) => {
       state.config.firstRunDone = false;
     });
     await press('Next');
     await press('Next');
     expect(screen.getByRole('heading', { name: 'Who you are' })).toBeTruthy();
-    expect(screen.getByRole('button', { name: 'Create an identity' })).toBeTruthy();
+    // While words are on the page, nothing else leads away from it by mistake.
+    await press('Create an identity');
+    await screen.findByRole('list', { name: 'Recovery phrase' });
+    expect(screen.queryByRole('button', { name: 'Next' })).toBeNull();
+    await press('Cancel');
     await press('Next');
     await press('Finish');
-    expect(made(fake, 'identity:begin')).toEqual([]);
+    expect(made(fake, 'identity:confirm')).toEqual([]);
+    expect(fake.state.identity.status).toBe('none');
     expect(fake.state.config.firstRunDone).toBe(true);
   });
 });
