@@ -109,6 +109,16 @@ describe('the registry of assets on the ledger', () => {
     expect(decodeAssetState(state.get(assetStateOf(first.id)))).toMatchObject({ present: true, events: 4 });
   });
 
+  it('keeps the state that the format page shows', () => {
+    const vector = JSON.parse(
+      readFileSync(new URL('../../../vectors/asset-id/ledger-state.json', import.meta.url), 'utf8'),
+    ) as { asset: AssetId; valueHex: string };
+    const transaction = { ...event('asset.registered', first.id, { record: first.bytes }, null), hash: stranger };
+    const [update] = assetLedger.apply(transaction, new State(), block);
+    expect(update?.key).toBe(assetStateOf(vector.asset));
+    expect(Buffer.from(update?.value ?? []).toString('hex')).toBe(vector.valueHex);
+  });
+
   it('refuses a registration whose id is not the name of its record', () => {
     const state = new State();
     const codes = [second.bytes, new Uint8Array(), Uint8Array.of(0xa0), new Uint8Array(20_000)].map((record) =>
