@@ -11,6 +11,10 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     return [jobs.benchJobStart, jobs.benchShareAccuracy, jobs.benchHostingOverhead];
   },
   work: async () => [(await import('./proof-work.ts')).benchProofOfWork],
+  crypto: async () => {
+    const crypto = await import('./crypto.ts');
+    return [crypto.benchFalcon, crypto.benchMlKem, crypto.benchUnlock, crypto.benchRecords];
+  },
   desktop: async () => {
     const desktop = await import('./desktop.ts');
     return [desktop.benchWindowPaint, desktop.benchIdleTray, desktop.benchIdleHeadless, desktop.benchMainThreadBlock];
