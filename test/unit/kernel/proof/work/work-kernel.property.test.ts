@@ -54,13 +54,14 @@ describe('the multiplier', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
   it('holds at the largest sums of either sign', () => {
-    for (const a of edges)
-      for (const b of edges) {
+    const extremes = [0, 1, 128, 32_639, 32_760, 32_761, 65_408, 65_520, 65_535];
+    for (const a of extremes)
+      for (const b of extremes) {
         const left = new Uint8Array(Uint16Array.from({ length: INNER }, () => a).buffer);
         const right = new Uint8Array(Uint16Array.from({ length: INNER * COLUMNS }, () => b).buffer);
         const expected = Number((BigInt(a) * BigInt(b) * BigInt(INNER)) % BigInt(FIELD));

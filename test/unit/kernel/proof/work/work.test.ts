@@ -333,26 +333,6 @@ describe('what is refused', () => {
     expect(codeOf(Buffer.concat([proof, Uint8Array.of(0)]))).toBe('PROOF_MALFORMED');
     expect(codeOf(new Uint8Array(512 * 1024 + 1))).toBe('PROOF_TOO_LARGE');
   });
-
-  it('a proof with any byte changed, in ten thousand ways', { timeout: 120_000 }, () => {
-    const { proof } = forge(challengeHash, { rows: 24, openings: 8 });
-    expect(codeOf(proof)).toBeNull();
-    const against = context();
-    let tried = 0;
-    const accepted: string[] = [];
-    const attempt = (at: number, mask: number): void => {
-      const changed = proof.slice();
-      changed[at]! ^= mask;
-      tried += 1;
-      if (verifyWork(changed, against).passed) accepted.push(`${at}:${mask}`);
-    };
-    for (let at = 0; at < proof.length; at += 1) {
-      attempt(at, 1 << (at % 8));
-      attempt(at, 0xff);
-    }
-    for (let more = 0; tried < 10_000; more += 1) attempt((more * 7919) % proof.length, 1 + ((more * 31) % 254));
-    expect(accepted).toEqual([]);
-  });
 });
 
 describe('the numbers of the format', () => {
