@@ -147,4 +147,27 @@ describe('the banner of a lost connection', () => {
     expect(screen.getByRole('heading', { level: 1, name: 'This address is no longer valid' })).toBeTruthy();
     expect(await violations()).toEqual([]);
   });
+
+  it('keeps three pages behind a button where there is no room for eight', async () => {
+    const wide = window.matchMedia;
+    window.matchMedia = (query) => ({ ...wide(query), matches: query.includes('max-width: 720px') });
+    try {
+      window.location.hash = '#/machine';
+      await show(<App />);
+      const navigation = within(screen.getByRole('navigation', { name: 'Pages' }));
+      expect(navigation.getAllByRole('link').map((link) => link.textContent)).toEqual([
+        'Home',
+        'Share',
+        'Jobs',
+        'Proofs',
+        'Blocks',
+      ]);
+      await act(async () => fireEvent.click(navigation.getByRole('button', { name: /^More.*you are on Machine$/ })));
+      const settings = await screen.findByRole('menuitem', { name: 'Settings' });
+      expect(settings.getAttribute('href')).toBe('#/settings');
+      expect(screen.getByRole('menuitem', { name: 'Machine' }).getAttribute('aria-current')).toBe('page');
+    } finally {
+      window.matchMedia = wide;
+    }
+  });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { clockSecondsText, clockText, dateTimeText, whenText } from '../../../../renderer/components/time-text.ts';
+import {
+  ageText,
+  clockSecondsText,
+  clockText,
+  dateTimeText,
+  whenText,
+} from '../../../../renderer/components/time-text.ts';
 
 const at = (hour: number, minute = 0): number => new Date(2026, 2, 6, hour, minute, 5).getTime();
 
@@ -16,4 +22,22 @@ describe('clock times', () => {
     expect(whenText(at(20) + 86_400_000, at(8))).toBe('tomorrow 20:00');
     expect(whenText(at(8) + 2 * 86_400_000, at(8))).toBe('Sun 08:00');
   });
+});
+
+describe('ageText', () => {
+  const SECOND = 1000;
+  const MINUTE = 60 * SECOND;
+  const HOUR = 60 * MINUTE;
+  it.each([
+    [0, 'just now'],
+    [59 * SECOND, 'just now'],
+    [MINUTE, '1 minute ago'],
+    [3 * MINUTE + 20 * SECOND, '3 minutes ago'],
+    [59 * MINUTE + 50 * SECOND, '1 hour ago'],
+    [23 * HOUR + 59 * MINUTE, '23 hours ago'],
+    [24 * HOUR, '1 day ago'],
+    [75 * 24 * HOUR, '75 days ago'],
+    [-20 * SECOND, 'in a moment'],
+    [-5 * HOUR, 'in 5 hours'],
+  ])('tells an age of %d ms in whole words', (ageMs, text) => expect(ageText(at(8) - ageMs, at(8))).toBe(text));
 });

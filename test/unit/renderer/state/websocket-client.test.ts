@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   CALL_TIME_MS_MAX,
+  LONG_CALL_TIME_MS_MAX,
   CALLS_UNANSWERED_MAX,
   ConnectionLost,
   createWebSocketClient,
@@ -163,6 +164,22 @@ describe('createWebSocketClient', () => {
     last().accept();
     const call = client.call('doctor:run', {}).catch((error: unknown) => error);
     vi.advanceTimersByTime(CALL_TIME_MS_MAX);
+    expect(await call).toBeInstanceOf(ConnectionLost);
+  });
+
+  it('waits longer for a proof, which is made at the owner’s level', async () => {
+    const { client, last } = setUp();
+    last().accept();
+    let ended = false;
+    const call = client
+      .call('proof:make', { asset: 'asset:cpu:b' })
+      .catch((error: unknown) => error)
+      .finally(() => {
+        ended = true;
+      });
+    await vi.advanceTimersByTimeAsync(LONG_CALL_TIME_MS_MAX - 1);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
     expect(await call).toBeInstanceOf(ConnectionLost);
   });
 
