@@ -10,6 +10,10 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const jobs = await import('./jobs.ts');
     return [jobs.benchJobStart, jobs.benchShareAccuracy, jobs.benchHostingOverhead];
   },
+  space: async () => {
+    const space = await import('./proof-space.ts');
+    return [space.benchSequentialHash, space.benchSpace];
+  },
   work: async () => [(await import('./proof-work.ts')).benchProofOfWork],
   crypto: async () => {
     const crypto = await import('./crypto.ts');

@@ -9,10 +9,10 @@ export const ANSWERS_DEFAULT = 64;
 /** Space that plots leave free on their disk, so that whatever else lives there can go on. */
 export const RESERVE_BYTES_DEFAULT = 512 * 1024 * 1024;
 
-// Sizes of slices: each keeps one thread busy for 20 to 50 ms where this was written, and below 100 on slower machines.
-export const PARENTS_SLICE = 16_384;
-export const LABELS_SLICE = 32_768;
-export const CHUNKS_SLICE = 128;
+// Sizes of slices: each keeps one thread busy for 15 to 30 ms where this was written, and below 100 on slower machines.
+export const PARENTS_SLICE = 8_192;
+export const LABELS_SLICE = 16_384;
+export const CHUNKS_SLICE = 64;
 export const GRIND_SLICE = 2 ** 17;
 /** Trees that one slice gives back: 8 KiB each. */
 export const TREES_SLICE = 96;
