@@ -76,10 +76,11 @@ const ask = async (prompt: string, echo: boolean): Promise<string | null> => {
   if (!stdin.isTTY || !stderr.isTTY) return null;
   const { createInterface } = await import('node:readline');
   const { Writable } = await import('node:stream');
-  stderr.write(prompt);
   // Readline writes what is typed; where that is a secret, into nothing.
   const output = echo ? stderr : new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: stdin, output, terminal: true, historySize: 0 });
+  // Only now: before, the terminal itself would echo what is typed at once.
+  stderr.write(prompt);
   try {
     return await new Promise((resolve) => {
       reader.once('line', resolve);

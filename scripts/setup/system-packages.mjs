@@ -58,6 +58,12 @@ export const TEST_NEEDS = [
   { name: 'display', what: 'everything in a window (e2e)', programs: ['Xvfb', 'xauth'], packages: ['xvfb', 'xauth'] },
   { name: 'session bus', what: 'notifications and autostart (e2e)', programs: ['dbus-daemon'], packages: ['dbus'] },
   {
+    name: 'key ring',
+    what: 'keys under the key store of a session (e2e)',
+    programs: ['gnome-keyring-daemon'],
+    packages: ['gnome-keyring'],
+  },
+  {
     name: 'browser',
     what: 'the page in a browser (e2e)',
     programs: ['chromium|chromium-browser|google-chrome'],
