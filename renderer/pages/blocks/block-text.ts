@@ -38,14 +38,19 @@ export const assetName = (asset: string, assets: readonly Asset[] | null): strin
   return known === undefined ? shortId(asset) : titleOf(known.resource, known);
 };
 
-/** What a block is about, in a few words. */
+/** What a block is about, in a few words: a proof before all that came with it. */
 export const aboutText = (block: BlockSummary): string => {
-  const [kind] = block.kinds;
+  const [first] = block.kinds;
   if (block.body === 'pruned') return 'Content dropped';
   if (block.body === 'sealed') return 'Content sealed';
-  if (kind === undefined) return 'Empty';
-  return block.kinds.length === 1 ? kindText(kind) : `${kindText(kind)} and ${block.kinds.length - 1} more`;
+  if (first === undefined) return 'Empty';
+  const kind = block.kinds.find((name) => name === 'asset.proved') ?? first;
+  return block.kinds.length === 1 ? kindText(kind) : `${kindText(kind)} + ${block.kinds.length - 1} more`;
 };
+
+/** All that a block is about. */
+export const aboutInFull = (block: BlockSummary): string =>
+  block.kinds.length === 0 ? aboutText(block) : block.kinds.map(kindText).join(', ');
 
 export const transactionsText = (count: number | null): string =>
   count === null ? 'unread' : count === 1 ? '1 transaction' : `${count} transactions`;

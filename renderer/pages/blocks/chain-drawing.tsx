@@ -9,7 +9,7 @@ import { shortHash } from '../../components/short-hash.tsx';
 import { type Roving, useRoving } from '../../components/use-roving.ts';
 import { useNode } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
-import { aboutText, assetName, iconKeyOf, transactionsText } from './block-text.ts';
+import { aboutInFull, aboutText, assetName, iconKeyOf, transactionsText } from './block-text.ts';
 import { useBlocks } from './use-blocks.ts';
 
 /** Sizes of the drawing; equal to blocks.css. */
@@ -41,7 +41,7 @@ const Link = () => (
 const labelOf = (block: BlockSummary, asset: string | null): string =>
   [
     `Block ${block.height}`,
-    aboutText(block),
+    aboutInFull(block),
     ...(asset === null ? [] : [asset]),
     ...(block.transactions === null ? [] : [transactionsText(block.transactions)]),
     `hash ${shortHash(block.hash)}`,
@@ -61,7 +61,9 @@ const BlockContent = ({ block, asset }: { block: BlockSummary; asset: string | n
           <Age atMs={block.timeMs} />
         </span>
       </span>
-      <span className="hm-block-about">{aboutText(block)}</span>
+      <span className="hm-block-about" title={aboutInFull(block)}>
+        {aboutText(block)}
+      </span>
       <span className="hm-block-asset hm-small hm-dim">
         {icon !== null && <ResourceIcon resource={icon} size={16} />}
         <span>

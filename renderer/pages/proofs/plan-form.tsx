@@ -29,6 +29,10 @@ export const PlanForm = () => {
   const plan = useNode((state) => state.proofPlan);
   const [hours, setHours] = useState<number | string>('');
   const [space, setSpace] = useState<{ amount: number | string; unit: number }>({ amount: '', unit: MIB });
+  // Nothing tells of a change that was made elsewhere, such as on the command line.
+  useEffect(() => {
+    void node.ask('proof:getPlan', {}).then((reply) => reply.ok && node.store.setState({ proofPlan: reply.value }));
+  }, [node]);
   const everyHours = plan?.everyHours;
   const spaceBytes = plan?.spaceBytes;
   useEffect(() => {

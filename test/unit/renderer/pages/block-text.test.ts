@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countText, iconKeyOf, kindText, pathSteps, speedText } from '../../../../renderer/pages/blocks/block-text.ts';
+import {
+  aboutInFull,
+  aboutText,
+  countText,
+  iconKeyOf,
+  kindText,
+  pathSteps,
+  speedText,
+} from '../../../../renderer/pages/blocks/block-text.ts';
+import { sampleAssets } from '../../../support/fake-node-client.ts';
+import { sampleChain } from '../../../support/fake-proofs.ts';
 import { shortHash, shortId } from '../../../../renderer/components/short-hash.tsx';
 
 const sha256 = (...parts: Uint8Array[]): Buffer => {
@@ -64,6 +74,15 @@ describe('words of blocks', () => {
     expect(kindText('asset.proved')).toBe('Asset proved');
     expect(kindText('lease.was-settled')).toBe('Lease was settled');
     expect(kindText('')).toBe('Unnamed');
+  });
+  it('puts the proof before what came with it, and loses nothing', () => {
+    const [, block] = sampleChain(2, sampleAssets);
+    if (block === undefined) throw new Error('no block');
+    const full = { ...block, kinds: ['plot.registered', 'asset.registered', 'asset.proved'] };
+    expect(aboutText(full)).toBe('Asset proved + 2 more');
+    expect(aboutInFull(full)).toBe('Plot registered, Asset registered, Asset proved');
+    expect(aboutText(block)).toBe('Asset registered');
+    expect(aboutInFull({ ...block, kinds: [], body: 'sealed' })).toBe('Content sealed');
   });
   it('counts with a noun', () => {
     expect(countText(1, 'block')).toBe('1 block');
