@@ -184,9 +184,10 @@ export const createPlots = (
       return await work();
     } catch (error) {
       const code = (error as NodeJS.ErrnoException | null)?.code;
-      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+      if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'DISK_FULL') throw error;
       await plot.folder.remove();
       begun.delete(plot.name);
+      if (error instanceof SpaceError) throw error;
       const { bavail, bsize } = await statfs(folder);
       throw new SpaceError(
         { code: 'DISK_FULL', neededBytes: windowFileBytes(plot.plot.windowLabels), freeBytes: bavail * bsize },
@@ -254,7 +255,7 @@ export const createPlots = (
       signal.throwIfAborted();
       const there = await place.windowEnds(id, window, plot);
       if (there === null) {
-        await demandRoom(windowFileBytes(plot.windowLabels));
+        await unlessFull(begunPlot, () => demandRoom(windowFileBytes(plot.windowLabels)));
         await maker.compute(id, window, step);
         inMemory = window;
         const made = maker.roots();
@@ -401,15 +402,24 @@ export const createPlots = (
     });
   };
 
-  const openingOf = async ({ folder: place, openingHash }: WholePlot): Promise<Uint8Array | null> => {
-    const encoded = await place.readPlot();
-    if (encoded === null) return null;
-    const { opening } = decodePlotFile(encoded);
-    return same(sha256(opening), openingHash) ? opening : null;
+  /** @returns null, and says so, when the plot's file does not hold the opening any more */
+  const openingOf = async ({ name, folder: place, openingHash }: WholePlot): Promise<Uint8Array | null> => {
+    let reason = 'its opening is another';
+    try {
+      const encoded = await place.readPlot();
+      const opening = encoded === null ? null : decodePlotFile(encoded).opening;
+      if (opening !== null && same(sha256(opening), openingHash)) return opening;
+    } catch (error) {
+      if (!(error instanceof ProofFormatError)) throw error;
+      reason = messageOf(error);
+    }
+    if (whole.has(name))
+      logger.error('File of a plot is damaged; give its space anew to plot again', { plot: name, reason });
+    return null;
   };
 
-  const answer = async (whole_: WholePlot, challengeHash: Uint8Array, pace: Pace): Promise<PlotAnswer | null> => {
-    const { id, plot, roots, root, openingHash, folder: place } = whole_;
+  const answer = async (of: WholePlot, challengeHash: Uint8Array, pace: Pace): Promise<PlotAnswer | null> => {
+    const { id, plot, roots, root, openingHash, folder: place } = of;
     const draws = [...drawLabels(plot, answers, challengeHash, root)];
     const found = await pace.slice(() =>
       workers.run<ReadAnswersInput, ReadAnswer[]>('space.readAnswers', {
@@ -432,7 +442,7 @@ export const createPlots = (
           path: read.path,
         });
       // A plot may have been removed while it was read: that is no damage.
-      else if (whole.has(whole_.name)) await markBad(whole_, window, read.reason);
+      else if (whole.has(of.name)) await markBad(of, window, read.reason);
     }
     if (windows.length < draws.length) return null;
     return {

@@ -1,5 +1,5 @@
 import { encodeCbor } from '../../../base/codec.ts';
-import type { KeyIdBytes } from '../../../base/crypto/interface.ts';
+import type { KeyIdBytes } from '../../../base/crypto/index.ts';
 import {
   bytesOf,
   bytesUpTo,
@@ -22,7 +22,7 @@ const HASH_BYTES = 32;
 /** A leaf is proved by reading one block of a disk, 4096 bytes: the labels of one chunk. */
 export const CHUNK_LABELS = 128;
 /** Powers of two between them. Smallest: one chunk. Largest: 128 MiB, whose layers still fit into a server's memory. */
-export const WINDOW_LABELS_MIN = CHUNK_LABELS;
+export const WINDOW_LABELS_MIN = 128;
 export const WINDOW_LABELS_MAX = 2 ** 22;
 /** Fewer do not force the sequential work that the proof rests on; more only cost. */
 export const LAYERS_MIN = 8;

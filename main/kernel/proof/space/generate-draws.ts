@@ -1,5 +1,5 @@
 import { encodeCbor, sha256 } from '../../../base/codec.ts';
-import { merkleLeaf, merkleNode } from '../../../base/crypto/merkle.ts';
+import { merkleLeaf, merkleNode } from '../../../base/crypto/index.ts';
 import { GRIND_BITS_EXTRA, LABEL_BYTES, type PlotDescription, SPACE_VERSION, TAGS } from './format.ts';
 
 /** 32 bytes that name a plot, and that its labels come from. */

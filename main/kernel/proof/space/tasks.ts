@@ -1,5 +1,5 @@
-import type { Task } from '../../../base/workers/task.ts';
-import { createSha256Engine } from '../sha256/create-engine.ts';
+import type { Task } from '../../../base/workers/index.ts';
+import { sha256Search } from '../sha256/index.ts';
 import { chunkTrees, fillChunkRoots, fillLabels, finishTree, type TreeKind, type WindowMemory } from './generate.ts';
 import { fillParents } from './generate-graph.ts';
 import { readAnswers, type ReadAnswersInput } from './read-answers.ts';
@@ -70,7 +70,7 @@ export const spaceTasks: Record<string, Task> = {
   /** Takes {@link GrindInput}, gives the number or null. */
   'space.grind': (input) => {
     const { root, first, count, bits } = input as GrindInput;
-    return createSha256Engine().search(root, first, count, bits);
+    return sha256Search(root, first, count, bits);
   },
   /** Takes {@link ReadAnswersInput}, gives one answer a window. */
   'space.readAnswers': (input) => readAnswers(input as ReadAnswersInput),
