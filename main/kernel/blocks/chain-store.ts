@@ -96,6 +96,13 @@ export class ChainStore {
   }
   /** Deletes what an import that was cut short has left. */
   async sweep(height: number): Promise<void> {
+    const left = await this.#store.get(
+      'chain.left',
+      'SELECT (SELECT count(*) FROM (SELECT 1 FROM blocks WHERE height > ? LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM chain_attachments WHERE height > ? LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM ledger_incoming LIMIT 1)) AS left',
+      [height, height],
+    );
+    // A start writes nothing where there is nothing to do: the disk may be full.
+    if (left!['left'] === 0) return;
     await this.#store.transaction('chain.sweep', [
       { sql: 'DELETE FROM blocks WHERE height > ?', params: [height] },
       { sql: 'DELETE FROM asset_events WHERE height > ?', params: [height] },

@@ -55,7 +55,7 @@ import {
   NO_NETWORK,
   PROGRESS_MS,
 } from './constants.ts';
-import { BlockError, BlockFormatError } from './errors.ts';
+import { BlockError, BlockFormatError, findingOf } from './errors.ts';
 import { proofId } from './format/body.ts';
 import { type ChainFile, ChainFileWriter, openChainFile } from './format/block-file.ts';
 import { readHeader } from './format/header.ts';
@@ -83,6 +83,7 @@ import { Staging } from './staging.ts';
 import { StateTree } from './state-tree.ts';
 import type { BuildInput, BuildOutput, CheckInput, CheckItem, CheckOutput, OpenedBody } from './tasks.ts';
 import {
+  type ChainItem,
   type VerifiedBlock,
   type VerifyResult,
   attachmentsFor,
@@ -742,19 +743,30 @@ class HomeChain implements Chain {
     this.#events.emit('verificationChanged', verification);
   }
 
+  /** The key of a body; a body that does not open although the keys are unlocked is a finding, not a sealed one. */
+  async #open(header: Uint8Array, sealed: Uint8Array | null): Promise<Pick<ChainItem, 'contentKey' | 'bodyFinding'>> {
+    const keys = this.#components.keys.node();
+    if (sealed === null || keys === null) return { contentKey: null, bodyFinding: null };
+    try {
+      const { payload } = readHeader(header);
+      const parts = decodeSealed(sealed);
+      const contentKey = await unwrapContentKey(parts, payload, (cipherText) => keys.opener.decapsulate(cipherText));
+      return { contentKey, bodyFinding: null };
+    } catch (error) {
+      if (this.#components.keys.node() === null) return { contentKey: null, bodyFinding: null };
+      const finding = findingOf(error);
+      if (finding === null) throw error;
+      return { contentKey: null, bodyFinding: finding };
+    }
+  }
+
   /** Rows of our own chain as a verification takes them. */
-  async *#items(from: number, to: number): AsyncGenerator<CheckItem & { height: number }> {
+  async *#items(from: number, to: number): AsyncGenerator<ChainItem> {
     for (let height = from; height <= to; height++) {
       const row = await this.#rows.block(height);
       assert(row !== null, 'Every block up to the head has its row.');
-      let contentKey: Uint8Array | null = null;
-      try {
-        contentKey = await this.#contentKey(row.sealed, readHeader(row.header).payload);
-      } catch (error) {
-        // What cannot be read at all is found by the verification itself, with its reason.
-        if (!(error instanceof BlockFormatError)) throw error;
-      }
-      yield { height, header: row.header, sealed: row.sealed, contentKey };
+      const opened = await this.#open(row.header, row.sealed);
+      yield { height, header: row.header, sealed: row.sealed, ...opened };
     }
   }
 
@@ -1075,31 +1087,21 @@ class HomeChain implements Chain {
         rules: this.#rules,
       },
       start,
-      this.#incoming(file, keys, next),
+      this.#incoming(file, next),
       { onBlock, stopAtProblem: true, signal: this.#stopping.signal },
     );
     await this.#finishImport(result, { head, keys, staging, replaces, fresh, baseState: file.state });
   }
 
   /** Blocks of the file that are new here; those that are not must be the same. Bodies open with our own keys or not at all. */
-  async *#incoming(file: ChainFile, keys: Keys, next: number): AsyncGenerator<CheckItem & { height: number }> {
+  async *#incoming(file: ChainFile, next: number): AsyncGenerator<ChainItem> {
     for await (const item of file.blocks()) {
       if (item.height < next) {
         await this.#compare(item.header, item.height);
         continue;
       }
-      let contentKey: Uint8Array | null = null;
-      try {
-        const { payload } = readHeader(item.header);
-        // With the identity's own key and not with the one in the file: what this node cannot open later is not taken over.
-        if (item.sealed !== null)
-          contentKey = await unwrapContentKey(decodeSealed(item.sealed), payload, (cipherText) =>
-            keys.opener.decapsulate(cipherText),
-          );
-      } catch (error) {
-        if (!(error instanceof BlockFormatError)) throw error;
-      }
-      yield { ...item, contentKey };
+      // With the identity's own key and not with the one in the file: what this node cannot open later is not taken over.
+      yield { ...item, ...(await this.#open(item.header, item.sealed)) };
     }
   }
 

@@ -88,43 +88,37 @@ export class StateTree implements LedgerState {
 
   /** @returns the updates that lead back */
   apply(updates: readonly StateUpdate[]): StateUpdate[] {
+    // The last word on a key counts.
+    const last = new Map(updates.map(({ key, value }) => [key, value]));
     const back: StateUpdate[] = [];
     const added: string[] = [];
     const removed = new Set<string>();
-    for (const { key, value } of updates) {
+    for (const [key, value] of last) {
       const before = this.#values.get(key);
       back.push({ key, value: before ?? null });
       if (value === null) {
-        if (before === undefined) continue;
-        this.#values.delete(key);
-        removed.add(key);
+        if (this.#values.delete(key)) removed.add(key);
         continue;
       }
       this.#values.set(key, value);
-      if (before === undefined) {
-        // Removed and set again by the same list: its place was never given up.
-        if (!removed.delete(key)) added.push(key);
-        else this.#set(key, value);
-      } else this.#set(key, value);
+      if (before === undefined) added.push(key);
+      else this.#set(key, value);
     }
     if (added.length > 0 || removed.size > 0) this.#restructure(added.sort(), removed);
     assert(this.#keys.length === this.#values.size, 'Every key of the state has one place.');
     assert(this.#keys.length <= STATE_ENTRIES_MAX, `The state holds at most ${STATE_ENTRIES_MAX} entries.`);
-    return back.reverse();
+    return back;
   }
 
   #set(key: string, value: Uint8Array): void {
     const place = placeOf(this.#keys, key);
-    // A key that is being added has no place yet.
-    if (this.#keys[place] !== key) return;
     this.#leaves.set(stateLeaf(key, value), place * HASH_BYTES);
     this.#dirty.add(place);
   }
 
   /** Merges new keys in and leaves removed ones out: one pass, however many they are. */
-  #restructure(added: readonly string[], removed: ReadonlySet<string>): void {
+  #restructure(fresh: readonly string[], removed: ReadonlySet<string>): void {
     const keys: string[] = [];
-    const fresh = added.filter((key) => this.#values.has(key));
     const leaves = new Uint8Array((this.#keys.length - removed.size + fresh.length) * HASH_BYTES);
     let next = 0;
     let first = Infinity;

@@ -9,7 +9,7 @@ import { hex, same } from './format/strict.ts';
 import type { Hash, StateUpdate, VerifyProof } from './interface.ts';
 import { type LedgerRules, founderOf } from './ledger.ts';
 import type { HashLevels, StateTree } from './state-tree.ts';
-import type { CheckInput, CheckItem, CheckOutput, CheckedHeader, OpenedBody } from './tasks.ts';
+import type { CheckInput, CheckItem, CheckOutput, CheckedHeader, Finding, OpenedBody } from './tasks.ts';
 
 export interface ChainProblem {
   height: number | null;
@@ -116,7 +116,13 @@ const updatesDiffer = (one: readonly StateUpdate[], other: readonly StateUpdate[
     );
   });
 
-type Item = CheckItem & { height: number };
+/** A block on its way through a verification. */
+export interface ChainItem extends CheckItem {
+  height: number;
+  /** Why its body does not open, where it should have; null when it did, or nobody tried. */
+  bodyFinding?: Finding | null;
+}
+type Item = ChainItem;
 interface Batch {
   items: Item[];
   results: Promise<CheckOutput[]>;
@@ -236,8 +242,9 @@ class Verification {
       this.#previous = null;
     } else {
       this.#header(height, result.header);
-      if (result.bodyFinding !== null) {
-        this.#problem(height, result.bodyFinding.code, result.bodyFinding.reason);
+      const finding = result.bodyFinding ?? item.bodyFinding ?? null;
+      if (finding !== null) {
+        this.#problem(height, finding.code, finding.reason);
         this.#loseState();
       } else await this.#body(item, result.header, result.body);
       const { header, hash } = result.header;
