@@ -123,6 +123,7 @@ export const identityCalls = defineCalls({
     response: identityView,
     errors: [
       'IDENTITY_EXISTS',
+      'IDENTITY_OTHER',
       'PHRASE_LENGTH',
       'PHRASE_WORD',
       'PHRASE_CHECKSUM',
