@@ -87,6 +87,42 @@ describe('0010, the first', () => {
   });
 });
 
+describe('0030, proofs', () => {
+  const upTo = (last: number): Migration[] => migrations.filter((migration) => migration.version <= last);
+  it('leaves what was there as it was, and makes three empty tables', () => {
+    migrate(db, upTo(20));
+    db.exec("INSERT INTO settings VALUES ('share', x'a0', 1)");
+    const before = tables();
+    expect(migrate(db, upTo(30))).toBe(20);
+    expect(db.prepare('SELECT * FROM settings').all()).toEqual([
+      { key: 'share', value: Buffer.from([0xa0]), updated_at_ms: 1 },
+    ]);
+    const added = tables().filter((name) => !before.includes(name));
+    expect(added).toEqual(['proof_attachments', 'proof_uses', 'proofs']);
+    for (const name of added) expect(db.prepare(`SELECT * FROM ${String(name)}`).all()).toEqual([]);
+  });
+  it('holds rows, and refuses those that break its rules', () => {
+    migrate(db, upTo(30));
+    db.pragma('foreign_keys = ON');
+    const proof = "'asset:cpu:b', 'key:b', 'block', 'schedule', 1, 2.5, 3, 1, 50, NULL, x'a0', x'a0', NULL, x'a0'";
+    db.exec(`
+      INSERT INTO proofs VALUES ('aa', ${proof});
+      INSERT INTO proof_attachments VALUES ('bb', x'00');
+      INSERT INTO proof_uses VALUES ('aa', 'bb');
+    `);
+    for (const wrong of [
+      `INSERT INTO proofs VALUES ('aa', ${proof})`,
+      `INSERT INTO proofs VALUES ('ab', ${proof.replace('3, 1, 50', '3, 2, 50')})`,
+      "INSERT INTO proof_uses VALUES ('ab', 'bb')",
+      "INSERT INTO proof_uses VALUES ('aa', 'cc')",
+      "DELETE FROM proof_attachments WHERE hash = 'bb'",
+    ])
+      expect(() => db.exec(wrong), wrong).toThrow(/constraint failed|cannot store/);
+    db.exec("DELETE FROM proofs WHERE id = 'aa'");
+    expect(db.prepare('SELECT count(*) FROM proof_uses').pluck().get()).toBe(0);
+  });
+});
+
 describe('migrating', () => {
   const create: Migration = {
     version: 10,
