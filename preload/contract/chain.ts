@@ -190,7 +190,7 @@ export const chainCalls = defineCalls({
     /** `keep`: newest blocks whose bodies stay. */
     request: z.strictObject({ keep: z.int().min(1).max(1_000_000_000) }),
     response: chainHead,
-    errors: ['IDENTITY_LOCKED', 'CHAIN_EMPTY'],
+    errors: ['IDENTITY_NONE', 'IDENTITY_LOCKED', 'CHAIN_EMPTY'],
     cli: { command: 'chain prune', examples: ['hypermesh chain prune --keep 100'] },
   },
   'chain:export': {

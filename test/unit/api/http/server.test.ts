@@ -280,10 +280,10 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'chain:verification': {},
   'chain:verify': { code: 'CHAIN_EMPTY' },
   'chain:cancelVerify': {},
-  'chain:prune': { body: { keep: 10 }, code: 'CHAIN_EMPTY' },
+  'chain:prune': { body: { keep: 10 }, code: 'IDENTITY_NONE' },
   'chain:export': { body: {}, code: 'CHAIN_EMPTY' },
   'chain:transfers': {},
-  'chain:import': { body: { name: 'missing.hmchain' }, code: 'CHAIN_FILE_UNREADABLE' },
+  'chain:import': { body: { name: 'missing.hmchain' }, code: 'IDENTITY_NONE' },
 };
 
 describe('every call of the contract', () => {
