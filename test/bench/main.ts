@@ -15,9 +15,14 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     return [space.benchSequentialHash, space.benchSpace];
   },
   work: async () => [(await import('./proof-work.ts')).benchProofOfWork],
+  proof: async () => [(await import('./proof.ts')).benchProof],
   crypto: async () => {
     const crypto = await import('./crypto.ts');
     return [crypto.benchFalcon, crypto.benchMlKem, crypto.benchUnlock, crypto.benchRecords];
+  },
+  blocks: async () => {
+    const blocks = await import('./blocks.ts');
+    return [blocks.benchBlocks, blocks.benchStateRoot];
   },
   desktop: async () => {
     const desktop = await import('./desktop.ts');

@@ -54,6 +54,16 @@ const headerOf = remembering(openHeader);
 const sharedOf = remembering((text) => kemDecapsulate(bytes(known.kemSecretKey), text));
 const decapsulate = async (text: Uint8Array): Promise<Uint8Array> => sharedOf(text);
 
+/** Null where bytes are refused with a reason of ours; anything else thrown is a bug. */
+const orNull = <T>(read: () => T): T | null => {
+  try {
+    return read();
+  } catch (error) {
+    if (findingOf(error) === null) throw error;
+    return null;
+  }
+};
+
 /** Whether a reader would take these bytes for a sound block by itself. */
 const isAccepted = async (encoded: Uint8Array): Promise<boolean> => {
   try {
@@ -65,7 +75,7 @@ const isAccepted = async (encoded: Uint8Array): Promise<boolean> => {
     return found!.header !== null && found!.bodyFinding === null && header.version === 1;
   } catch (error) {
     // Refused with a reason of ours, and by nothing else.
-    expect(findingOf(error), String(error)).not.toBeNull();
+    if (findingOf(error) === null) throw error;
     return false;
   }
 };
@@ -95,12 +105,8 @@ describe('every byte', () => {
     for (let place = 0; place < body.length; place++) {
       const changed = Uint8Array.from(body);
       changed[place]! ^= 1 << (place % 8);
-      let accepted = false;
-      try {
-        accepted = Buffer.compare(bodyRoot(decodeBody(changed)), merkleRoot) === 0;
-      } catch (error) {
-        expect(findingOf(error), String(error)).not.toBeNull();
-      }
+      const root = orNull(() => bodyRoot(decodeBody(changed)));
+      const accepted = root !== null && Buffer.compare(root, merkleRoot) === 0;
       if (accepted) throw new Error(`byte ${place} of the body does not count`);
       mutations += 1;
     }
@@ -108,7 +114,8 @@ describe('every byte', () => {
     for (let place = 0; place < transaction!.length; place++) {
       const changed = Uint8Array.from(transaction!);
       changed[place]! ^= 1 << (place % 8);
-      expect(() => openTransaction(changed), `byte ${place} of the transaction`).toThrow();
+      if (orNull(() => openTransaction(changed)) !== null)
+        throw new Error(`byte ${place} of a transaction does not count`);
       mutations += 1;
     }
     // With those of the stored block more than 10 000.
