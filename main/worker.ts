@@ -1,29 +1,22 @@
-// Entry of the worker pool's threads. It imports no front door, so that a thread loads what its tasks need and no more.
-import { httpTasks } from './api/http/tasks.ts';
-import { satchelTasks } from './apps/satchel/tasks.ts';
+// Entry of the worker pool's threads. It imports no front door and no room before one of its tasks runs, so that a thread loads what
+// its tasks need and no more: signatures alone take 20 MiB.
 import { sha256 } from './base/codec.ts';
-import { cryptoTasks } from './base/crypto/tasks.ts';
 import { serveTasks } from './base/workers/serve-tasks.ts';
-import type { Task } from './base/workers/task.ts';
-import { hardwareTasks } from './kernel/assets/adapters/tasks.ts';
-import { benchmarkTasks } from './kernel/assets/benchmark/tasks.ts';
-import { blockTasks } from './kernel/blocks/tasks.ts';
-import { proofTasks } from './kernel/proof/tasks.ts';
-import { runtimeTasks } from './kernel/runtime/tasks.ts';
 
-const baseTasks: Record<string, Task> = {
-  /** Takes bytes, gives their sha2-256. */
-  'hash.sha256': (input) => sha256(input as Uint8Array),
-};
-
-serveTasks({
-  ...baseTasks,
-  ...cryptoTasks,
-  ...satchelTasks,
-  ...hardwareTasks,
-  ...benchmarkTasks,
-  ...blockTasks,
-  ...proofTasks,
-  ...runtimeTasks,
-  ...httpTasks,
-});
+serveTasks(
+  {
+    /** Takes bytes, gives their sha2-256. */
+    'hash.sha256': (input) => sha256(input as Uint8Array),
+  },
+  {
+    crypto: async () => (await import('./base/crypto/tasks.ts')).cryptoTasks,
+    satchel: async () => (await import('./apps/satchel/tasks.ts')).satchelTasks,
+    hardware: async () => (await import('./kernel/assets/adapters/tasks.ts')).hardwareTasks,
+    benchmark: async () => (await import('./kernel/assets/benchmark/tasks.ts')).benchmarkTasks,
+    blocks: async () => (await import('./kernel/blocks/tasks.ts')).blockTasks,
+    proof: async () => (await import('./kernel/proof/tasks.ts')).proofTasks,
+    space: async () => (await import('./kernel/proof/tasks.ts')).proofTasks,
+    runtime: async () => (await import('./kernel/runtime/tasks.ts')).runtimeTasks,
+    http: async () => (await import('./api/http/tasks.ts')).httpTasks,
+  },
+);
