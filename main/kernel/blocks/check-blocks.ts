@@ -14,7 +14,7 @@ import type {
   CheckOutput,
   CheckedHeader,
   OpenedBody,
-} from './tasks.ts';
+} from './task-types.ts';
 
 const openBody = (item: CheckItem, payload: Uint8Array, merkleRoot: Hash, signatures: boolean): OpenedBody | null => {
   if (item.sealed === null || item.contentKey === null) return null;

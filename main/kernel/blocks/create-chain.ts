@@ -81,7 +81,7 @@ import { GENESIS_NONCE_BYTES, LedgerRules, type BlockPlace, assetTipOf, founderO
 import { createBlocksMetrics, type BlocksMetrics } from './metrics.ts';
 import { Staging } from './staging.ts';
 import { StateTree } from './state-tree.ts';
-import type { BuildInput, BuildOutput, CheckInput, CheckItem, CheckOutput, OpenedBody } from './tasks.ts';
+import type { BuildInput, BuildOutput, CheckInput, CheckItem, CheckOutput, OpenedBody } from './task-types.ts';
 import {
   type ChainItem,
   type VerifiedBlock,

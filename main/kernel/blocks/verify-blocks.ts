@@ -9,7 +9,7 @@ import { hex, same } from './format/strict.ts';
 import type { Hash, StateUpdate, VerifyProof } from './interface.ts';
 import { type LedgerRules, founderOf } from './ledger.ts';
 import type { HashLevels, StateTree } from './state-tree.ts';
-import type { CheckInput, CheckItem, CheckOutput, CheckedHeader, Finding, OpenedBody } from './tasks.ts';
+import type { CheckInput, CheckItem, CheckOutput, CheckedHeader, Finding, OpenedBody } from './task-types.ts';
 
 export interface ChainProblem {
   height: number | null;

@@ -2,7 +2,7 @@ import { keyIdText } from '../../base/crypto/index.ts';
 import type { BlockSummary, BlockView, ProofVerdict } from '../../../preload/contract/index.ts';
 import { hex } from './format/strict.ts';
 import type { BlockHeader } from './interface.ts';
-import type { OpenedBody } from './tasks.ts';
+import type { OpenedBody } from './task-types.ts';
 
 /** Fields as people read them: bytes in hex, large numbers as text. */
 const readable = (value: unknown): unknown => {

@@ -13,7 +13,7 @@ import {
 } from '../constants.ts';
 import { BlockError, BlockFormatError } from '../errors.ts';
 import type { Hash } from '../interface.ts';
-import type { CheckItem } from '../tasks.ts';
+import type { CheckItem } from '../task-types.ts';
 import { decodeUpdate } from './body.ts';
 import { Strict, same } from './strict.ts';
 
