@@ -68,3 +68,5 @@ export const PLAN_SPACE_BYTES_MAX = 1024 * 1024 * 1024 * 1024;
  * own. What fits is one plot, and so one opening in each proof.
  */
 export const FIRST_PLOT_BYTES_MAX = 32 * 1024 * 1024;
+/** After the last proof of a row: threads of the pool, which hold the memory of a plot too, have ended by then (30 s). */
+export const MEMORY_BACK_MS = 40_000;

@@ -29,6 +29,7 @@ import {
   FIRST_PLOT_BYTES_MAX,
   HISTORY_MAX,
   LOOK_MS,
+  MEMORY_BACK_MS,
   PROGRESS_EVENT_MS,
   RETRY_MS,
 } from './constants.ts';
@@ -154,6 +155,9 @@ class NodeProver implements Prover {
   #stateText = '';
   #proofsText = '';
   #cancelEvent: (() => void) | null = null;
+  #cancelMemory: (() => void) | null = null;
+  /** Something was plotted since memory was given back. */
+  #plotted = false;
 
   constructor(components: ProverComponents, init: ProverInit) {
     this.#components = components;
@@ -197,6 +201,8 @@ class NodeProver implements Prover {
     this.#endings = [];
     this.#cancelEvent?.();
     this.#cancelEvent = null;
+    this.#cancelMemory?.();
+    this.#cancelMemory = null;
     this.#abortCurrent(new Stopped('stopping', 'The node is stopping.'));
     for (const asked of this.#asked.splice(0)) asked.done.reject(proofCancelled(asked.asset, 'the node is stopping'));
     await this.#running;
@@ -554,6 +560,11 @@ class NodeProver implements Prover {
       .finally(() => {
         this.#running = null;
         this.#blocked = null;
+        if (this.#plotted && this.#phase === 'running') {
+          this.#plotted = false;
+          this.#cancelMemory?.();
+          this.#cancelMemory = this.#components.outside.clock.after(MEMORY_BACK_MS, giveMemoryBack);
+        }
         this.#changed();
         // What was asked between the last look and the end.
         if (this.#asked.length > 0) this.#kick();
@@ -669,6 +680,7 @@ class NodeProver implements Prover {
   }
 
   #progress(current: Current, step: Current['step'], percent: number): void {
+    if (step === 'plot') this.#plotted = true;
     if (this.#current !== current) return;
     current.step = step;
     current.progressPercent = Math.min(100, Math.max(0, percent));

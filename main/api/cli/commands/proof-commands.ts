@@ -151,7 +151,10 @@ const addSet = (program: Command, session: Session): void => {
 
 /** `proof show`, `list`, `state`, `plan`, `set`, `make`, `cancel`. `proof verify` needs no node and stands by itself. */
 export const addProofCommands = (program: Command, session: Session): void => {
-  commandAt(program, 'proof').description('What this machine has proved: who, where, what and when');
+  withExamples(commandAt(program, 'proof').description('What this machine has proved: who, where, what and when'), [
+    'hypermesh proof show',
+    'hypermesh proof make --asset cpu --out cpu.hmproof',
+  ]);
   addDerivedCommand(program, session, 'proof:assets');
   addDerivedCommand(program, session, 'proof:list');
   addDerivedCommand(program, session, 'proof:state');
