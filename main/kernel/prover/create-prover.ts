@@ -35,6 +35,7 @@ import {
 } from './constants.ts';
 import { openCpuShare } from './cpu-share.ts';
 import { ProverError, proofCancelled, proofFailed } from './errors.ts';
+import { giveMemoryBack } from './give-memory-back.ts';
 import type {
   GpuMultiplier,
   KeyHolder,
