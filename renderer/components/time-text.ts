@@ -25,6 +25,13 @@ export const whenText = (atMs: number, nowMs: number): string => {
 export const dateTimeText = (atMs: number): string =>
   new Date(atMs).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
 
+/** The node writes moments in full, as programs read them; a person reads them as {@link whenText}. */
+export const withLocalTimes = (text: string, nowMs: number): string =>
+  text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (stamp) => {
+    const atMs = Date.parse(stamp);
+    return Number.isNaN(atMs) ? stamp : whenText(atMs, nowMs);
+  });
+
 /** Two largest units: `350 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`. */
 export const durationText = (ms: number): string => {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;

@@ -37,16 +37,8 @@ const Link = () => (
   </svg>
 );
 
-/** What a screen reader says of a block before it is opened. */
-const labelOf = (block: BlockSummary, asset: string | null): string =>
-  [
-    `Block ${block.height}`,
-    aboutInFull(block),
-    ...(asset === null ? [] : [asset]),
-    ...(block.transactions === null ? [] : [transactionsText(block.transactions)]),
-    `hash ${shortHash(block.hash)}`,
-    block.previous === null ? 'the first block' : `follows ${shortHash(block.previous)}`,
-  ].join(', ');
+/** A pause between the parts of a block, for screen readers, which read it as one sentence. */
+const Pause = () => <span className="hm-sr">, </span>;
 
 /** What stands in a block once it was read. */
 const BlockContent = ({ block, asset }: { block: BlockSummary; asset: string | null }) => {
@@ -54,16 +46,22 @@ const BlockContent = ({ block, asset }: { block: BlockSummary; asset: string | n
   return (
     <>
       <span className="hm-block-head">
-        <strong>{block.height}</strong>
+        <strong>
+          <span className="hm-sr">Block {block.height}</span>
+          <span aria-hidden="true">{block.height}</span>
+        </strong>
+        <Pause />
         {block.body === 'sealed' && <IconLock size={16} aria-hidden />}
         {block.body === 'pruned' && <IconEraser size={16} aria-hidden />}
         <span className="hm-small hm-dim">
           <Age atMs={block.timeMs} />
         </span>
       </span>
+      <Pause />
       <span className="hm-block-about" title={aboutInFull(block)}>
         {aboutText(block)}
       </span>
+      <Pause />
       <span className="hm-block-asset hm-small hm-dim">
         {icon !== null && <ResourceIcon resource={icon} size={16} />}
         <span>
@@ -71,13 +69,14 @@ const BlockContent = ({ block, asset }: { block: BlockSummary; asset: string | n
             (block.transactions === null ? 'only the header can be read' : transactionsText(block.transactions))}
         </span>
       </span>
+      <Pause />
       <span className="hm-block-hashes">
         <span>
-          <span className="hm-dim">hash</span>
-          <code>{shortHash(block.hash)}</code>
+          <span className="hm-dim">hash</span> <code>{shortHash(block.hash)}</code>
         </span>
+        <Pause />
         <span>
-          <span className="hm-dim">previous</span>
+          <span className="hm-dim">previous</span>{' '}
           {block.previous === null ? (
             <span className="hm-dim">none, the first</span>
           ) : (
@@ -110,13 +109,16 @@ const BlockShape = ({
       className="hm-block"
       data-body={block?.body ?? 'unread'}
       data-marked={marked || undefined}
-      aria-label={block === undefined ? `Block ${height}, being read` : labelOf(block, asset)}
     >
       {block === undefined ? (
         <>
           <span className="hm-block-head">
-            <strong>{height}</strong>
+            <strong>
+              <span className="hm-sr">Block {height}</span>
+              <span aria-hidden="true">{height}</span>
+            </strong>
           </span>
+          <Pause />
           <span className="hm-dim">Reading …</span>
         </>
       ) : (

@@ -9,7 +9,7 @@ import { Progress } from '../../components/progress.tsx';
 import { amountText, bytesText } from '../../components/quantity.ts';
 import { ResourceIcon } from '../../components/resource-icon.tsx';
 import { shortHash } from '../../components/short-hash.tsx';
-import { durationText } from '../../components/time-text.ts';
+import { durationText, withLocalTimes } from '../../components/time-text.ts';
 import { sentence } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
@@ -52,7 +52,7 @@ const Reasons = ({ marks }: { marks: AssetProofs['marks'] }) => (
             <span>{KINDS[mark.kind].question}</span>
           </dt>
           <dd>
-            {sentence(mark.reason)} <span className="hm-dim">{KINDS[mark.kind].shows}</span>
+            {withLocalTimes(sentence(mark.reason), Date.now())} <span className="hm-dim">{KINDS[mark.kind].shows}</span>
           </dd>
         </div>
       ))}
@@ -165,7 +165,7 @@ export const AssetCard = ({ proofs, title }: { proofs: AssetProofs; title: strin
             variant="default"
             loading={busy}
             disabled={!unlocked || !proofs.present}
-            aria-label={`Prove ${title} now`}
+            aria-label={`Prove now: ${title}`}
             onClick={() => void make()}
           >
             Prove now

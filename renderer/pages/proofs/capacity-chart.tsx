@@ -15,12 +15,16 @@ const CROSS_PX = 3.5;
 /** Bytes are counted in powers of two, so their scale is, too. */
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const DAY_S = 86_400;
+const DAYS_FROM_S = 1.5 * DAY_S;
+/** Steps of the scale: no two of its marks may read the same, so none is below what the words tell apart. */
+const CLOCK_STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720].map((minutes) => minutes * 60);
+const DAY_STEPS_S = [1, 2, 3, 7, 14, 30, 60, 120, 365].map((days) => days * DAY_S);
 
 const color = (element: Element, name: string): string => getComputedStyle(element).getPropertyValue(name).trim();
 
 /** Times within a day and a half as clock times, else as days: the scale never repeats a word. */
 const momentText = (atS: number, spanS: number): string =>
-  spanS < 1.5 * DAY_S
+  spanS < DAYS_FROM_S
     ? clockText(atS * 1000)
     : new Date(atS * 1000).toLocaleDateString([], { day: 'numeric', month: 'short' });
 
@@ -74,6 +78,7 @@ export const CapacityChart = ({ history, unit }: { history: History; unit: Prove
             size: 24,
             gap: 6,
             space: X_SPACE_PX,
+            incrs: spanS < DAYS_FROM_S ? CLOCK_STEPS_S : DAY_STEPS_S,
             grid: { show: false },
             ticks: { stroke: grid, width: 1, size: 4 },
             values: (_, splits) => splits.map((at) => momentText(at, spanS)),

@@ -4,7 +4,7 @@ import type { ProverState } from '../../../preload/contract/index.ts';
 import { showError } from '../../components/error-note.tsx';
 import { Bar } from '../../components/layout.tsx';
 import { bytesText } from '../../components/quantity.ts';
-import { durationText } from '../../components/time-text.ts';
+import { durationText, withLocalTimes } from '../../components/time-text.ts';
 import { sentence } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { STEP_ORDER, STEPS, stepText } from './proof-text.ts';
@@ -84,7 +84,7 @@ export const ProverPanel = ({ nameOf }: { nameOf(asset: string): string }) => {
         <span className="hm-dot" data-tone={TONES[prover.status]} aria-hidden="true" />
         <div className="hm-grow">
           <h2>{titleOf(prover, nameOf)}</h2>
-          <p className="hm-dim">{sentence(prover.reason)}</p>
+          <p className="hm-dim">{withLocalTimes(sentence(prover.reason), Date.now())}</p>
         </div>
         {current !== null && current.cancellable && (
           <Button variant="default" className="hm-stop" loading={busy} onClick={() => void cancel()}>

@@ -3,7 +3,7 @@ import { Age } from '../../components/age.tsx';
 import { Fact, Facts } from '../../components/layout.tsx';
 import { bytesText } from '../../components/quantity.ts';
 import { ShortHash } from '../../components/short-hash.tsx';
-import { durationText } from '../../components/time-text.ts';
+import { durationText, withLocalTimes } from '../../components/time-text.ts';
 import { sentence } from '../../components/unknown.tsx';
 import { KindGlyph, StatusGlyph } from './proof-glyph.tsx';
 import { KINDS } from './proof-text.ts';
@@ -22,7 +22,7 @@ export const Checks = ({ checks }: { checks: ProofVerdict['checks'] }) => (
         </span>
         <StatusGlyph status={check.passed ? 'passed' : 'failed'} />
         <span className="hm-check-reason">
-          {sentence(check.reason)}
+          {withLocalTimes(sentence(check.reason), Date.now())}
           {check.code !== null && (
             <span className="hm-small hm-dim">
               {' '}
@@ -70,7 +70,7 @@ export const VerdictFacts = ({ verdict, expiry = true }: { verdict: ProofVerdict
         <h3>What this check cannot know</h3>
         <ul>
           {verdict.notes.map((note) => (
-            <li key={note}>{sentence(note)}</li>
+            <li key={note}>{withLocalTimes(sentence(note), Date.now())}</li>
           ))}
         </ul>
       </div>

@@ -5,6 +5,7 @@ import {
   clockText,
   dateTimeText,
   whenText,
+  withLocalTimes,
 } from '../../../../renderer/components/time-text.ts';
 
 const at = (hour: number, minute = 0): number => new Date(2026, 2, 6, hour, minute, 5).getTime();
@@ -40,4 +41,12 @@ describe('ageText', () => {
     [-20 * SECOND, 'in a moment'],
     [-5 * HOUR, 'in 5 hours'],
   ])('tells an age of %d ms in whole words', (ageMs, text) => expect(ageText(at(8) - ageMs, at(8))).toBe(text));
+});
+
+describe('withLocalTimes', () => {
+  it('writes the moments in a sentence of the node as a person says them', () => {
+    const stamp = new Date(at(20)).toISOString();
+    expect(withLocalTimes(`The next is due ${stamp}.`, at(8))).toBe('The next is due 20:00.');
+    expect(withLocalTimes('It is due 2026-99-99T99:99:99Z.', at(8))).toBe('It is due 2026-99-99T99:99:99Z.');
+  });
 });

@@ -61,7 +61,7 @@ describe('ProofsPage', () => {
     });
     expect(screen.getByText(/No passphrase was given at the start\./)).toBeTruthy();
     expect(screen.getByRole('link', { name: 'Unlock' }).getAttribute('href')).toBe('#/settings/identity');
-    expect(card('CPU').getByRole<HTMLButtonElement>('button', { name: 'Prove CPU now' }).disabled).toBe(true);
+    expect(card('CPU').getByRole<HTMLButtonElement>('button', { name: 'Prove now: CPU' }).disabled).toBe(true);
     expect(card('CPU').getAllByText('Proved')).toHaveLength(4);
     expect(await violations()).toEqual([]);
   });
@@ -153,13 +153,13 @@ describe('ProofsPage', () => {
       code: 'NO_SPACE_PLOTTED',
       message: 'No space is plotted yet; raise the storage level on Share.',
     });
-    await press(card('CPU').getByRole('button', { name: 'Prove CPU now' }));
+    await press(card('CPU').getByRole('button', { name: 'Prove now: CPU' }));
     expect(screen.getByRole('alert').textContent).toContain('raise the storage level on Share');
     fake.failNext('proof:make', { name: 'ProverError', code: 'PROOF_CANCELLED', message: 'It was cancelled.' });
-    await press(card('CPU').getByRole('button', { name: 'Prove CPU now' }));
+    await press(card('CPU').getByRole('button', { name: 'Prove now: CPU' }));
     expect(screen.queryByRole('alert')).toBeNull();
     expect(card('CPU').getByText(/It was stopped before it was done/)).toBeTruthy();
-    await press(card('CPU').getByRole('button', { name: 'Prove CPU now' }));
+    await press(card('CPU').getByRole('button', { name: 'Prove now: CPU' }));
     expect(fake.made.filter(({ name }) => name === 'proof:make').map(({ request }) => request)).toEqual(
       Array.from({ length: 3 }, () => ({ asset: cpu.id, purpose: 'audit' })),
     );
