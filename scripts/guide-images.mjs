@@ -23,6 +23,12 @@ const PORT = 9470;
 const WAIT_MS_MAX = 60_000;
 /** Charts and figures move; this long after a job started there is something to see in them. */
 const SETTLE_MS = 9000;
+/** One window of space: the least that a proof is made of. */
+const PLOT_BYTES = 8 * 1024 * 1024;
+/** Two points make a line. */
+const PROOFS_SHOWN = 3;
+/** Space is filled, then every asset is proved, at the owner's level. */
+const PROOFS_MS_MAX = 20 * 60_000;
 /** A theme fades in, and the keyboard's last step is kept after 400 ms. */
 const REST_MS = 700;
 
@@ -223,6 +229,57 @@ async function sharePages(page) {
   await take(page, 'share-preview');
 }
 
+/**
+ * Proofs of every asset need minutes; two proofs of one are enough for a picture with a line in it.
+ *
+ * @param {Page} page
+ */
+async function proofPages(page) {
+  if ((await call(page, 'identity:get', {})).status === 'none') {
+    const draft = await call(page, 'identity:begin', {});
+    await call(page, 'identity:confirm', {
+      draftId: draft.draftId,
+      words: draft.ask.map((/** @type {number} */ place) => draft.words[place - 1]),
+      sealing: { kind: 'passphrase', passphrase: 'a passphrase for pictures' },
+    });
+  }
+  await call(page, 'proof:setPlan', { spaceBytes: PLOT_BYTES });
+  await call(page, 'share:set', { resource: 'cpu', usingPercent: 100 });
+  await open(page, 'Proofs');
+  const before = Date.now();
+  for (;;) {
+    const state = await call(page, 'proof:state', {});
+    const proofs = await call(page, 'proof:assets', {});
+    const [cpu] = proofs;
+    if (state.current === null && state.queue.length === 0 && cpu.history.length >= PROOFS_SHOWN) break;
+    if (state.current === null && state.queue.length === 0)
+      await call(page, 'proof:make', { asset: cpu.asset, purpose: 'audit' });
+    if (Date.now() - before > PROOFS_MS_MAX) throw new Error('The proofs were not made in time.');
+    await page.waitForTimeout(1000);
+  }
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'proofs');
+  const [{ asset }] = await call(page, 'proof:assets', {});
+  const [{ id }] = await call(page, 'proof:list', { asset, limit: 1 });
+  const { fileName, file } = await call(page, 'proof:file', { id });
+  await page
+    .locator('input[type=file]')
+    .setInputFiles({ name: fileName, mimeType: 'application/octet-stream', buffer: Buffer.from(file, 'base64') });
+  await page.getByText('All four proofs hold').waitFor({ timeout: WAIT_MS_MAX });
+  await showAtTop(page, page.getByRole('region', { name: 'Check a proof file' }));
+  await take(page, 'proof-file');
+
+  await open(page, 'Blocks');
+  await page.getByRole('button', { name: /^Verify/ }).click();
+  await page.getByText('The chain holds').waitFor({ timeout: WAIT_MS_MAX });
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'blocks');
+  await page.getByRole('list', { name: 'Blocks, newest first' }).getByRole('link').first().click();
+  await page.getByRole('region', { name: 'Transactions' }).waitFor();
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'block');
+}
+
 /** @param {Page} page */
 async function otherPages(page) {
   await open(page, 'Machine');
@@ -327,6 +384,7 @@ async function main() {
     await limits(page);
     await jobPages(page);
     await sharePages(page);
+    await proofPages(page);
     await otherPages(page);
     await browserPages(app, dataFolder);
   } finally {
