@@ -11,6 +11,7 @@ import { windowCompressions } from '../../main/kernel/proof/space/deadline.ts';
 import { NEAR_PARENTS } from '../../main/kernel/proof/space/format.ts';
 import { fillParents, PARENTS } from '../../main/kernel/proof/space/generate-graph.ts';
 import { answerMsMaxOf, createPlots, verifySpace } from '../../main/kernel/proof/space/index.ts';
+import { createWindowMaker } from '../../main/kernel/proof/space/plot-window.ts';
 import { createSha256Engine } from '../../main/kernel/proof/sha256/index.ts';
 import { challengeOf, contextOf, keyOf, never, noProgress } from '../support/plots.ts';
 import { createSilentLogger } from '../support/silent-logger.ts';
@@ -37,6 +38,11 @@ const bestNs = (rounds: number, items: number, run: () => void): number => {
     best = Math.min(best, ((performance.now() - startMs) * 1e6) / items);
   }
   return best;
+};
+/** Processor time of this process, ms: what a busy machine does not lengthen. */
+const processorMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 };
 /** What an attacker has: the platform's SHA-256 over one long message, ns for 64 bytes. */
 const compressionNs = (): number => {
@@ -115,12 +121,13 @@ export const benchSpace = async (): Promise<readonly Figure[]> => {
     { workerPath: fileURLToPath(new URL('../support/space-worker.ts', import.meta.url)), size: 1 },
   );
   const folder = await mkdtemp(join(tmpdir(), 'hypermesh-bench-space-'));
-  let slices: number[] = [];
+  let slices: { wallMs: number; processorMs: number }[] = [];
   const pace: Pace = {
     slice: async (work) => {
       const startMs = performance.now();
+      const before = processorMs();
       const result = await work();
-      slices.push(performance.now() - startMs);
+      slices.push({ wallMs: performance.now() - startMs, processorMs: processorMs() - before });
       return result;
     },
   };
@@ -129,14 +136,19 @@ export const benchSpace = async (): Promise<readonly Figure[]> => {
     await plots.open();
     const owner = keyOf('bench');
     // Two windows, so that one is computed again for the opening, as in any larger plot.
-    const startMs = performance.now();
+    const before = processorMs();
     await plots.setSize(2 * windowBytes, owner, pace, noProgress, never());
-    const plotMs = performance.now() - startMs;
-    const sliceMs = percentile(slices, 0.99);
-    const computedWindows = 3;
-    const grindMs = (bestNs(3, 20_000, () => createSha256Engine().search(owner, 0, 20_000, 32)) * 2 ** 24) / 1e6;
-    slices = [];
-    const regenerateMs = Math.max(1, (plotMs - grindMs) / computedWindows);
+    const plotMs = processorMs() - before;
+    const sliceMs = percentile(
+      slices.map((slice) => slice.processorMs),
+      0.99,
+    );
+    const maker = createWindowMaker(workers, pace, { windowLabels, layers });
+    await maker.compute(owner, 0, noProgress);
+    const computeBefore = processorMs();
+    // The graph is there by now, as it is for whoever computes windows all day.
+    await maker.compute(owner, 1, noProgress);
+    const regenerateMs = processorMs() - computeBefore;
 
     const cold = await dropCaches();
     const answerMs: number[] = [];
@@ -153,11 +165,11 @@ export const benchSpace = async (): Promise<readonly Figure[]> => {
         noProgress,
         never(),
       );
-      answerMs.push(slices.reduce((sum, ms) => sum + ms, 0));
+      answerMs.push(slices.reduce((sum, { wallMs }) => sum + wallMs, 0));
       const context = { ...contextOf(challenge, attachments), requirements: DEFAULT_REQUIREMENTS };
-      const checkMs = performance.now();
+      const checkMs = processorMs();
       const finding = verifySpace(proof, context);
-      verifyMs.push(performance.now() - checkMs);
+      verifyMs.push(processorMs() - checkMs);
       if (!finding.passed) throw new Error(finding.reason);
       sizes = { opening: [...attachments.values()].reduce((sum, { length }) => sum + length, 0), answer: proof.length };
     }
@@ -179,13 +191,13 @@ export const benchSpace = async (): Promise<readonly Figure[]> => {
     const from = cold ? 'from disk, caches dropped' : 'from the page cache';
     return [
       {
-        name: 'space plotted per second, one thread, its opening included',
+        name: 'space plotted per second of a processor, its opening included',
         unit: 'MiB',
         value: (2 * windowBytes) / MIB / (plotMs / 1000),
         target: 'information',
       },
       {
-        name: 'space, slice of plotting, p99',
+        name: 'space, slice of plotting, processor time, p99',
         unit: 'ms',
         value: sliceMs,
         target: 'at most 100',
@@ -195,7 +207,7 @@ export const benchSpace = async (): Promise<readonly Figure[]> => {
         name: `space, answer of 64 labels ${from}`,
         unit: 'ms',
         value: answer,
-        peer: { name: 'computing one window in the app', value: regenerateMs },
+        peer: { name: 'computing one window in the app, processor time', value: regenerateMs },
         ratio: regenerateMs / answer,
         target: 'computing takes 100 times as long or more',
         reached: regenerateMs / answer >= 100,
@@ -231,7 +243,7 @@ export const benchSpace = async (): Promise<readonly Figure[]> => {
           answerMsMaxOf(windowLabels, layers) < nativeMs,
       },
       {
-        name: 'space, check of a proof, p50',
+        name: 'space, check of a proof, processor time, p50',
         unit: 'ms',
         value: percentile(verifyMs, 0.5),
         target: 'below 60',
