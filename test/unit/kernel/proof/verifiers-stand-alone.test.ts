@@ -40,19 +40,18 @@ describe('the verifiers', () => {
     expect([...ways].filter(([path]) => isGenerator(relative(room, path))).map(([, way]) => way)).toEqual([]);
   });
 
-  it.each(['combined/verify.ts', 'combined/verify-in-workers.ts', 'file/verify.ts', 'verify-tasks.ts'])(
-    'together load nothing of any generator: %s',
-    (path) => {
-      const ways = reachedFrom(join(room, path));
-      for (const kind of KINDS)
-        if (path !== 'combined/verify-in-workers.ts' || kind === 'time')
-          expect(
-            [...ways.keys()].some((found) => found.startsWith(join(room, kind))),
-            kind,
-          ).toBe(true);
-      expect([...ways].filter(([found]) => isGenerator(relative(room, found))).map(([, way]) => way)).toEqual([]);
-    },
-  );
+  it.each([
+    ['combined/verify.ts', KINDS],
+    ['file/verify.ts', KINDS],
+    ['verify-tasks.ts', KINDS],
+    // What it has done in threads is in verify-tasks.ts; it spreads the chain itself.
+    ['combined/verify-in-workers.ts', ['time']],
+  ] as const)('together load nothing of any generator: %s', (path, kinds) => {
+    const ways = reachedFrom(join(room, path));
+    const reached = kinds.filter((kind) => [...ways.keys()].some((found) => found.startsWith(join(room, kind))));
+    expect(reached).toEqual(kinds);
+    expect([...ways].filter(([found]) => isGenerator(relative(room, found))).map(([, way]) => way)).toEqual([]);
+  });
 
   it('are told from generators by names that exist', () => {
     const files = readdirSync(room, { recursive: true }).map(String);

@@ -390,7 +390,7 @@ describe('places of a spot check', () => {
   });
 
   it('spread evenly over the chain', () => {
-    const hits = new Array<number>(16).fill(0);
+    const hits = Array.from({ length: 16 }, () => 0);
     for (let seed = 0; seed < 2000; seed += 1)
       for (const place of spotPlaces(hash('sha256', Buffer.from(String(seed)), 'buffer'), 16, 4)) hits[place]! += 1;
     // 500 of each; 5 standard deviations are 97.
