@@ -1,4 +1,4 @@
-import type { Task } from '../../base/workers/task.ts';
+import type { Task } from '../../base/workers/index.ts';
 
 /**
  * Work on identities: derivation, Argon2id and FALCON take up to seconds. What fails as expected is told as data, since an

@@ -17,7 +17,7 @@ import {
   verifyRecord,
   verifySelfMadeCertificate,
 } from '../../base/crypto/index.ts';
-import type { Task } from '../../base/workers/task.ts';
+import type { Task } from '../../base/workers/index.ts';
 import { encodeBackupFile, openBackupFile, readBackupFile } from './backup-file.ts';
 import {
   type IdentityFile,
