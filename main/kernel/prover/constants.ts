@@ -64,9 +64,9 @@ export const PLAN_SPACE_BYTES_MIN = 1024 * 1024;
 /** Most space, as the contract's plan has it. */
 export const PLAN_SPACE_BYTES_MAX = 1024 * 1024 * 1024 * 1024;
 /**
- * Of a larger plan so much is plotted before anything is proved, some 10 s of one thread; the rest follows as a plot of its
+ * Of a larger plan so much is plotted before anything is proved, some 5 s of one thread; the rest follows as a plot of its
  * own. What fits is one plot, and so one opening in each proof.
  */
-export const FIRST_PLOT_BYTES_MAX = 32 * 1024 * 1024;
+export const FIRST_PLOT_BYTES_MAX = 16 * 1024 * 1024;
 /** After the last proof of a row: threads of the pool, which hold the memory of a plot too, have ended by then (30 s). */
 export const MEMORY_BACK_MS = 40_000;

@@ -2,10 +2,10 @@ import type { ProofPlan } from '../../../preload/contract/index.ts';
 import { PLAN_SPACE_BYTES_MAX, PLAN_SPACE_BYTES_MIN } from './constants.ts';
 
 /**
- * Once a day, as leases of type `Verified` count on proofs of the same day; 32 MiB, which is plotted within a minute at half
+ * Once a day, as leases of type `Verified` count on proofs of the same day; 16 MiB, which is plotted within seconds at half
  * of one thread and is hardly noticed on any disk.
  */
-export const defaultPlan = (): ProofPlan => ({ automatic: true, everyHours: 24, spaceBytes: 32 * 1024 * 1024 });
+export const defaultPlan = (): ProofPlan => ({ automatic: true, everyHours: 24, spaceBytes: 16 * 1024 * 1024 });
 
 const whole = (value: unknown, min: number, max: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
