@@ -75,7 +75,7 @@ describe('a process that is killed', { timeout: MS_MAX }, () => {
     let present = PASSPHRASE;
     let acknowledged = 0;
     for (let kill = 0; kill < 5; kill++) {
-      const process = startChild(child, [folder, 'seal', present]);
+      const process = startChild(child, [folder, 'seal', present, `of start ${kill}`]);
       await process.nextLine();
       const heard: string[] = [];
       // Every other one is killed in its second sealing, however slow the machine is.
@@ -86,7 +86,7 @@ describe('a process that is killed', { timeout: MS_MAX }, () => {
       const sealed = [...heard, ...process.lines].filter((line) => line.startsWith('sealed '));
       acknowledged += sealed.length;
       const last = sealed.at(-1)?.slice('sealed '.length) ?? present;
-      const next = `passphrase ${sealed.length + 1}`;
+      const next = `passphrase of start ${kill} ${sealed.length + 1}`;
       const left = readFileSync(join(folder, 'identity'));
       const opened = await Promise.all([open(left, last), open(left, next)]);
       // Nothing that was acknowledged is undone, and nothing is lost.
