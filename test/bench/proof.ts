@@ -96,7 +96,10 @@ export const benchProof = async (): Promise<readonly Figure[]> => {
       work: median(() => verifyWork(proof.work, context())),
       time: median(() => verifyTime(proof.time, context(), closing)),
     };
+    const usedBefore = process.cpuUsage();
     const combinedMs = median(() => verifyCombined(proof, context()));
+    const used = process.cpuUsage(usedBefore);
+    const combinedProcessorMs = (used.user + used.system) / 1000 / CHECKS;
     const file = encodeProofFile({ proof, attachments });
     const fileMs = median(() =>
       verifyProofFile(file, { nonce: null, nowMs: clock.nowMs(), checkSeed: random.bytes(32) }),
@@ -153,6 +156,14 @@ export const benchProof = async (): Promise<readonly Figure[]> => {
         value: combinedMs,
         target: `below ${COMBINED_MS_MAX} ms`,
         reached: combinedMs < COMBINED_MS_MAX,
+      },
+      {
+        // What it takes where nothing else runs, whatever runs here.
+        name: 'combined proof, checked, processor time, mean',
+        unit: 'ms',
+        value: combinedProcessorMs,
+        target: `below ${COMBINED_MS_MAX} ms`,
+        reached: combinedProcessorMs < COMBINED_MS_MAX,
       },
       {
         name: 'combined proof, checked in the pool, median',
