@@ -78,11 +78,12 @@ export function checkTime(bytes: Uint8Array, challenge: Challenge, closing: Uint
   return { steps, checkpointSteps, start, beforeLast, end: transcript, startedAtMs, finishedAtMs };
 }
 
-/** Places of a spot check; null: all. */
+/** Places of a spot check, the last one always among them; null: all. */
 function placesOf(segments: number, count: number | 'whole'): Set<number> | null {
-  if (count === 'whole' || count >= segments) return null;
-  const places = new Set<number>();
-  while (places.size < count) places.add(randomInt(segments));
+  if (count === 'whole' || count + 1 >= segments) return null;
+  const places = new Set([segments - 1]);
+  while (places.size < count + 1) places.add(randomInt(segments - 1));
+  places.add(segments - 1);
   return places;
 }
 

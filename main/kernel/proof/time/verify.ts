@@ -169,7 +169,13 @@ const checkWitnesses = (
 /** Everything but the segments, and which segments are to be computed. */
 export type TimePlan =
   | { done: true; finding: ProofFinding }
-  | { done: false; proof: TimeProof; segments: readonly TimeSegment[]; whole: boolean };
+  | {
+      done: false;
+      proof: TimeProof;
+      segments: readonly TimeSegment[];
+      /** Segments that were drawn beside the last one; null: all are computed. */
+      drawn: number | null;
+    };
 
 /**
  * Checks all that is quick, and says which segments are to be computed again.
@@ -191,19 +197,16 @@ export const planTimeCheck = (encoded: Uint8Array, context: VerifyContext, closi
   const disagreeing = checkWitnesses(proof, context, { start, end });
   if (disagreeing !== null) return stop(disagreeing);
   const wanted = context.requirements.time.segments;
-  const whole = wanted === 'whole' || wanted >= segments.length;
-  const places = whole ? null : spotPlaces(context.checkSeed, segments.length, wanted);
-  return {
-    done: false,
-    proof,
-    segments: places === null ? segments : places.map((place) => segments[place] as TimeSegment),
-    whole,
-  };
+  const last = segments.length - 1;
+  if (wanted === 'whole' || wanted >= last) return { done: false, proof, segments, drawn: null };
+  // The last one always: nothing else holds the closing, so that whoever makes it up may close over anything, at any time.
+  const places = [...spotPlaces(context.checkSeed, last, wanted), last];
+  return { done: false, proof, segments: places.map((place) => segments[place] as TimeSegment), drawn: wanted };
 };
 
 /** What the check has shown, once its segments were computed. @param broken - index of a segment that does not hold */
 export const concludeTimeCheck = (
-  { proof, segments, whole }: Extract<TimePlan, { done: false }>,
+  { proof, segments, drawn }: Extract<TimePlan, { done: false }>,
   broken: number | null,
 ): ProofFinding => {
   const count = proof.checkpoints.length / CHECKPOINT_BYTES;
@@ -215,9 +218,10 @@ export const concludeTimeCheck = (
       `Segment ${figure(broken)} of ${figure(count)} does not end in its checkpoint: steps were left out, or the proof was changed.`,
     );
   // Whoever left out a quarter of the segments passes a spot check of k with probability 0.75^k.
-  const extent = whole
-    ? 'all of them computed again'
-    : `${segments.length} of ${figure(count)} segments computed again, which a chain with a quarter left out passes once in ${figure(1 / 0.75 ** segments.length)}`;
+  const extent =
+    drawn === null
+      ? 'all of them computed again'
+      : `${segments.length} of ${figure(count)} segments computed again, which a chain with a quarter left out passes once in ${figure(1 / 0.75 ** drawn)}`;
   const by = proof.witnesses.length === 0 ? 'by its own clock' : `with ${proof.witnesses.length} stamps of other nodes`;
   return held(
     'time',
