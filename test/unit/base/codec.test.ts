@@ -109,6 +109,21 @@ describe('decodeCbor', () => {
     );
   });
 
+  it('refuses millions of empty lists or maps, each of which is one byte and takes a hundred in memory', () => {
+    for (const [item, count, refused] of [
+      [0x80, 2 ** 20 - 1, false],
+      [0x80, 2 ** 20, true],
+      [0xa0, 2 ** 24, true],
+    ] as const) {
+      const bytes = new Uint8Array(5 + count).fill(item);
+      bytes[0] = 0x9a;
+      new DataView(bytes.buffer).setUint32(1, count);
+      const found = attempt(() => decodeCbor(bytes));
+      if (refused) expect(found).toBe(REFUSED);
+      else expect(found).toHaveLength(count);
+    }
+  });
+
   it('takes of any bytes only those that encodeCbor would write', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 24 }), (bytes) => {
