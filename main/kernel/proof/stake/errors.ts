@@ -10,7 +10,7 @@ export const STAKE_CODES = [
   'CERTIFICATE_LATER',
   /** The stake is in another network than the one that asks. */
   'STAKE_IN_OTHER_NETWORK',
-  /** A stake that no ledger height is named for, so that nobody could look it up. */
+  /** A stake that no ledger height is named for, or one that is required and cannot be looked up. */
   'STAKE_UNFOUNDED',
   'STAKE_TOO_LOW',
 ] as const;

@@ -60,6 +60,12 @@ export const verifyStake = (encoded: Uint8Array, context: VerifyContext, parts: 
         'STAKE_TOO_LOW',
         `It stakes ${caes(stake.micro)}, and ${caes(requirements.stake.stakeMicroMin)} are required.`,
       );
+    if (requirements.stake.stakeMicroMin > 0n)
+      return refused(
+        'stake',
+        'STAKE_UNFOUNDED',
+        `A stake is required, and ${caes(stake.micro)} are so by the signer’s own word alone: this program knows no ledger to look it up in.`,
+      );
     if (requirements.stake.certificate === 'issued')
       return refused(
         'stake',
