@@ -80,8 +80,10 @@ interface Entry {
   readonly id: AllocationId;
   readonly account: Account;
   readonly assetId: AssetId;
-  readonly amount: number;
+  /** What is promised. Changes for entries that yield only. */
+  amount: number;
   readonly purpose: string;
+  readonly yields: boolean;
   readonly present: number;
   readonly createdAtMs: number;
   readonly holder: Holder;
@@ -107,6 +109,8 @@ interface Account {
   effective: number;
   /** Some live holder has less than its amount. */
   squeezed: boolean;
+  /** Amounts of live entries that yield. */
+  yielding: number;
   /** Live entries in the order of their admission. */
   readonly live: Map<AllocationId, Entry>;
   /** Entries in whatever state. */
@@ -257,6 +261,11 @@ class Book implements DrivenAllocationBook {
     });
   }
 
+  free(resource: ResourceKey): number {
+    const account = this.#accounts.get(resource);
+    return account === undefined ? 0 : Math.max(0, this.#lendable(account) - account.promised + account.yielding);
+  }
+
   reportUse(id: AllocationId, used: number): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
@@ -277,6 +286,7 @@ class Book implements DrivenAllocationBook {
           livePromised: 0,
           effective: 0,
           squeezed: false,
+          yielding: 0,
           live: new Map(),
           count: 0,
           stale: false,
@@ -329,10 +339,18 @@ class Book implements DrivenAllocationBook {
         );
       wanted.set(account, (wanted.get(account) ?? 0) + amount);
     }
-    for (const [account, amount] of wanted) this.#refuseUnlessFree(account, amount, account.promised);
+    const waits = requests.some(({ yields = false }) => yields);
+    assert(
+      !waits || requests.every(({ yields = false, resource }) => yields && this.#isShare(resource)),
+      'Only what can be squeezed can be yielded.',
+    );
+    for (const [account, amount] of wanted)
+      this.#refuseUnlessFree(account, amount, account.promised - (waits ? 0 : account.yielding));
+    // All of it can be had: only now does anybody lose something for it.
+    const shrunk = waits ? [] : Array.from(wanted, ([account, amount]) => this.#makeRoom(account, amount)).flat();
 
     const createdAtMs = this.#components.outside.clock.nowMs();
-    return requests.map(({ resource, amount, purpose, present = 0, holder }) => {
+    const reserved = requests.map(({ resource, amount, purpose, present = 0, yields = false, holder }) => {
       const account = this.#accounts.get(resource);
       assert(account !== undefined, 'The resource was looked up above.');
       const id = newAllocationId(this.#components.outside.random);
@@ -345,6 +363,7 @@ class Book implements DrivenAllocationBook {
         assetId,
         amount,
         purpose,
+        yields,
         present,
         createdAtMs,
         holder,
@@ -359,6 +378,14 @@ class Book implements DrivenAllocationBook {
       this.#entries.set(id, entry);
       return entry;
     });
+    // Told once the room is taken: one that asks again at once finds it gone.
+    for (const entry of shrunk)
+      tell(() => {
+        if (entry.state !== 'live') return;
+        entry.holder.yielded?.(entry.amount);
+        entry.holder.setEffective(entry.effective);
+      });
+    return reserved;
   }
 
   /** reserving -> live, for all of a request or none. */
@@ -382,6 +409,7 @@ class Book implements DrivenAllocationBook {
       account.live.set(entry.id, entry);
       account.livePromised += entry.amount;
       account.effective += entry.amount;
+      if (entry.yields) account.yielding += entry.amount;
     }
     this.#changed();
     for (const entry of entries)
@@ -389,6 +417,37 @@ class Book implements DrivenAllocationBook {
         // A holder told before may have released this one.
         if (entry.state === 'live') entry.holder.setEffective(entry.effective);
       });
+  }
+
+  #isShare(resource: string): boolean {
+    return this.#accounts.get(resource)?.booked.adapter.elasticity === 'share';
+  }
+
+  /**
+   * Lowers what is promised to those that yield, the newest first, until `amount` is free. Their rows keep the old amount:
+   * what they are for is to be found after a crash.
+   *
+   * @returns those that have to be told
+   */
+  #makeRoom(account: Account, amount: number): Entry[] {
+    const shrunk: Entry[] = [];
+    let missing = amount - (this.#lendable(account) - account.promised);
+    for (const entry of Array.from(account.live.values()).reverse()) {
+      if (missing <= 0) break;
+      if (!entry.yields || entry.amount === 0) continue;
+      const cut = Math.min(entry.amount, missing);
+      missing -= cut;
+      entry.amount -= cut;
+      account.promised -= cut;
+      account.livePromised -= cut;
+      account.yielding -= cut;
+      const effective = Math.min(entry.effective, entry.amount);
+      account.effective -= entry.effective - effective;
+      entry.effective = effective;
+      account.stale = true;
+      shrunk.push(entry);
+    }
+    return shrunk;
   }
 
   /** @param taken - what counts as promised already */
@@ -490,6 +549,7 @@ class Book implements DrivenAllocationBook {
     if (entry.state === 'live') {
       account.live.delete(entry.id);
       account.livePromised -= entry.amount;
+      if (entry.yields) account.yielding -= entry.amount;
       account.effective -= entry.effective;
       entry.effective = 0;
       assert(account.livePromised >= 0 && account.effective >= 0, 'Sums over live allocations are never negative.');

@@ -47,6 +47,8 @@ export interface Holder {
   setEffective(amount: number): void;
   /** The level no longer covers what cannot shrink (memory, storage): end, and release the allocation. */
   evict(reason: string): void;
+  /** Others asked for what this one was promised: from now on it is promised `amount`, maybe 0. Only for those that yield. */
+  yielded?(amount: number): void;
 }
 
 /**
@@ -81,6 +83,11 @@ export interface AllocationRequest {
   purpose: string;
   /** Part of the amount that the holder has taken already, such as files of an earlier run. @default 0 */
   present?: number;
+  /**
+   * Work of the node itself that can wait, such as proofs: gives back what anybody else asks for. Only for resources of
+   * elasticity `share`. @default false
+   */
+  yields?: boolean;
   holder: Holder;
 }
 
@@ -99,6 +106,8 @@ export interface AllocationBook {
   release(ids: readonly AllocationId[]): Promise<void>;
   list(after?: string): AllocationView[];
   promises(): ResourcePromise[];
+  /** What somebody who does not yield can ask for now, in the asset's unit: what is free, and what others would yield. */
+  free(resource: ResourceKey): number;
   /** What an allocation really takes, told by its holder about once a second, in the asset's unit. */
   reportUse(id: AllocationId, used: number): void;
   readonly size: number;

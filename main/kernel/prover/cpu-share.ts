@@ -35,7 +35,8 @@ export const blockedBy = (level: Level | undefined): string => {
 
 /**
  * Takes up to one thread of what the level leaves free, and holds the pace to what the book says at each moment: less when
- * the level falls, nothing while lending is paused, more again when it rises. Nothing that is promised to others is touched.
+ * the level falls, nothing while lending is paused, more again when it rises. Nothing that is promised to others is touched,
+ * and what jobs ask for is given back at once: proofs can wait.
  */
 export const openCpuShare = (components: CpuShareComponents, { onBlocked, purpose }: CpuShareInit): CpuShare => {
   const { clock, logger, metrics, assets, pace } = components;
@@ -69,6 +70,9 @@ export const openCpuShare = (components: CpuShareComponents, { onBlocked, purpos
     setEffective: (amount) => {
       if (!closed) tell(amount);
     },
+    yielded: (amount) => {
+      granted = amount;
+    },
     evict: () => {
       // Only "stop everything" evicts from the processor; what is left then is for the level to say.
       tell(0);
@@ -85,7 +89,7 @@ export const openCpuShare = (components: CpuShareComponents, { onBlocked, purpos
     }
     await drop();
     try {
-      const [taken] = await allocations.allocate([{ resource: 'cpu', amount, purpose, holder }]);
+      const [taken] = await allocations.allocate([{ resource: 'cpu', amount, purpose, yields: true, holder }]);
       if (taken === undefined) return;
       id = taken;
       granted = amount;

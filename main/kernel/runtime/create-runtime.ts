@@ -267,9 +267,7 @@ class JobRuntime implements Runtime {
 
   /** Share of a core that can be promised now, up to a whole one; 1 when there is none, for the book to refuse. */
   #freePercent(): number {
-    const cpu = this.#components.allocations.promises().find(({ resource }) => resource === 'cpu');
-    const freeMillicores = (cpu?.lendable ?? 0) - (cpu?.promised ?? 0);
-    return Math.max(1, Math.min(100, Math.floor(freeMillicores / millicoresOf(1))));
+    return Math.max(1, Math.min(100, Math.floor(this.#components.allocations.free('cpu') / millicoresOf(1))));
   }
 
   async #inspect(spec: JobSpec): Promise<Extract<Inspection, { ok: true }>> {

@@ -28,6 +28,8 @@ const step = fc.oneof(
         { minLength: 1, maxLength: 3 },
       ),
       write: fc.constantFrom('ok', 'ok', 'ok', 'refused', 'written, then lost'),
+      /** Asked for by work that can wait; only where all of it is processor. */
+      yields: fc.boolean(),
     }),
   },
   {
@@ -162,16 +164,24 @@ describe('the allocation book, under any interleaving of requests, releases, lev
             const mine = book;
             const holders = action.requests.map(() => ({}));
             insert = action.write;
+            const yields = action.yields && action.requests.every(({ resource }) => resource === 'cpu');
             const requests = action.requests.map(({ resource, amount }, index) => ({
               resource,
               amount,
               purpose: 'p',
+              yields,
               holder: {
+                yielded: (left: number) => {
+                  if (mine !== book) return;
+                  const held = truth.held.get(holders[index]!);
+                  assert(yields && held !== undefined && left < held.amount, 'Only what yields is made to.');
+                  Object.assign(held, { amount: left, effective: Math.min(held.effective, left) });
+                },
                 setEffective: (effective: number) => {
                   if (mine !== book) return;
                   const holder = holders[index]!;
                   const isNew = !truth.held.has(holder);
-                  truth.held.set(holder, { resource, amount, effective });
+                  truth.held.set(holder, { resource, amount: truth.held.get(holder)?.amount ?? amount, effective });
                   truth.check(resource);
                   assert(
                     !isNew || truth.sum(resource, 'amount') <= Math.floor((CAPACITY * truth.percent[resource]) / 100),

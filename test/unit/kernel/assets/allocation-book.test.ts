@@ -359,3 +359,53 @@ describe('the book', () => {
     expect(book.size).toBe(0);
   });
 });
+
+describe('work that yields', () => {
+  const yielding = (amount: number) => {
+    const request = requestOf('cpu', amount);
+    const left: number[] = [];
+    return {
+      ...request,
+      yields: true,
+      left,
+      holder: { ...request.holder, yielded: (now: number) => void left.push(now) },
+    };
+  };
+
+  it('gives back what others ask for, at once and no more than that', async () => {
+    const proofs = yielding(400);
+    await book.allocate([proofs]);
+    expect(book.free('cpu')).toBe(promiseOf('cpu').lendable);
+    const { lendable } = promiseOf('cpu');
+    const wanted = lendable! - 100;
+    const asked = book.allocate([requestOf('cpu', wanted)]);
+    // Before anything is on disk: whoever comes in their place begins later.
+    expect(proofs.left).toEqual([100]);
+    expect(proofs.told).toEqual([400, 100]);
+    await asked;
+    expect(promiseOf('cpu').promised).toBe(lendable);
+    expect(promiseOf('cpu').effective).toBe(lendable);
+    await book.allocate([requestOf('cpu', 100)]);
+    expect(proofs.left).toEqual([100, 0]);
+    await expect(book.allocate([requestOf('cpu', 1)])).rejects.toMatchObject({ code: 'LEVEL_EXCEEDED' });
+  });
+
+  it('loses nothing to a request that is refused all the same', async () => {
+    const proofs = yielding(400);
+    await book.allocate([proofs]);
+    await expect(book.allocate([requestOf('cpu', promiseOf('cpu').lendable! + 1)])).rejects.toMatchObject({
+      code: 'LEVEL_EXCEEDED',
+    });
+    await expect(book.allocate([requestOf('cpu', 200), requestOf('memory', 10_000)])).rejects.toMatchObject({
+      code: 'LEVEL_EXCEEDED',
+    });
+    expect(proofs.left).toEqual([]);
+  });
+
+  it('takes nothing from anybody itself', async () => {
+    await book.allocate([requestOf('cpu', promiseOf('cpu').lendable!)]);
+    await expect(book.allocate([yielding(1)])).rejects.toMatchObject({ code: 'LEVEL_EXCEEDED' });
+    const other = yielding(1);
+    expect(other.left).toEqual([]);
+  });
+});
