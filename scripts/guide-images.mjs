@@ -155,6 +155,35 @@ function exampleWeek() {
 }
 
 /**
+ * As an owner does it. The words are of an identity that is gone when the pictures are taken.
+ *
+ * @param {Page} page
+ */
+async function createIdentity(page) {
+  await page.getByRole('button', { name: 'Create an identity' }).click();
+  const items = page.getByRole('list', { name: 'Recovery phrase' }).getByRole('listitem');
+  await items.last().waitFor();
+  const words = (await items.allInnerTexts()).map((text) => text.replaceAll(/[^a-z]/g, ''));
+  await page.getByLabel('I have written down all 24 words').check();
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'identity-words');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  for (const input of await page.getByLabel(/^Word \d+$/).all()) {
+    const label = await input.evaluate(
+      (element) => element.closest('div.mantine-InputWrapper-root')?.textContent ?? '',
+    );
+    await input.fill(words[Number(label.replaceAll(/\D/g, '')) - 1] ?? '');
+  }
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByLabel('A passphrase').check();
+  await page.getByLabel('Passphrase', { exact: true }).fill('a passphrase for pictures');
+  await page.getByLabel('Once more').fill('a passphrase for pictures');
+  await take(page, 'identity-protect');
+  await page.getByRole('button', { name: 'Create the identity' }).click();
+  await page.getByText('This node has its identity').waitFor({ timeout: WAIT_MS_MAX });
+}
+
+/**
  * @param {Page} page
  */
 async function firstRun(page) {
@@ -167,10 +196,14 @@ async function firstRun(page) {
   await page.getByRole('heading', { level: 1 }).click();
   await take(page, 'first-run-2');
   await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Create an identity' }).waitFor();
+  await take(page, 'first-run-3');
+  await createIdentity(page);
+  await page.getByRole('button', { name: 'Next' }).click();
   await page.getByRole('button', { name: 'Measure' }).click();
   await page.getByRole('button', { name: 'Measure again' }).waitFor({ timeout: WAIT_MS_MAX });
   await page.mouse.move(WIDTH - 1, HEIGHT - 1);
-  await take(page, 'first-run-3');
+  await take(page, 'first-run-4');
   await page.getByRole('button', { name: 'Finish' }).click();
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
 }
@@ -235,15 +268,6 @@ async function sharePages(page) {
  * @param {Page} page
  */
 async function proofPages(page) {
-  if ((await call(page, 'identity:get', {})).status === 'none') {
-    const draft = await call(page, 'identity:begin', {});
-    await call(page, 'identity:confirm', {
-      draftId: draft.draftId,
-      words: draft.ask.map((/** @type {number} */ place) => draft.words[place - 1]),
-      sealing: { kind: 'passphrase', passphrase: 'a passphrase for pictures' },
-    });
-  }
-  await call(page, 'proof:setPlan', { spaceBytes: PLOT_BYTES });
   await call(page, 'share:set', { resource: 'cpu', usingPercent: 100 });
   await open(page, 'Proofs');
   const before = Date.now();
@@ -288,6 +312,8 @@ async function otherPages(page) {
   await take(page, 'machine-end');
   await open(page, 'Settings');
   await take(page, 'settings');
+  await showAtTop(page, page.getByRole('region', { name: 'Identity' }));
+  await take(page, 'identity');
   await open(page, 'Diagnostics');
   await page.getByRole('button', { name: 'Check now' }).click();
   await page.getByRole('button', { name: 'Check again' }).waitFor({ timeout: WAIT_MS_MAX });
@@ -380,6 +406,8 @@ async function main() {
     const page = app.windows().find(isMain) ?? (await app.waitForEvent('window', { predicate: isMain }));
     const window = await app.browserWindow(page);
     await window.evaluate((shown, [width, height]) => shown.setContentSize(width, height), [WIDTH, HEIGHT]);
+    // Before there is an identity, so that the first plot is a small one.
+    await call(page, 'proof:setPlan', { spaceBytes: PLOT_BYTES });
     await firstRun(page);
     await limits(page);
     await jobPages(page);
