@@ -27,7 +27,12 @@ import { createBenchmark } from './kernel/assets/benchmark/index.ts';
 import { type GpuProbe, assetLedger, createAssets } from './kernel/assets/index.ts';
 import { createChain } from './kernel/blocks/index.ts';
 import { type PresenceSource, createMonitor } from './kernel/monitor/index.ts';
-import { type ClockWatch, createClockWatch, createClockWatchMetrics } from './kernel/proof/index.ts';
+import {
+  type ClockWatch,
+  createClockWatch,
+  createClockWatchMetrics,
+  DEFAULT_REQUIREMENTS,
+} from './kernel/proof/index.ts';
 import { createPlots, createSpaceMetrics, type PlotsInit, verifyOpening } from './kernel/proof/space/index.ts';
 import {
   createBlockProofCheck,
@@ -329,7 +334,13 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       store,
       workers,
       keys: satchel,
-      modules: [assetLedger, createPlotLedger({ checkOpening: verifyOpening })],
+      modules: [
+        assetLedger,
+        createPlotLedger(
+          { checkOpening: verifyOpening },
+          { required: (proving.engine?.requirements ?? DEFAULT_REQUIREMENTS).space },
+        ),
+      ],
       verifyProof: createBlockProofCheck({ workers, random }, { requirements: proving.engine?.requirements }),
     });
     started.add('chain', () => chain.stop());

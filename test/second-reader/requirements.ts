@@ -11,7 +11,7 @@ export const defaults = {
   v: 1,
   kinds: ['space', 'stake', 'work', 'time'],
   maxAgeMs: null as number | null,
-  space: { bytesMin: 1_048_576, windowLabelsMin: 32_768, answersMin: 64, openingsMin: 64, answerMsMax: 3_600_000 },
+  space: { bytesMin: 1_048_576, windowLabelsMin: 32_768, answersMin: 64, openingsMin: 80, answerMsMax: 3_600_000 },
   stake: { certificate: 'any', stakeMicroMin: '0' },
   work: { multiplicationsMin: 1_073_741_824, rowsMin: 32, multiplicationsPerSecondMin: 0 },
   time: { stepsMin: 1_048_576, segments: 12 as number | 'whole', skewMsMax: 60_000 },

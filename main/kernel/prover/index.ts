@@ -12,5 +12,6 @@ export {
   plotStateOf,
   type OpenedPlot,
   type PlotLedgerComponents,
+  type PlotLedgerInit,
   type PlotState,
 } from './plot-ledger.ts';

@@ -7,6 +7,7 @@ import type {
   StateUpdate,
   TransactionVerdict,
 } from '../blocks/index.ts';
+import { DEFAULT_REQUIREMENTS, type ProofRequirements } from '../proof/index.ts';
 
 /** What the ledger knows of one plot; docs/formats/proof-space.md. */
 export interface PlotState {
@@ -34,7 +35,14 @@ export interface OpenedPlot {
 }
 export interface PlotLedgerComponents {
   /** Checks an opening by the code that strangers use, all of it and the same way each time: `verifyOpening`. */
-  checkOpening: (opening: Uint8Array) => { finding: { reason: string }; plot: OpenedPlot | null };
+  checkOpening: (
+    opening: Uint8Array,
+    wanted: PlotLedgerInit['required'],
+  ) => { finding: { reason: string }; plot: OpenedPlot | null };
+}
+export interface PlotLedgerInit {
+  /** Whose openings hold less is not registered. The same for all who follow one chain. */
+  required: Pick<ProofRequirements['space'], 'windowLabelsMin' | 'openingsMin'>;
 }
 
 /** Keys of the state are this and the root in hex. */
@@ -62,12 +70,15 @@ const onlyBytes = (data: unknown, name: string): Uint8Array | null => {
  * Space that was plotted, on the ledger. A plot is registered once, by the owner that its labels are made for, with an
  * opening that holds; proofs of space refer to it from then on. It is removed when its owner gives the space back.
  */
-export const createPlotLedger = ({ checkOpening }: PlotLedgerComponents): LedgerModule => {
+export const createPlotLedger = (
+  { checkOpening }: PlotLedgerComponents,
+  { required }: PlotLedgerInit = { required: DEFAULT_REQUIREMENTS.space },
+): LedgerModule => {
   const registered = (transaction: SignedTransaction, state: LedgerState): TransactionVerdict => {
     const opening = onlyBytes(transaction.transaction.data, 'opening');
     if (opening === null)
       return refuse('TRANSACTION_MALFORMED', 'plot.registered carries an opening and nothing else.');
-    const { finding, plot } = checkOpening(opening);
+    const { finding, plot } = checkOpening(opening, required);
     if (plot === null) return refuse('OPENING_INVALID', `The opening of the plot does not hold: ${finding.reason}`);
     if (!same(plot.owner, transaction.signerBytes))
       return refuse('OWNER_MISMATCH', 'The plot was computed for another owner than the signer.');
@@ -99,7 +110,7 @@ export const createPlotLedger = ({ checkOpening }: PlotLedgerComponents): Ledger
       const { kind, data } = transaction.transaction;
       if (kind === 'plot.removed') return [{ key: plotStateOf((data as { root: Uint8Array }).root), value: null }];
       const { opening } = data as { opening: Uint8Array };
-      const { plot } = checkOpening(opening);
+      const { plot } = checkOpening(opening, required);
       if (plot === null) throw new Error('The opening of a plot was accepted and does not hold.');
       const { root, owner, bytes, windows, windowLabels, layers } = plot;
       const state: PlotState = {

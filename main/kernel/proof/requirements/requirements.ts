@@ -27,7 +27,8 @@ export const DEFAULT_REQUIREMENTS: ProofRequirements = {
     bytesMin: 1024 * 1024,
     windowLabelsMin: 2 ** 15,
     answersMin: 64,
-    openingsMin: 64,
+    // As many as this program makes: with fewer, a false plot is found by trying in hours.
+    openingsMin: 80,
     // By the asker's clock, with work, chain and signatures on the way at the owner's level.
     answerMsMax: 3_600_000,
   },

@@ -283,6 +283,22 @@ const checkPlace = (place: NetworkPlace, challengeHash: Uint8Array, node: Uint8A
 const sizeOf = (bytes: number): string =>
   bytes >= 2 ** 20 ? `${figure(bytes / 2 ** 20)} MiB` : `${figure(bytes / 2 ** 10)} KiB`;
 
+const checkAmounts = (
+  { plot, openings }: Opening,
+  { windowLabelsMin, openingsMin }: Pick<ProofRequirements['space'], 'windowLabelsMin' | 'openingsMin'>,
+): void => {
+  demand(
+    plot.windowLabels >= windowLabelsMin,
+    'WINDOW_TOO_SMALL',
+    `A window has ${figure(plot.windowLabels)} labels, and ${figure(windowLabelsMin)} are required: smaller ones are computed too quickly.`,
+  );
+  demand(
+    openings >= openingsMin,
+    'TOO_FEW_OPENINGS',
+    `A plot opens ${openings} columns, and ${openingsMin} are required.`,
+  );
+};
+
 const checkPlot = (
   answer: PlotAnswer,
   context: VerifyContext,
@@ -304,16 +320,7 @@ const checkPlot = (
     'PLOT_FOREIGN',
     'A plot was made for another owner than the node that answers, so its space counts for nothing here.',
   );
-  demand(
-    plot.windowLabels >= wanted.windowLabelsMin,
-    'WINDOW_TOO_SMALL',
-    `A window has ${figure(plot.windowLabels)} labels, and ${figure(wanted.windowLabelsMin)} are required: smaller ones are computed too quickly.`,
-  );
-  demand(
-    opening.openings >= wanted.openingsMin,
-    'TOO_FEW_OPENINGS',
-    `A plot opens ${opening.openings} columns, and ${wanted.openingsMin} are required.`,
-  );
+  checkAmounts(opening, wanted);
   demand(
     answer.answers >= wanted.answersMin,
     'TOO_FEW_ANSWERS',
@@ -400,15 +407,18 @@ export const verifySpace = (encoded: Uint8Array, context: VerifyContext): ProofF
 /**
  * Checks the opening of a plot by itself, as a ledger does that registers plots. Pure: same bytes, same answer.
  *
+ * @param wanted - small windows and few openings are what the plot's maker chooses, and show next to nothing
  * @returns what the finding says, and what was opened when it holds
  */
 export const verifyOpening = (
   encoded: Uint8Array,
+  wanted: Pick<ProofRequirements['space'], 'windowLabelsMin' | 'openingsMin'>,
 ): { finding: ProofFinding; plot: (PlotDescription & { root: Uint8Array; bytes: number }) | null } => {
   let plot: (PlotDescription & { root: Uint8Array; bytes: number }) | null = null;
   const finding = findingOf('space', () => {
     try {
       const opening = decodeOpening(encoded);
+      checkAmounts(opening, wanted);
       checkOpening(opening, identify(opening.plot));
       const bytes = plotBytes(opening.plot);
       plot = { ...opening.plot, root: opening.root, bytes };

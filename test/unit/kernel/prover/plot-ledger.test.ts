@@ -19,7 +19,9 @@ import { createSilentLogger } from '../../../support/silent-logger.ts';
 const owner = new Uint8Array(32).fill(1);
 const stranger = new Uint8Array(32).fill(2);
 const never = new AbortController().signal;
-const ledger = createPlotLedger({ checkOpening: verifyOpening });
+/** As the plots of this test are. */
+const required = { windowLabelsMin: 2 ** 10, openingsMin: 8 };
+const ledger = createPlotLedger({ checkOpening: verifyOpening }, { required });
 const stateOf = (entries: [string, Uint8Array][] = []): LedgerState => {
   const map = new Map(entries);
   return { get: (key) => map.get(key), entries: () => map };
@@ -105,6 +107,21 @@ describe('plots on the ledger', () => {
       expect(codeOf(transactionOf('plot.registered', data))).toBe('TRANSACTION_MALFORMED');
     for (const data of [null, {}, { root: new Uint8Array(31) }, { root, more: 1 }])
       expect(codeOf(transactionOf('plot.removed', data))).toBe('TRANSACTION_MALFORMED');
+  });
+  it('are refused with fewer columns or smaller windows than are required', () => {
+    // One column of windows of 128 labels: a hundredth of such a plot is computed in a moment, and so would all of it count.
+    const wanted = [
+      { ...required, openingsMin: 9 },
+      { ...required, windowLabelsMin: 2 ** 11 },
+    ];
+    for (const ledgerOf of [
+      ...wanted.map((more) => createPlotLedger({ checkOpening: verifyOpening }, { required: more })),
+      createPlotLedger({ checkOpening: verifyOpening }),
+    ])
+      expect(ledgerOf.check(transactionOf('plot.registered', { opening }), stateOf())).toMatchObject({
+        accepted: false,
+        code: 'OPENING_INVALID',
+      });
   });
   it('are refused with any byte of the opening changed', () => {
     for (let place = 0; place < opening.length; place += Math.ceil(opening.length / 200)) {
