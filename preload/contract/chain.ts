@@ -90,6 +90,8 @@ export const chainHead = z.strictObject({
   assets: z.int(),
   /** Why no block can be added now (locked, no identity); null when one can. */
   blocked: z.string().nullable(),
+  /** The identity was restored, or its database is a new one, and there is no chain here: one is imported, or `chain:begin` begins a new one. */
+  awaitsImport: z.boolean(),
 });
 export type ChainHead = z.infer<typeof chainHead>;
 
@@ -130,6 +132,15 @@ export const chainCalls = defineCalls({
     request: nothing,
     response: chainHead,
     cli: { command: 'chain head', examples: ['hypermesh chain head'] },
+  },
+  'chain:begin': {
+    method: 'POST',
+    path: '/v1/chain',
+    summary: 'Begin a new chain after a restore, where there is none to import',
+    request: nothing,
+    response: chainHead,
+    errors: ['IDENTITY_NONE', 'IDENTITY_LOCKED', 'NOT_OUR_CHAIN'],
+    cli: { command: 'chain begin', examples: ['hypermesh chain begin'] },
   },
   'chain:list': {
     method: 'GET',

@@ -29,6 +29,8 @@ export class TestKeys extends Emitter<{ changed: null }> implements BlockKeys {
   readonly derived: DerivedKeys;
   readonly #workers: WorkerPool | null;
   #locked = false;
+  /** Whether they pass for keys of an identity that was created here. */
+  isCreatedHere = true;
 
   constructor(derived: DerivedKeys, workers: WorkerPool | null = null) {
     super();
@@ -61,6 +63,9 @@ export class TestKeys extends Emitter<{ changed: null }> implements BlockKeys {
             : this.#workers.run('crypto.decapsulate', { secret: kem.secret, cipherText }),
       },
     };
+  }
+  createdHere(): boolean {
+    return this.isCreatedHere;
   }
   reason(): ReturnType<BlockKeys['reason']> {
     return this.#locked ? { code: 'IDENTITY_LOCKED', sentence: 'The keys are locked; unlock them.' } : null;

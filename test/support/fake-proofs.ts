@@ -175,7 +175,11 @@ export const sampleChain = (blocks: number, assets: readonly Asset[], pruned = 0
     };
   });
 
-export const headOf = (blocks: readonly BlockSummary[], blocked: string | null = null): ChainHead => {
+export const headOf = (
+  blocks: readonly BlockSummary[],
+  blocked: string | null = null,
+  awaitsImport = false,
+): ChainHead => {
   const head = blocks.at(-1);
   return {
     network: head === undefined ? null : fakeHash('network'),
@@ -187,6 +191,7 @@ export const headOf = (blocks: readonly BlockSummary[], blocked: string | null =
     storedBytes: blocks.reduce((sum, { body, sealedBytes }) => sum + 512 + (body === 'pruned' ? 0 : sealedBytes), 0),
     assets: new Set(blocks.flatMap(({ asset }) => (asset === null ? [] : [asset]))).size,
     blocked,
+    awaitsImport,
   };
 };
 
@@ -266,6 +271,7 @@ export interface ProofsState {
   verdict: ProofVerdict;
   blocks: BlockSummary[];
   blocked: string | null;
+  awaitsImport: boolean;
   verification: ChainVerification;
   transfers: ResponseOf<'chain:transfers'>;
 }
@@ -277,6 +283,7 @@ export const noProofsState = (assets: readonly Asset[]): ProofsState => ({
   verdict: sampleVerdict(assets[0]?.id ?? ''),
   blocks: [],
   blocked: 'There is no identity to sign with; create one in Settings.',
+  awaitsImport: false,
   verification: { status: 'never' },
   transfers: { folder: '/home/owner/.local/share/hypermesh/transfer', files: [] },
 });
@@ -295,7 +302,7 @@ export const fakeProofsHandlers = (
     ok: false,
     error: { name, code, message },
   });
-  const head = (): ChainHead => headOf(state.blocks, state.blocked);
+  const head = (): ChainHead => headOf(state.blocks, state.blocked, state.awaitsImport);
   const chainTold = (): ChainHead => {
     push('chain', head());
     return head();
@@ -435,5 +442,9 @@ export const fakeProofsHandlers = (
     },
     'chain:transfers': () => ok(state.transfers),
     'chain:import': () => ok(chainTold()),
+    'chain:begin': () => {
+      [state.awaitsImport, state.blocked] = [false, null];
+      return ok(chainTold());
+    },
   };
 };

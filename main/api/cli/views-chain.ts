@@ -11,7 +11,15 @@ const viewHead = (head: Head, style: Style): string => {
   const blocked = head.blocked === null ? [] : ([['Attention', style.careful(text(head.blocked))]] as const);
   if (head.height === null)
     return formatFields(
-      [['Blocks', 'none yet; the chain begins with the first asset that is registered'], ...blocked],
+      [
+        [
+          'Blocks',
+          head.awaitsImport
+            ? 'none yet; one that this identity has made elsewhere can be imported'
+            : 'none yet; the chain begins with the first asset that is registered',
+        ],
+        ...blocked,
+      ],
       style,
     );
   return formatFields(
@@ -132,6 +140,7 @@ export const viewVerification = (verification: ChainVerification, style: Style):
 
 export const chainViews: { readonly [C in ChainCall]: (value: ResponseOf<C>, style: Style) => string } = {
   'chain:head': viewHead,
+  'chain:begin': viewHead,
   'chain:list': viewList,
   'chain:block': viewBlock,
   'chain:asset': (events, style) =>

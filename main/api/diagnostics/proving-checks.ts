@@ -62,7 +62,15 @@ export const checkIdentity = (identity: Pick<Identity, 'view'>): Check => {
 export const checkChain = async (chain: Pick<Chain, 'head' | 'block' | 'verification'>): Promise<Check> => {
   const title = 'Chain of blocks';
   const id = 'chain';
-  const { height, blocks, blocked } = chain.head();
+  const { height, blocks, blocked, awaitsImport } = chain.head();
+  if (awaitsImport)
+    return {
+      id,
+      title,
+      status: 'warning',
+      finding: 'The identity was not created in this folder and its chain is not here, so nothing is proved.',
+      fix: 'Bring it: hypermesh chain import FILE, or, if there is none, begin a new one: hypermesh chain begin',
+    };
   if (height === null)
     return { id, title, status: 'ok', finding: 'There is no block yet; the first proof makes one.', fix: null };
   const verification = chain.verification();

@@ -151,6 +151,10 @@ export const createHandlers = ({
   'proof:setPlan': (change) => prover.setPlan(defined(change)),
 
   'chain:head': () => chain.head(),
+  'chain:begin': async () => {
+    await chain.begin({ isNew: true });
+    return chain.head();
+  },
   'chain:list': ({ before, limit }) => chain.list(before, limit),
   'chain:block': ({ height }) => chain.block(height),
   'chain:asset': ({ asset }) => chain.asset(assetIdOf(asset)),

@@ -51,3 +51,5 @@ export const REQUESTS_MAX = 16;
 
 export const SETTING_DRILL = 'identity.drill';
 export const SETTING_BACKUP = 'identity.backup';
+/** Whose identity was created in this folder, on this database. */
+export const SETTING_CREATED = 'identity.created';

@@ -30,10 +30,19 @@ import {
   IDENTITY_VERSION,
   REQUESTS_MAX,
   SETTING_BACKUP,
+  SETTING_CREATED,
   SETTING_DRILL,
 } from './constants.ts';
 import { Draft } from './draft.ts';
-import { compareKeys, drillDue, keptDrill, publicIdentityOf, readKeptBackup, readKeptDrill } from './drill.ts';
+import {
+  compareKeys,
+  drillDue,
+  keptDrill,
+  publicIdentityOf,
+  readKeptBackup,
+  readKeptCreated,
+  readKeptDrill,
+} from './drill.ts';
 import { IdentityError } from './errors.ts';
 import { wipe } from './identity-file.ts';
 import type { Identity, IdentityComponents, IdentityEvents, IdentityInit, KeyStore } from './interface.ts';
@@ -130,6 +139,7 @@ class Satchel implements Identity {
   #state: State = { status: 'none' };
   #lastDrill: DrillResult | null = null;
   #lastBackupAtMs: number | null = null;
+  #createdHere = false;
   #cancelLook: () => void = () => undefined;
   #lastDue = false;
   #requests = 0;
@@ -230,6 +240,9 @@ class Satchel implements Identity {
   account(): ReturnType<Identity['account']> {
     return this.#state.status === 'unlocked' ? this.#state.keys.account : null;
   }
+  createdHere(): boolean {
+    return this.#createdHere;
+  }
   reason(): ReturnType<Identity['reason']> {
     if (this.#state.status === 'unlocked') return null;
     return this.#state.status === 'none'
@@ -249,7 +262,7 @@ class Satchel implements Identity {
       await this.#refuseIfThere();
       const entropy = this.#draft.check(draftId, words);
       try {
-        await this.#create(entropy, sealing, null);
+        await this.#create(entropy, sealing, 'new');
       } finally {
         entropy.fill(0);
       }
@@ -267,7 +280,7 @@ class Satchel implements Identity {
       if (state.status !== 'none' && !replaceSealing) throw exists();
       const entropy = await this.#entropyOf(source);
       try {
-        await this.#create(entropy, sealing, state.status === 'none' ? null : state.part.encoded);
+        await this.#create(entropy, sealing, state.status === 'none' ? 'restored' : state.part.encoded);
       } finally {
         entropy.fill(0);
       }
@@ -432,6 +445,7 @@ class Satchel implements Identity {
     const { keyId } = this.#state.part.certificate.node;
     this.#lastDrill = readKeptDrill(await this.#settings.get(SETTING_DRILL), keyId);
     this.#lastBackupAtMs = readKeptBackup(await this.#settings.get(SETTING_BACKUP), keyId);
+    this.#createdHere = readKeptCreated(await this.#settings.get(SETTING_CREATED), keyId);
     this.#lastDue = this.#isDue();
   }
 
@@ -541,8 +555,13 @@ class Satchel implements Identity {
     };
   }
 
-  /** Derives, seals, writes, and only then takes the keys into use. @param keep - certificate of the same identity */
-  async #create(entropy: Uint8Array, sealing: Sealing, keep: Uint8Array | null): Promise<void> {
+  /**
+   * Derives, seals, writes, and only then takes the keys into use.
+   *
+   * @param from - certificate of the same identity, which is here; or how one comes into a folder that has none
+   */
+  async #create(entropy: Uint8Array, sealing: Sealing, from: Uint8Array | 'new' | 'restored'): Promise<void> {
+    const keep = typeof from === 'string' ? null : from;
     const sealWith = await this.#sealWith(sealing);
     const startedMs = this.#clock.monotonicMs();
     let output: CreateOutput;
@@ -565,6 +584,9 @@ class Satchel implements Identity {
       );
     try {
       if (keep === null) await this.#refuseFile();
+      // Before the file: whoever finds a new identity finds this as well.
+      if (from === 'new')
+        await this.#settings.set(SETTING_CREATED, { v: 1, keyId: output.part.certificate.node.keyId });
       await this.#write(output.file);
     } catch (error) {
       wipe(output.secrets);
@@ -574,6 +596,7 @@ class Satchel implements Identity {
     if (keep === null) {
       this.#lastDrill = null;
       this.#lastBackupAtMs = null;
+      this.#createdHere = from === 'new';
     }
     this.#become(output.part, output.secrets);
   }

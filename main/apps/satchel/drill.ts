@@ -69,6 +69,10 @@ export const readKeptDrill = (value: unknown, keyId: string): DrillResult | null
 };
 export const keptDrill = (result: DrillResult, keyId: string): Record<string, unknown> => ({ v: 1, keyId, ...result });
 
+/** Whether this identity was created here, as the settings keep it. */
+export const readKeptCreated = (value: unknown, keyId: string): boolean =>
+  isRecord(value) && value['v'] === 1 && value['keyId'] === keyId;
+
 /** Time of the last backup of this identity, as the settings keep it; null for none or another's. */
 export const readKeptBackup = (value: unknown, keyId: string): number | null => {
   if (!isRecord(value) || value['v'] !== 1 || value['keyId'] !== keyId) return null;

@@ -42,6 +42,11 @@ export interface Identity extends Startable, EventSource<IdentityEvents> {
    */
   node(): { signer: Signer; opener: Opener; certificate: Uint8Array } | null;
   account(): { signer: Signer } | null;
+  /**
+   * Whether it was created in this folder, on this database. One that was restored, or whose database was lost, may have
+   * made something before that is not here.
+   */
+  createdHere(): boolean;
   reason(): { code: 'IDENTITY_NONE' | 'IDENTITY_LOCKED'; sentence: string } | null;
   /**
    * Makes a phrase that lives in memory only, for a quarter of an hour; an earlier draft is forgotten.

@@ -167,6 +167,8 @@ class HomeChain implements Chain {
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #stopKeys: (() => void) | null = null;
+  /** The owner has said that there is no chain to import. */
+  #isNew = false;
 
   constructor(components: ChainComponents, init: ChainInit) {
     this.#components = components;
@@ -216,6 +218,7 @@ class HomeChain implements Chain {
       pruned: tip?.pruned ?? 0,
       ...this.#totals,
       blocked: this.#blocked()?.message ?? null,
+      awaitsImport: this.#blocked()?.code === 'CHAIN_AWAITED',
     };
   }
   tip(): ChainTip | null {
@@ -233,8 +236,9 @@ class HomeChain implements Chain {
     return this.#snapshot;
   }
 
-  begin(): Promise<ChainTip> {
+  begin({ isNew = false }: { isNew?: boolean } = {}): Promise<ChainTip> {
     return this.#inTurn(async () => {
+      if (isNew) this.#isNew = true;
       const { signer } = this.#keysOrThrow();
       if (this.#tip === null) await this.#appendGenesis(signer);
       const tip = this.tip();
@@ -407,6 +411,12 @@ class HomeChain implements Chain {
       const reason = this.#components.keys.reason() ?? { code: 'IDENTITY_NONE' as const, sentence: MISSING_SENTENCE };
       return new BlockError({ code: reason.code }, reason.sentence);
     }
+    // Two chains of one identity never become one again: none begins before its owner has said that there is no other.
+    if (this.#tip === null && !this.#components.keys.createdHere() && !this.#isNew)
+      return new BlockError(
+        { code: 'CHAIN_AWAITED' },
+        'This identity was not created in this folder, so its chain may lie elsewhere: import it (Blocks, or `hypermesh chain import`), or, if there is none, begin a new one (`hypermesh chain begin`). Proofs wait until then.',
+      );
     if (this.#damaged && this.#tip !== null)
       return new BlockError(
         { code: 'STATE_DAMAGED', height: this.#tip.height },

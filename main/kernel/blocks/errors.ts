@@ -6,6 +6,8 @@ export class BlockError extends NodeError<
   | { code: 'IDENTITY_LOCKED' }
   /** The blocks here are of another identity than the one that is unlocked. */
   | { code: 'NOT_OUR_CHAIN'; founder: string; ours: string }
+  /** The identity was not created here, and whether it has a chain elsewhere only its owner knows. */
+  | { code: 'CHAIN_AWAITED' }
   | { code: 'CHAIN_EMPTY' }
   /** The state on disk is not the one that the newest header names. */
   | { code: 'STATE_DAMAGED'; height: number }

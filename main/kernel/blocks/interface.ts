@@ -128,6 +128,8 @@ export interface BlockKeys extends EventSource<{ changed: null }> {
   node(): { signer: Signer; opener: Opener } | null;
   /** Why there are none now, one sentence that says what to do. */
   reason(): { code: 'IDENTITY_NONE' | 'IDENTITY_LOCKED'; sentence: string } | null;
+  /** Whether the identity was created here; the chain of any other may lie elsewhere. */
+  createdHere(): boolean;
 }
 
 /** What the proof of a block has to be about. Plain data. */
@@ -182,8 +184,14 @@ export interface Chain extends Startable, EventSource<ChainEvents> {
   tip(): ChainTip | null;
   /** State as of the head, which stays as it is while it is read; empty before the genesis block. */
   state(): LedgerState;
-  /** Writes the genesis block of this identity's home network. Nothing happens when it is there. @throws {BlockError} `IDENTITY_NONE` | `IDENTITY_LOCKED` | `NOT_OUR_CHAIN` */
-  begin(): Promise<ChainTip>;
+  /**
+   * Writes the genesis block of this identity's home network. Nothing happens when it is there.
+   *
+   * @param options.isNew - the owner says that an identity which was not created here has no chain to import
+   * @throws {BlockError} `IDENTITY_NONE` | `IDENTITY_LOCKED` | `NOT_OUR_CHAIN` | `CHAIN_AWAITED`: nobody said so
+   *   yet; `headChanged` tells when that is over
+   */
+  begin(options?: { isNew?: boolean }): Promise<ChainTip>;
   /**
    * Signs the drafts, builds the block around the proof, seals it for this node, and stores it. It is on disk when this
    * resolves; a crash at any moment leaves the whole block or nothing of it.

@@ -62,7 +62,7 @@ export interface ProverComponents {
   settings: Pick<Settings, 'get' | 'set'>;
   assets: Assets;
   identity: KeyHolder;
-  chain: Pick<Chain, 'tip' | 'begin' | 'append' | 'ledger' | 'state'>;
+  chain: Pick<Chain, 'tip' | 'begin' | 'append' | 'ledger' | 'state' | 'head' | 'on'>;
   plots: PlotKeeper;
   engine: ProofEngine;
   clockWatch: Pick<ClockWatch, 'look' | 'warning'> | null;
@@ -180,7 +180,7 @@ class NodeProver implements Prover {
 
   async start(): Promise<void> {
     assert(this.#phase === 'new', 'The prover is started once.');
-    const { settings, identity, assets, outside } = this.#components;
+    const { settings, identity, assets, chain, outside } = this.#components;
     this.#plan = readPlan(await settings.get('proof-plan'), this.#plan);
     this.#entries = await this.#records.newest(HISTORY_MAX);
     this.#startedMonotonicMs = outside.clock.monotonicMs();
@@ -190,6 +190,7 @@ class NodeProver implements Prover {
       identity.on('changed', () => this.#identityChanged()),
       assets.on('inventoryChanged', () => this.#look()),
       assets.on('levelsChanged', () => this.#look()),
+      chain.on('headChanged', () => this.#look()),
       outside.clock.every(LOOK_MS, () => this.#look()),
     ];
     this.#look();
@@ -219,6 +220,8 @@ class NodeProver implements Prover {
     const queue = this.#queue();
     const off = this.#offReason();
     if (off !== null) return { status: 'off', reason: off, current: null, queue: [], plot };
+    const awaited = this.#awaitedReason();
+    if (awaited !== null) return { status: 'waiting', reason: awaited, current: null, queue: [], plot };
     if (current !== null)
       return {
         status: this.#blocked === null ? 'working' : 'waiting',
@@ -256,9 +259,9 @@ class NodeProver implements Prover {
         asset.present && asset.kind === 'gpu' && card === null
           ? NO_CARD_REASON
           : asset.present
-            ? (this.#offReason() ?? failure)
+            ? (this.#stillReason() ?? failure)
             : null;
-      const provable = this.#isProvable(asset) && this.#plan.automatic && this.#offReason() === null;
+      const provable = this.#isProvable(asset) && this.#plan.automatic && this.#stillReason() === null;
       return assetProofsOf(asset, entries, {
         nowMs,
         plan: this.#plan,
@@ -284,8 +287,8 @@ class NodeProver implements Prover {
           { code: 'ASSET_UNKNOWN', asset: request.asset },
           'This node has no such asset; `hypermesh hardware assets` lists those it has.',
         );
-      const off = this.#offReason();
-      if (off !== null) throw proofFailed(request.asset, off);
+      const still = this.#stillReason();
+      if (still !== null) throw proofFailed(request.asset, still);
       if (!asset.present) throw proofFailed(request.asset, 'The hardware is not in this machine now.');
       if (!this.#isProvable(asset)) throw proofFailed(request.asset, NO_CARD_REASON);
       if (this.#asked.length >= ASKED_MAX)
@@ -379,6 +382,16 @@ class NodeProver implements Prover {
     const reason = this.#components.identity.reason();
     if (reason !== null) return reason.sentence;
     return this.#refusal;
+  }
+
+  /** The chain may lie elsewhere: the owner imports it first, or says that there is none. Null: nothing is awaited. */
+  #awaitedReason(): string | null {
+    const { awaitsImport, blocked } = this.#components.chain.head();
+    return awaitsImport ? blocked : null;
+  }
+  /** Why nothing at all can be proved now. */
+  #stillReason(): string | null {
+    return this.#offReason() ?? this.#awaitedReason();
   }
 
   /** Why what is due does not begin; null when it does, or nothing is due. */
@@ -505,7 +518,7 @@ class NodeProver implements Prover {
   }
 
   #next(): Task | null {
-    if (this.#phase !== 'running' || this.#offReason() !== null) return null;
+    if (this.#phase !== 'running' || this.#stillReason() !== null) return null;
     const asked = this.#asked.shift();
     if (asked !== undefined) {
       const { asset, purpose, nonce } = asked;
@@ -573,7 +586,7 @@ class NodeProver implements Prover {
   }
 
   async #run(): Promise<void> {
-    if (this.#offReason() !== null) return;
+    if (this.#stillReason() !== null) return;
     if (!(await this.#prepare())) return;
     for (let task = this.#next(); task !== null; task = this.#next()) {
       const asset = task.kind === 'prove' ? task.asset : this.#plotAsset();

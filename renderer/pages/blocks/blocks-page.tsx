@@ -1,14 +1,15 @@
 import { Button } from '@mantine/core';
 import { IconCube, IconLock } from '@tabler/icons-react';
-import { type ReactNode, useMemo } from 'react';
-import type { ChainHead } from '../../../preload/contract/index.ts';
+import { type ReactNode, useMemo, useState } from 'react';
+import type { CallError, ChainHead } from '../../../preload/contract/index.ts';
 import { Age } from '../../components/age.tsx';
-import { Note } from '../../components/error-note.tsx';
+import { confirm } from '../../components/confirm.tsx';
+import { ErrorNote, Note } from '../../components/error-note.tsx';
 import { Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
 import { bytesText } from '../../components/quantity.ts';
 import { ShortHash } from '../../components/short-hash.tsx';
 import { sentence } from '../../components/unknown.tsx';
-import { useNode } from '../../state/node-context.tsx';
+import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
 import { AssetChain, useAssetChain } from './asset-chain.tsx';
 import { BlockDetail } from './block-detail.tsx';
@@ -46,6 +47,54 @@ const Head = ({ head }: { head: ChainHead }) => (
     )}
   </dl>
 );
+
+/** After a restore, or with a new database: only the owner knows whether there is a chain elsewhere. */
+const AwaitsImport = () => {
+  const node = useNodeAccess();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<CallError | null>(null);
+  const begin = async (): Promise<void> => {
+    setBusy(true);
+    const reply = await node.ask('chain:begin', {});
+    setBusy(false);
+    setError(reply.ok ? null : reply.error);
+    if (reply.ok) node.store.setState({ chain: reply.value });
+  };
+  return (
+    <Panel>
+      <Empty
+        icon={<IconCube size={22} stroke={1.75} />}
+        title="Is there a chain to import?"
+        action={
+          <Button
+            variant="default"
+            loading={busy}
+            onClick={() =>
+              confirm({
+                title: 'Begin a new chain?',
+                children: (
+                  <p>
+                    The chain that this identity made before cannot be imported into this folder any more: two chains
+                    never become one again.
+                  </p>
+                ),
+                confirmLabel: 'Begin a new chain',
+                onConfirm: () => void begin(),
+              })
+            }
+          >
+            There is none: begin a new one …
+          </Button>
+        }
+      >
+        The identity was not created in this folder, and its blocks are not here. Put a chain file that you have
+        exported into the transfer folder and import it below: new blocks then follow it. Until you have decided,
+        nothing is proved.
+      </Empty>
+      {error !== null && <ErrorNote title="No chain was begun" error={error} />}
+    </Panel>
+  );
+};
 
 const NoChain = () => {
   const status = useNode((state) => state.identity?.status);
@@ -126,7 +175,7 @@ export const BlocksPage = ({ part }: { part: string | null }) => {
         <Loading what="the chain" />
       ) : head.height === null ? (
         <>
-          <NoChain />
+          {head.awaitsImport ? <AwaitsImport /> : <NoChain />}
           {identity !== null && identity.status !== 'none' && <TransferPanel head={head} />}
         </>
       ) : (

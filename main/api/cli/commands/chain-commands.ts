@@ -199,7 +199,7 @@ const addImport = (program: Command, session: Session): void => {
   );
 };
 
-/** `chain head`, `list`, `show`, `asset`, `verify`, `export`, `import`, `prune`. */
+/** `chain head`, `begin`, `list`, `show`, `asset`, `verify`, `export`, `import`, `prune`. */
 export const addChainCommands = (program: Command, session: Session): void => {
   withExamples(commandAt(program, 'chain').description('The blocks of this node’s own network'), [
     'hypermesh chain head',
@@ -214,4 +214,5 @@ export const addChainCommands = (program: Command, session: Session): void => {
   addExport(program, session);
   addImport(program, session);
   addDerivedCommand(program, session, 'chain:prune');
+  addDerivedCommand(program, session, 'chain:begin');
 };

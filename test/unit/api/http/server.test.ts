@@ -274,6 +274,7 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'proof:getPlan': {},
   'proof:setPlan': { body: { everyHours: 48 } },
   'chain:head': {},
+  'chain:begin': { code: 'IDENTITY_NONE' },
   'chain:list': { path: '/v1/chain/blocks?limit=5' },
   'chain:block': { path: '/v1/chain/blocks/0', code: 'BLOCK_UNKNOWN' },
   'chain:asset': { path: `/v1/chain/assets/asset:cpu:b${'a'.repeat(58)}`, code: 'ASSET_UNKNOWN' },

@@ -366,7 +366,10 @@ describe('an identity under a passphrase', { timeout: MS_MAX }, () => {
       expect(view.identity?.keyId).toBe(identity.view().identity?.keyId);
       expect(view.identity?.keys).toEqual(identity.view().identity?.keys);
       expect(view.lastDrill).toBeNull();
-      expect((await elsewhere.open({ passphrase: PASSPHRASE })).view().status).toBe('unlocked');
+      expect([identity.createdHere(), empty.createdHere()]).toEqual([true, false]);
+      const again = await elsewhere.open({ passphrase: PASSPHRASE });
+      expect(again.view().status).toBe('unlocked');
+      expect(again.createdHere()).toBe(false);
       await elsewhere.end();
     }
   });

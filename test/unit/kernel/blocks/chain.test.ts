@@ -32,6 +32,27 @@ describe('a chain', () => {
     expect(view.header.network).toBe(Buffer.from(tip.network).toString('hex'));
   });
 
+  it('begins by itself only for an identity that was created here', async () => {
+    const other = await openChainBench(derived);
+    try {
+      other.keys.isCreatedHere = false;
+      await expect(other.chain.begin()).rejects.toMatchObject({ code: 'CHAIN_AWAITED' });
+      expect(other.chain.head()).toMatchObject({ height: null, awaitsImport: true });
+      expect(other.chain.head().blocked).toMatch(/chain import.*chain begin/);
+      await other.restart();
+      await expect(other.chain.begin()).rejects.toMatchObject({ code: 'CHAIN_AWAITED' });
+      const heads: boolean[] = [];
+      other.chain.on('headChanged', ({ awaitsImport }) => heads.push(awaitsImport));
+      await other.chain.begin({ isNew: true });
+      expect(heads).toEqual([false]);
+      await other.restart();
+      expect(other.chain.head()).toMatchObject({ height: 0, awaitsImport: false, blocked: null });
+      expect((await other.append([note(testAsset(1), 'goes on')])).height).toBe(1);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('adds blocks that can be read again, and links the events of each asset', async () => {
     const asset = testAsset(1);
     const opening = new Uint8Array(50_000).fill(7);

@@ -49,6 +49,22 @@ describe('BlocksPage', () => {
     expect(screen.queryByRole('button', { name: 'Export' })).toBeNull();
   });
 
+  it('asks whether there is a chain to import, after a restore, before a new one begins', async () => {
+    const { fake } = await show(page(), (node) => {
+      node.state.identity = sampleIdentity();
+      node.state.awaitsImport = true;
+      node.state.blocked = 'This identity was restored.';
+    });
+    expect(screen.getByText('Is there a chain to import?')).toBeTruthy();
+    expect(screen.getByRole('heading', { name: 'Transfer folder' })).toBeTruthy();
+    expect(await violations()).toEqual([]);
+    await press(screen.getByRole('button', { name: /There is none/ }));
+    expect(fake.made.some(({ name }) => name === 'chain:begin')).toBe(false);
+    await press(await screen.findByRole('button', { name: 'Begin a new chain' }));
+    expect(fake.made.some(({ name }) => name === 'chain:begin')).toBe(true);
+    expect(screen.queryByText('Is there a chain to import?')).toBeNull();
+  });
+
   it('draws only what is in view, as a list that tells where each block stands', async () => {
     const { fake } = await show(page(), chained);
     const items = blocks().getAllByRole('listitem');
