@@ -47,6 +47,10 @@ export const notesFor = (verdict: CombinedVerdict, { nonce, nowMs, anchorTimeMs 
   );
   if (witnesses === 0)
     notes.push('All times are by the clock of the node that made it: no other node has stamped them.');
+  else
+    notes.push(
+      'Its times are stamped with keys that this check knows nothing of: anyone can make such keys, the node itself too.',
+    );
   if (anchorTimeMs === null)
     notes.push(
       anchor === null

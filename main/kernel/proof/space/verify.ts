@@ -386,7 +386,7 @@ export const verifySpace = (encoded: Uint8Array, context: VerifyContext): ProofF
       const network =
         roundTripMs === null
           ? 'No peer has witnessed the network place.'
-          : `${proof.place.witnesses.length} peers witnessed the network place, the nearest at ${figure(roundTripMs)} ms.`;
+          : `${proof.place.witnesses.length} other keys, of whomever, witnessed the network place, the nearest at ${figure(roundTripMs)} ms.`;
       return held(
         'space',
         `${sizeOf(bytes)} in ${proof.plots.length} ${proof.plots.length === 1 ? 'plot' : 'plots'} answered this challenge. ${time} ${network}`,

@@ -222,7 +222,8 @@ export const concludeTimeCheck = (
     drawn === null
       ? 'all of them computed again'
       : `${segments.length} of ${figure(count)} segments computed again, which a chain with a quarter left out passes once in ${figure(1 / 0.75 ** drawn)}`;
-  const by = proof.witnesses.length === 0 ? 'by its own clock' : `with ${proof.witnesses.length} stamps of other nodes`;
+  const by =
+    proof.witnesses.length === 0 ? 'by its own clock' : `with ${proof.witnesses.length} stamps under other keys`;
   return held(
     'time',
     `${figure(steps)} hashes one after another in ${(proof.durationMs / 1000).toFixed(1)} s, ${by}; ${extent}.`,

@@ -5,10 +5,12 @@ import { encodeCbor } from '../../../../../main/base/codec.ts';
 import { createSystemOutside } from '../../../../../main/base/index.ts';
 import {
   type Challenge,
+  type CombinedVerdict,
   type ProofRequirements,
   type VerifyContext,
   challengeHashOf,
   encodeTimeStamp,
+  notesFor,
   proveTime,
   verifyTime,
   verifyTimeWhole,
@@ -323,7 +325,12 @@ describe('stamps of peers', () => {
     const began = await stamped(peer, { moment: 'began', subject: made.start, atMs: proof.startedAtMs });
     const finding = verifyTime(altered({ witnesses: [began, await stamped(peer)] }), context(), closing);
     expect(finding).toMatchObject({ passed: true, shown: { witnesses: 2 } });
-    expect(finding.reason).toContain('with 2 stamps of other nodes');
+    expect(finding.reason).toContain('with 2 stamps under other keys');
+    // A key is no node: the one that proves can make any number of them.
+    const file = { nonce: null, nowMs: clock.nowMs(), checkSeed: bytes32(9) };
+    const verdict = { challenge, finishedAtMs: proof.finishedAtMs, witnesses: 2 } as CombinedVerdict;
+    expect(notesFor(verdict, file).join(' ')).toContain('anyone can make such keys');
+    expect(notesFor({ ...verdict, witnesses: 0 }, file).join(' ')).toContain('no other node has stamped');
   });
 
   it('are refused when they are the prover’s own, of another chain, twice, wrong or changed', async () => {
