@@ -1,10 +1,14 @@
 import type { Random, WorkerPool } from '../../base/index.ts';
 import type { VerifyProof } from '../blocks/index.ts';
 import {
+  combinedId,
   DEFAULT_REQUIREMENTS,
   notesFor,
+  PROOF_KINDS,
+  ProofFormatError,
   toProofVerdict,
   verifyCombinedInWorkers,
+  type CombinedProof,
   type CombinedVerdict,
   type ProofRequirements,
 } from '../proof/index.ts';
@@ -33,6 +37,18 @@ const atBlockTime = (found: CombinedVerdict, blockTimeMs: number): CombinedVerdi
   };
 };
 
+/** What is no combined proof at all is one block's fault: the rest of the chain is looked at all the same. */
+const unreadable = (proof: CombinedProof, { code, message }: ProofFormatError): CombinedVerdict => ({
+  passed: false,
+  combined: combinedId(proof),
+  challenge: proof.challenge,
+  checks: PROOF_KINDS.map((kind) => ({ kind, passed: false, code, reason: message, shown: {} })),
+  sizes: PROOF_KINDS.map((kind) => proof[kind].length),
+  startedAtMs: proof.challenge.issuedAtMs,
+  finishedAtMs: proof.challenge.issuedAtMs,
+  witnesses: 0,
+});
+
 /**
  * Checks the proof of a block as it was at the block's time: whoever reads the chain years later finds the same. The node
  * asked itself, so nobody timed its answer; the time of the block before, and the chain over it, bound when it was made.
@@ -58,7 +74,10 @@ export const createBlockProofCheck = (
           expected: { network, node, issuer: node, purpose, anchor },
         },
         { signal: options.signal ?? never },
-      ),
+      ).catch((error: unknown) => {
+        if (error instanceof ProofFormatError) return unreadable(proof, error);
+        throw error;
+      }),
       blockTimeMs,
     );
     const notes = notesFor(found, { nonce: null, nowMs: blockTimeMs, checkSeed, anchorTimeMs });
