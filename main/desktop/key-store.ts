@@ -32,7 +32,7 @@ export const createKeyStore = (platform: NodeJS.Platform, storage: SafeStorage):
       if (name === null)
         return {
           available: false,
-          reason: `This session has no key ring that Electron knows (it found ${backend}); GNOME Keyring and KWallet are such.`,
+          reason: `Neither GNOME Keyring nor KWallet runs in this session (Electron found ${backend}).`,
         };
     }
     return storage.isEncryptionAvailable()

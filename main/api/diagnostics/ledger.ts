@@ -18,7 +18,7 @@ const KNOWN: readonly { readonly match: RegExp; readonly what: string; readonly 
   { match: /^identity$/, what: 'Sealed keys of this identity', removable: false },
   {
     match: /^plots$/,
-    what: 'Space plotted for proofs; `hypermesh proof set --space` makes it smaller',
+    what: 'Space plotted for proofs; its size is set on Proofs',
     removable: false,
   },
   { match: /^transfer$/, what: 'Chains that you exported, and files to import', removable: true },

@@ -3,6 +3,7 @@ import { IconFileUpload } from '@tabler/icons-react';
 import { useId } from 'react';
 import type { IdentitySource } from '../../../preload/contract/index.ts';
 import { showError } from '../error-note.tsx';
+import { readFile } from '../files.ts';
 
 /** Words of a phrase. */
 const WORDS = 24;
@@ -39,28 +40,15 @@ export const sourceOf = (draft: SourceDraft): { source: IdentitySource } | { pro
   return { source: { kind: 'backup', backup: draft.backup, passphrase: draft.passphrase } };
 };
 
-const base64Of = async (file: File): Promise<string> => {
-  const data = new Uint8Array(await file.arrayBuffer());
-  let text = '';
-  for (const byte of data) text += String.fromCharCode(byte);
-  return btoa(text);
-};
-
 /** A phrase, or a backup file with its passphrase: where an identity comes back from. */
 export const SourceFields = ({ value, onChange }: { value: SourceDraft; onChange(value: SourceDraft): void }) => {
   const hint = useId();
   const words = wordsIn(value.phrase);
-  const choose = (file: File | null): void => {
+  const choose = async (file: File | null): Promise<void> => {
     if (file === null) return;
-    if (file.size > BACKUP_BYTES_MAX) {
-      showError('That is no backup file', {
-        name: 'BackupTooLarge',
-        code: 'BACKUP_UNREADABLE',
-        message: `${file.name} is too large to be a backup of an identity; choose a file that ends in .hmbackup.`,
-      });
-      return;
-    }
-    void base64Of(file).then((backup) => onChange({ ...value, fileName: file.name, backup }));
+    const read = await readFile(file, BACKUP_BYTES_MAX, 'a backup of an identity');
+    if (read.ok) onChange({ ...value, fileName: file.name, backup: read.value });
+    else showError('That is no backup file', read.error);
   };
   return (
     <div className="hm-identity-source">
@@ -96,7 +84,7 @@ export const SourceFields = ({ value, onChange }: { value: SourceDraft; onChange
       ) : (
         <>
           <div className="hm-row">
-            <FileButton onChange={choose}>
+            <FileButton onChange={(file) => void choose(file)}>
               {(props) => (
                 <Button {...props} variant="default" leftSection={<IconFileUpload size={16} aria-hidden />}>
                   Choose the file …

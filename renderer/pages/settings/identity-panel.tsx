@@ -3,6 +3,7 @@ import { IconKey } from '@tabler/icons-react';
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import type { CallError, DrillResult, IdentityView } from '../../../preload/contract/index.ts';
 import { ErrorNote, Note, showDone, showError } from '../../components/error-note.tsx';
+import { saveFile } from '../../components/files.ts';
 import { CreateIdentity } from '../../components/identity/create-identity.tsx';
 import { RestoreIdentity } from '../../components/identity/restore-identity.tsx';
 import {
@@ -16,8 +17,8 @@ import { newSourceDraft, SourceFields, sourceOf } from '../../components/identit
 import { UnlockIdentity } from '../../components/identity/unlock-identity.tsx';
 import { Empty, Fact, Facts, Loading, Panel, Tag } from '../../components/layout.tsx';
 import { bytesText } from '../../components/quantity.ts';
+import { ShortHash } from '../../components/short-hash.tsx';
 import { dateTimeText } from '../../components/time-text.ts';
-import { saveFile } from '../../components/save-file.ts';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 
 type Dialog = 'create' | 'restore' | 'replace' | 'drill' | 'backup' | 'seal';
@@ -260,13 +261,13 @@ const Existing = ({ identity, open }: { identity: IdentityView; open(dialog: Dia
         <>
           <Facts>
             <Fact name="Peer id">
-              <code>{known.peerId}</code>
+              <ShortHash value={known.peerId} what="the peer id" />
             </Fact>
             <Fact name="Node key">
-              <code>{known.keyId}</code>
+              <ShortHash value={known.keyId} what="the name of the node’s key" />
             </Fact>
             <Fact name="Account key">
-              <code>{known.accountKeyId}</code>
+              <ShortHash value={known.accountKeyId} what="the name of the account’s key" />
             </Fact>
             <Fact name="Created">{dateTimeText(known.createdAtMs)}</Fact>
             <Fact name="Protected by">{protectedBy(identity)}</Fact>

@@ -56,7 +56,7 @@ describe('Identity on Settings', () => {
     await press('Create the identity');
     expect(made(fake, 'identity:confirm')).toHaveLength(1);
     expect(fake.state.identity.status).toBe('unlocked');
-    expect(await screen.findByText(fake.state.identity.identity!.peerId)).toBeTruthy();
+    expect(await screen.findByTitle(fake.state.identity.identity!.peerId)).toBeTruthy();
   });
 
   it('goes back to the words when one was wrong', async () => {
