@@ -9,11 +9,13 @@ export type Fields = { [key: string]: Value };
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const deepest = 64;
+const mostValues = 1_048_576;
 
 /** Read bytes that must be the one encoding of one value. */
 export function decode(bytes: Uint8Array, code = 'MALFORMED'): Value {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
+  let values = 0;
 
   const take = (length: number): number => {
     demand(at + length <= bytes.length, code, 'ends early');
@@ -51,6 +53,8 @@ export function decode(bytes: Uint8Array, code = 'MALFORMED'): Value {
   };
 
   const one = (depth: number): Value => {
+    values += 1;
+    demand(values <= mostValues, code, 'too many values');
     const head = bytes[take(1)]!;
     if (head === 0xf4 || head === 0xf5) return head === 0xf5;
     if (head === 0xf6) return null;

@@ -5,7 +5,7 @@ import { base58btc } from 'multiformats/bases/base58';
 import { decode, encode, type Value } from './cbor.ts';
 import { isSoundEd25519Key } from './curve.ts';
 import { Reader, readMap, same, sha256 } from './fields.ts';
-import { demand } from './refusal.ts';
+import { demand, Refusal } from './refusal.ts';
 
 /** A record of which everything was checked. */
 export interface SignedRecord {
@@ -42,6 +42,16 @@ export function readRecord(bytes: Uint8Array, domain: string, signer: Uint8Array
   demand(holdsFalcon(falcon1024, messageOf('falcon1024', domain, id, payload), second), invalid, 'FALCON-1024');
   demand(isSoundEd25519Key(ed25519), 'KEY_INVALID', 'Ed25519 key');
   return { domain, ed25519, falcon1024, signer: id, payload, value: decode(payload, malformed) };
+}
+
+/** Read a record by a witness, which is refused with one code whatever is wrong. */
+export function readWitness(bytes: Value): SignedRecord {
+  demand(bytes instanceof Uint8Array && bytes.length <= 8192, 'PROOF_MALFORMED', 'a witness that is not bytes');
+  try {
+    return readRecord(bytes, 'proof-witness');
+  } catch (error) {
+    throw new Refusal('WITNESS_INVALID', String(error));
+  }
 }
 
 /** Name of a signer. */

@@ -3,6 +3,7 @@ import { decode, encode, type Fields, type Value } from './cbor.ts';
 import { Reader, same } from './fields.ts';
 import type { Combined } from './proof.ts';
 import { demand } from './refusal.ts';
+import type { Plot } from './space.ts';
 
 const malformed = 'PROOF_MALFORMED';
 
@@ -52,16 +53,17 @@ export function checkRequirements(combined: Combined, required: Requirements, no
   const { kinds, maxAgeMs } = required;
   demand(maxAgeMs === null || nowMs - time.finishedAtMs <= maxAgeMs, 'TOO_OLD', 'proof of time');
   if (kinds.includes('space')) {
-    const bytes = space.reduce((sum, plot) => sum + plot.bytes, 0);
-    demand(bytes >= required.space.bytesMin, 'SPACE_TOO_LITTLE', `${bytes} bytes`);
-    for (const { windowLabels, openings, answers } of space) {
-      const { windowLabelsMin, openingsMin, answersMin } = required.space;
-      const isEnough = windowLabels >= windowLabelsMin && openings >= openingsMin && answers >= answersMin;
-      demand(isEnough, 'SPACE_TOO_LITTLE', 'labels, openings or answers');
+    for (const plot of space) {
+      checkPlotSize(plot, required);
+      demand(plot.answers >= required.space.answersMin, 'TOO_FEW_ANSWERS', `${plot.answers}`);
     }
+    const bytes = space.reduce((sum, plot) => sum + plot.bytes, 0);
+    demand(bytes >= required.space.bytesMin, 'TOO_LITTLE_SPACE', `${bytes} bytes`);
   }
   if (kinds.includes('stake')) {
-    demand(stakeMicro >= BigInt(required.stake.stakeMicroMin), 'STAKE_TOO_LOW', `${stakeMicro}`);
+    const least = BigInt(required.stake.stakeMicroMin);
+    demand(stakeMicro >= least, 'STAKE_TOO_LOW', `${stakeMicro}`);
+    demand(least === 0n, 'STAKE_UNFOUNDED', 'this reader has no ledger of stakes');
     demand(required.stake.certificate !== 'issued', 'CERTIFICATE_NOT_ENOUGH', 'self-made');
   }
   if (kinds.includes('work')) {
@@ -71,4 +73,10 @@ export function checkRequirements(combined: Combined, required: Requirements, no
     demand((work.multiplications * 1e6) / work.busyUs >= multiplicationsPerSecondMin, 'TOO_SLOW', `${work.busyUs}`);
   }
   if (kinds.includes('time')) demand(time.steps >= required.time.stepsMin, 'TOO_FEW_STEPS', `${time.steps}`);
+}
+
+/** Whether the windows of a plot are large enough, and its opening shows enough. */
+export function checkPlotSize({ windowLabels, openings }: Plot, required: Requirements): void {
+  demand(windowLabels >= required.space.windowLabelsMin, 'WINDOW_TOO_SMALL', `${windowLabels}`);
+  demand(openings >= required.space.openingsMin, 'TOO_FEW_OPENINGS', `${openings}`);
 }

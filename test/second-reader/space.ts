@@ -2,11 +2,11 @@
 import { encode, type Value } from './cbor.ts';
 import { hex, Reader, readMap, same, sha256 } from './fields.ts';
 import { leafOf, rootOf, rootOfLeaves } from './merkle.ts';
-import { readRecord } from './record.ts';
+import { readWitness } from './record.ts';
 import { demand } from './refusal.ts';
 
 const malformed = 'PROOF_MALFORMED';
-const wrong = 'OPENING_WRONG';
+const shape = 'OPENING_SHAPE';
 
 /** A plot as its opening tells it. */
 export interface Plot {
@@ -103,12 +103,12 @@ export function checkOpening(bytes: Uint8Array): Plot {
   grind.writeBigUInt64BE(BigInt(fields.whole('grind', 0, 2 ** 32 - 1)));
   const seed = sha256(root, grind);
   const zeros = Math.log2(windowLabels) + 6;
-  demand(seed.readUInt32BE(0) < 2 ** (32 - zeros), wrong, 'seed without its zero bits');
+  demand(seed.readUInt32BE(0) < 2 ** (32 - zeros), 'GRIND_INVALID', 'seed without its zero bits');
 
   const draws = Array.from({ length: openings }, (_, draw) => sha256(encode(['hypermesh-space-open', 1, seed, draw])));
   const drawn = sorted(draws, windows, windowLabels);
   const list = fields.list('windows');
-  demand(list.length === drawn.length, wrong, 'other windows than drawn');
+  demand(list.length === drawn.length, shape, 'other windows than drawn');
   const heads = drawn.map(([window, nodes], index) => {
     const part = new Reader(list[index]!, 'columns columnPath lastPath', malformed);
     const known = ascending(nodes.flatMap((node) => [node, ...nearOf(node), ...farOf(node, windowLabels)]));
@@ -120,19 +120,19 @@ export function checkOpening(bytes: Uint8Array): Plot {
     for (const node of nodes) {
       for (let layer = 1; layer <= layers; layer += 1) {
         const made = labelOf(windowSeed, layer, node, label, windowLabels);
-        demand(same(made, label(layer, node)), wrong, `label ${layer} ${node} of window ${window}`);
+        demand(same(made, label(layer, node)), 'LABEL_WRONG', `label ${layer} ${node} of window ${window}`);
       }
     }
     const columnLeaves = known.map((node) => leafOf(columnAt(node)));
     const lastLeaves = nodes.map((node) => leafOf(label(layers, node)));
     return Buffer.concat([
-      rootOfLeaves(known, columnLeaves, windowLabels, part.bytes('columnPath'), wrong),
-      rootOfLeaves(nodes, lastLeaves, windowLabels, part.bytes('lastPath'), wrong),
+      rootOfLeaves(known, columnLeaves, windowLabels, part.bytes('columnPath'), shape),
+      rootOfLeaves(nodes, lastLeaves, windowLabels, part.bytes('lastPath'), shape),
     ]);
   });
   const places = drawn.map(([window]) => window);
-  const head = rootOfLeaves(places, heads.map(leafOf), windows, fields.bytes('path'), wrong);
-  demand(same(plotRootOf(id, head), root), wrong, 'paths lead to another root');
+  const head = rootOfLeaves(places, heads.map(leafOf), windows, fields.bytes('path'), shape);
+  demand(same(plotRootOf(id, head), root), 'OPENING_ROOT', 'paths lead to another root');
   return { owner, id, root, windowLabels, layers, windows, bytes: 32 * windowLabels * windows, openings };
 }
 
@@ -153,7 +153,7 @@ export function checkSpace(
   fields.text('kind', /^space$/);
   demand(same(fields.bytes('challenge', 32), challenge), 'CHALLENGE_MISMATCH', 'another challenge');
   const list = fields.list('plots', 4);
-  demand(list.length > 0, malformed, 'no plot');
+  demand(list.length > 0, 'NO_PLOTS', 'no plot');
   let before: Uint8Array | null = null;
   const answered: Answered[] = [];
   for (const value of list) {
@@ -162,8 +162,8 @@ export function checkSpace(
     const opening = attachments.find((attachment) => same(sha256(attachment), name));
     demand(opening !== undefined, 'OPENING_MISSING', 'no attachment of that name');
     const plot = checkOpening(opening);
-    demand(same(plot.owner, node), 'OWNER_WRONG', 'a plot of another node');
-    demand(before === null || Buffer.compare(before, plot.id) < 0, malformed, 'plots out of order');
+    demand(same(plot.owner, node), 'PLOT_FOREIGN', 'a plot of another node');
+    demand(before === null || Buffer.compare(before, plot.id) < 0, 'PLOT_REPEATED', 'plots out of order');
     answered.push({ ...plot, answers: checkAnswers(part, plot, challenge) });
     before = plot.id;
   }
@@ -172,7 +172,7 @@ export function checkSpace(
 }
 
 function checkAnswers(part: Reader, plot: Plot, challenge: Uint8Array): number {
-  const code = 'ANSWER_WRONG';
+  const code = 'ANSWER_SHAPE';
   const answers = Array.from({ length: part.whole('answers', 1, 256) }, (_, draw) =>
     sha256(encode(['hypermesh-space-answer', 1, challenge, plot.root, draw])),
   );
@@ -188,7 +188,7 @@ function checkAnswers(part: Reader, plot: Plot, challenge: Uint8Array): number {
   });
   const places = drawn.map(([window]) => window);
   const head = rootOfLeaves(places, heads, plot.windows, part.bytes('path'), code);
-  demand(same(plotRootOf(plot.id, head), plot.root), code, 'paths lead to another root');
+  demand(same(plotRootOf(plot.id, head), plot.root), 'ANSWER_ROOT', 'paths lead to another root');
   return answers.length;
 }
 
@@ -198,8 +198,7 @@ function checkPlace(value: Value, challenge: Uint8Array, node: Uint8Array): void
   demand(place.list('addresses', 16).every(isAddress), malformed, 'address');
   const seen = new Set([hex(node)]);
   for (const witness of place.list('witnesses', 8)) {
-    demand(witness instanceof Uint8Array && witness.length <= 8192, malformed, 'a witness that is not bytes');
-    const record = readRecord(witness, 'proof-witness');
+    const record = readWitness(witness);
     const fields = new Reader(record.value, 'challenge rttMs atMs', 'WITNESS_INVALID');
     const rtt = fields.value('rttMs');
     fields.whole('atMs');

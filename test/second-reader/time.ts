@@ -3,7 +3,7 @@ import { hash as digest, randomInt } from 'node:crypto';
 import { encode, type Value } from './cbor.ts';
 import { Reader, readMap, same, sha256 } from './fields.ts';
 import type { Challenge } from './proof.ts';
-import { readRecord } from './record.ts';
+import { readWitness } from './record.ts';
 import { demand } from './refusal.ts';
 
 const malformed = 'PROOF_MALFORMED';
@@ -83,7 +83,6 @@ function placesOf(segments: number, count: number | 'whole'): Set<number> | null
   if (count === 'whole' || count + 1 >= segments) return null;
   const places = new Set([segments - 1]);
   while (places.size < count + 1) places.add(randomInt(segments - 1));
-  places.add(segments - 1);
   return places;
 }
 
@@ -101,8 +100,7 @@ function checkWitnesses(witnesses: Value[], node: Uint8Array, moments: Moments, 
   const seen = new Set<string>();
   const code = 'WITNESS_INVALID';
   for (const witness of witnesses) {
-    demand(witness instanceof Uint8Array && witness.length <= 8192, malformed, 'a witness that is not bytes');
-    const record = readRecord(witness, 'proof-witness');
+    const record = readWitness(witness);
     demand(record.payload.length <= 256, code, 'too large');
     const fields = readMap(record.payload, 'v kind moment subject atMs', code, code);
     fields.text('kind', /^time-stamp$/);

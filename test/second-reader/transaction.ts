@@ -9,6 +9,7 @@ import { leafOf, rootOf } from './merkle.ts';
 import type { Combined } from './proof.ts';
 import { readRecord } from './record.ts';
 import { demand } from './refusal.ts';
+import { checkPlotSize, defaults } from './requirements.ts';
 import { checkOpening } from './space.ts';
 
 const malformed = 'TRANSACTION_MALFORMED';
@@ -118,12 +119,20 @@ const known: Record<string, Kind> = {
   },
   'plot.registered': (state, { asset, data, signer }, { height }) => {
     const bytes = new Reader(data, 'opening', malformed).bytes('opening');
-    const { owner, root, ...plot } = checkOpening(bytes);
-    const key = `plot/${hex(root)}`;
-    demand(asset === null && same(owner, signer) && !state.has(key), 'OWNER_MISMATCH', 'plot');
-    const { windowLabels, layers, windows } = plot;
-    const sizes = { windowLabels, layers, windows, bytes: plot.bytes };
-    state.set(key, encode({ version: 1, root, owner, opening: sha256(bytes), ...sizes, registeredAt: height }));
+    const plot = checkOpening(bytes);
+    checkPlotSize(plot, defaults);
+    const { root, owner, windows, windowLabels, layers } = plot;
+    demand(asset === null && same(owner, signer), 'OWNER_MISMATCH', 'plot');
+    demand(!state.has(`plot/${hex(root)}`), 'PLOT_REGISTERED', hex(root));
+    const entry = { version: 1, root, owner, bytes: plot.bytes, windows, windowLabels, layers };
+    state.set(`plot/${hex(root)}`, encode({ ...entry, opening: sha256(bytes), registeredAt: height }));
+  },
+  'plot.removed': (state, { asset, data, signer }) => {
+    const key = `plot/${hex(new Reader(data, 'root', malformed).bytes('root', 32))}`;
+    const value = state.get(key);
+    demand(value !== undefined, 'PLOT_UNKNOWN', key);
+    demand(asset === null && same((decode(value) as Fields)['owner'] as Uint8Array, signer), 'OWNER_MISMATCH', key);
+    state.delete(key);
   },
 };
 

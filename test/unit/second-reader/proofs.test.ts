@@ -87,7 +87,7 @@ describe.each(vectors<Chain[]>('proof-time/chains.json'))(
         [{ finishedAtMs: finished + 60_001 }, 'FROM_THE_FUTURE'],
         [{ durationMs: finished - started + 60_001 }, 'CLOCK_INCONSISTENT'],
         [{ clockEvents: [{ kind: 'forward', atMs: started, byMs: 5 }] }, 'CLOCK_JUMPED'],
-        [{ witnesses: [Buffer.alloc(9)] }, 'RECORD_MALFORMED'],
+        [{ witnesses: [Buffer.alloc(9)] }, 'WITNESS_INVALID'],
       ];
       for (const [change, code] of changes) expect(codeOf(() => check(encode({ ...value, ...change })))).toBe(code);
       expect(codeOf(() => check(proof, '00'.repeat(32)))).toBe('CLOSING_MISMATCH');
@@ -158,7 +158,7 @@ describe('proof of space, by the second reader', () => {
       expect(codeOf(() => checkSpace(flip(answer, at), challenge, owner, [opening]))).not.toBeNull();
     }
     expect(codeOf(() => checkSpace(answer, flip(challenge, 0), owner, [opening]))).toBe('CHALLENGE_MISMATCH');
-    expect(codeOf(() => checkSpace(answer, challenge, flip(owner, 0), [opening]))).toBe('OWNER_WRONG');
+    expect(codeOf(() => checkSpace(answer, challenge, flip(owner, 0), [opening]))).toBe('PLOT_FOREIGN');
     expect(codeOf(() => checkSpace(answer, challenge, owner, []))).toBe('OPENING_MISSING');
   });
 });

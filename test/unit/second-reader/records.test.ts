@@ -30,6 +30,7 @@ describe('one encoding of dag-cbor', () => {
     ['no tag', '01', 'c101'],
     ['nothing behind it', 'f5', 'f5f5'],
     ['64 lists', `${'81'.repeat(64)}01`, `${'81'.repeat(65)}01`],
+    ['2^20 values', `9a000fffff${'f6'.repeat(2 ** 20 - 1)}`, `9a00100000${'f6'.repeat(2 ** 20)}`],
     ['as much as it says', '4101', '5affffffff01'],
   ])('reads %s, and refuses its other forms', (_, good, bad) => {
     expect(hex(encode(decode(bytesOf(good))))).toBe(good);
