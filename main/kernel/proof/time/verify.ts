@@ -19,6 +19,15 @@ const sha256Of = (...parts: readonly Uint8Array[]): Uint8Array =>
   hash('sha256', parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts), 'buffer');
 const same = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
 
+/**
+ * Writes the SHA-256 of `data` to the beginning of `target`, which may be the same bytes. The platform gives a text nearly
+ * three times as fast as a buffer, and a chain is checked by thousands of hashes.
+ */
+const hashInto = (target: Uint8Array, data: Uint8Array): void => {
+  const text = hash('sha256', data, 'binary');
+  for (let place = 0; place < text.length; place += 1) target[place] = text.charCodeAt(place);
+};
+
 /** One segment: from where it starts, where it must end. Plain data, so that it crosses into a worker. */
 export interface TimeSegment {
   index: number;
@@ -29,8 +38,8 @@ export interface TimeSegment {
 /** Computes segments again. @returns the index of the first that does not end in its checkpoint; null when all do */
 export const firstBrokenSegment = (segments: readonly TimeSegment[], checkpointSteps: number): number | null => {
   for (const { index, start, checkpoint } of segments) {
-    let state = start;
-    for (let step = 0; step < checkpointSteps; step += 1) state = hash('sha256', state, 'buffer');
+    const state = Uint8Array.from(start);
+    for (let step = 0; step < checkpointSteps; step += 1) hashInto(state, state);
     if (!same(state.subarray(0, CHECKPOINT_BYTES), checkpoint)) return index;
   }
   return null;
@@ -51,12 +60,13 @@ export const segmentsOf = (
   // Thousands of hashes of 48 bytes: one buffer serves them all.
   const block = new Uint8Array(start.length + CHECKPOINT_BYTES);
   let transcript = start;
+  block.set(start);
   for (let index = 0; index < count; index += 1) {
     const checkpoint = checkpoints.subarray(index * CHECKPOINT_BYTES, (index + 1) * CHECKPOINT_BYTES);
     segments.push({ index, start: index === count - 1 ? sha256Of(transcript, closing) : transcript, checkpoint });
-    block.set(transcript);
     block.set(checkpoint, start.length);
-    transcript = hash('sha256', block, 'buffer');
+    hashInto(block, block);
+    transcript = block.slice(0, start.length);
   }
   return { segments, start, end: transcript };
 };
