@@ -24,20 +24,14 @@ import { HttpError, TOKEN_BYTES, createHttpServer } from './api/http/index.ts';
 import type { ConfigSource, Dispatcher, NodeControl, NodeControlEvents, WindowControl } from './api/interface.ts';
 import { type AdapterEnvironment, createAdapters, createSystemReader } from './kernel/assets/adapters/index.ts';
 import { createBenchmark } from './kernel/assets/benchmark/index.ts';
-import { type GpuProbe, assetLedger, createAssets } from './kernel/assets/index.ts';
+import { type GpuProbe, createAssets } from './kernel/assets/index.ts';
 import { createChain } from './kernel/blocks/index.ts';
 import { type PresenceSource, createMonitor } from './kernel/monitor/index.ts';
-import {
-  type ClockWatch,
-  createClockWatch,
-  createClockWatchMetrics,
-  DEFAULT_REQUIREMENTS,
-} from './kernel/proof/index.ts';
-import { createPlots, createSpaceMetrics, type PlotsInit, verifyOpening } from './kernel/proof/space/index.ts';
+import { type ClockWatch, createClockWatch, createClockWatchMetrics } from './kernel/proof/index.ts';
+import { createPlots, createSpaceMetrics, type PlotsInit } from './kernel/proof/space/index.ts';
 import {
   createBlockProofCheck,
   createPlotKeeper,
-  createPlotLedger,
   createProofEngine,
   createProver,
   type GpuMultiplier,
@@ -46,6 +40,7 @@ import {
 } from './kernel/prover/index.ts';
 import { type Runtime, createRuntime } from './kernel/runtime/index.ts';
 import { loadConfig } from './config.ts';
+import { ledgerModules } from './ledger-modules.ts';
 import type { ProgramPaths } from './paths.ts';
 import type { NodeStatus } from '../preload/contract/index.ts';
 
@@ -334,13 +329,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       store,
       workers,
       keys: satchel,
-      modules: [
-        assetLedger,
-        createPlotLedger(
-          { checkOpening: verifyOpening },
-          { required: (proving.engine?.requirements ?? DEFAULT_REQUIREMENTS).space },
-        ),
-      ],
+      modules: ledgerModules(proving.engine?.requirements),
       verifyProof: createBlockProofCheck({ workers, random }, { requirements: proving.engine?.requirements }),
     });
     started.add('chain', () => chain.stop());

@@ -579,7 +579,8 @@ class HomeChain implements Chain {
 
   async #store(block: NewBlock): Promise<BlockSummary> {
     const { transactions, place } = block;
-    const updates = this.#rules.apply(transactions, this.#state, place);
+    const facts = await this.#rules.facts(transactions, this.#components.workers);
+    const updates = this.#rules.apply(transactions, this.#state, place, facts);
     const events = this.#eventsOf(transactions, place.height);
     this.#back = this.#state.apply(updates);
     try {

@@ -93,6 +93,12 @@ export interface BlockContext {
 
 export type TransactionVerdict = { accepted: true } | { accepted: false; code: string; reason: string };
 
+/** A worker task, and what it is given. */
+export interface FactTask {
+  task: string;
+  input: unknown;
+}
+
 /**
  * What kinds of transaction mean; the ledger is made of such modules, and knows no kind itself. Pure: same state and
  * transaction, same answer, on every node and at every time.
@@ -100,10 +106,15 @@ export type TransactionVerdict = { accepted: true } | { accepted: false; code: s
 export interface LedgerModule {
   /** Kinds that it answers for; no two modules share one. */
   readonly kinds: readonly string[];
+  /**
+   * What takes too long for the thread that follows the chain: done in another one beforehand, and the result handed to
+   * `check` and `apply` as `fact`. It depends on the transaction alone. Where none is handed in, they find out themselves.
+   */
+  factTask?(transaction: SignedTransaction): FactTask | null;
   /** Whether the transaction may stand in the next block. `block`: where it is known. */
-  check(transaction: SignedTransaction, state: LedgerState, block?: BlockContext): TransactionVerdict;
+  check(transaction: SignedTransaction, state: LedgerState, block?: BlockContext, fact?: unknown): TransactionVerdict;
   /** What it changes. Called only after `check` accepted it on the same state. */
-  apply(transaction: SignedTransaction, state: LedgerState, block: BlockContext): StateUpdate[];
+  apply(transaction: SignedTransaction, state: LedgerState, block: BlockContext, fact?: unknown): StateUpdate[];
 }
 
 /** The replicated state machine, like ABCI: consensus (later) and the home chain drive it, the apps fill it. */

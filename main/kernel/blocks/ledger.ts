@@ -1,4 +1,4 @@
-import { assert, decodeCbor, encodeCbor, type AssetId } from '../../base/index.ts';
+import { assert, decodeCbor, encodeCbor, type AssetId, type WorkerPool } from '../../base/index.ts';
 import type { KeyIdBytes } from '../../base/crypto/index.ts';
 import {
   ASSET_KEY_PREFIX,
@@ -11,7 +11,7 @@ import {
   STATE_VALUE_BYTES_MAX,
 } from './constants.ts';
 import { BlockError } from './errors.ts';
-import { same } from './format/strict.ts';
+import { hex, same } from './format/strict.ts';
 import type {
   BlockContext,
   Hash,
@@ -49,6 +49,10 @@ export interface BlockPlace extends BlockContext {
   previousTimeMs: number;
 }
 
+/** What threads have found out of transactions, by the hash of each in hex. */
+export type Facts = ReadonlyMap<string, unknown>;
+const NO_FACTS: Facts = new Map();
+
 /** The rules that hold for every kind, and the modules that know what each kind means. */
 export class LedgerRules {
   readonly #modules = new Map<string, LedgerModule>();
@@ -61,8 +65,23 @@ export class LedgerRules {
       }
   }
 
+  /** Has threads find out what modules want to know beforehand; no more at a time than there are threads. */
+  async facts(transactions: readonly SignedTransaction[], workers: WorkerPool, signal?: AbortSignal): Promise<Facts> {
+    const facts = new Map<string, unknown>();
+    const wanted = transactions.flatMap((signed) => {
+      const wants = this.#modules.get(signed.transaction.kind)?.factTask?.(signed) ?? null;
+      return wants === null ? [] : [{ ...wants, name: hex(signed.hash) }];
+    });
+    const work = async (): Promise<void> => {
+      for (let next = wanted.pop(); next !== undefined; next = wanted.pop())
+        facts.set(next.name, await workers.run(next.task, next.input, { ...(signal !== undefined && { signal }) }));
+    };
+    await Promise.all(Array.from({ length: Math.min(workers.size, wanted.length) }, work));
+    return facts;
+  }
+
   /** @param place - of the block that it stands in; without one only what the state tells is checked */
-  check(signed: SignedTransaction, state: LedgerState, place?: BlockPlace): TransactionVerdict {
+  check(signed: SignedTransaction, state: LedgerState, place?: BlockPlace, facts = NO_FACTS): TransactionVerdict {
     const { transaction } = signed;
     const module = this.#modules.get(transaction.kind);
     if (module === undefined)
@@ -91,22 +110,27 @@ export class LedgerRules {
           'The transaction does not name the last event of its asset as the one before it.',
         );
     }
-    return module.check(signed, state, place);
+    return module.check(signed, state, place, facts.get(hex(signed.hash)));
   }
 
   /** @throws {BlockError} `TRANSACTION_REFUSED` */
-  apply(transactions: readonly SignedTransaction[], state: LedgerState, place: BlockPlace): StateUpdate[] {
+  apply(
+    transactions: readonly SignedTransaction[],
+    state: LedgerState,
+    place: BlockPlace,
+    facts: Facts = NO_FACTS,
+  ): StateUpdate[] {
     const overlay = new StateOverlay(state);
     for (const signed of transactions) {
       const { kind, asset } = signed.transaction;
-      const verdict = this.check(signed, overlay, place);
+      const verdict = this.check(signed, overlay, place, facts);
       if (!verdict.accepted)
         throw new BlockError(
           { code: 'TRANSACTION_REFUSED', kind, reason: verdict.reason, refusal: verdict.code },
           `The transaction ${kind} cannot stand in the next block: ${verdict.reason} (${verdict.code})`,
         );
       const module = this.#modules.get(kind)!;
-      const updates = module.apply(signed, overlay, place);
+      const updates = module.apply(signed, overlay, place, facts.get(hex(signed.hash)));
       for (const { key, value } of updates) {
         assert(
           STATE_KEY.test(key),

@@ -68,6 +68,9 @@ export interface VerifyResult {
   founder: KeyIdBytes | null;
 }
 
+/** As many values as a proof may have; its verifier refuses what has more. */
+const NAMES_VALUES_MAX = 2 ** 15;
+
 /** Every 32-byte string of a proof: among them are the names of what it refers to. */
 export const namesIn = (proof: CombinedProof): Set<string> => {
   const names = new Set<string>();
@@ -78,7 +81,7 @@ export const namesIn = (proof: CombinedProof): Set<string> => {
   };
   for (const part of [proof.space, proof.stake, proof.work, proof.time]) {
     try {
-      walk(decodeCbor(part));
+      walk(decodeCbor(part, NAMES_VALUES_MAX));
     } catch {
       // A proof that cannot be read names nothing, and its verifier says what is wrong with it.
     }
@@ -339,8 +342,10 @@ class Verification {
       return;
     }
     const { header } = checked;
+    const { rules, workers } = this.#components;
+    const facts = await rules.facts(body.transactions, workers, this.#hooks.signal);
     try {
-      const updates = this.#components.rules.apply(body.transactions, this.#state, {
+      const place = {
         height,
         timeMs: header.timeMs,
         network: header.network,
@@ -350,7 +355,8 @@ class Verification {
           asset: body.proof.challenge.asset,
           node: body.proof.challenge.node,
         },
-      });
+      };
+      const updates = rules.apply(body.transactions, this.#state, place, facts);
       if (updatesDiffer(updates, body.updates))
         this.#problem(height, 'STATE_UPDATES_WRONG', 'The state updates are not what the transactions lead to.');
       this.#state.apply(updates);

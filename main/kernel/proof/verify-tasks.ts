@@ -2,10 +2,15 @@ import { isNodeError } from '../../base/errors.ts';
 import type { Task } from '../../base/workers/index.ts';
 import { type CombinedContext, type CombinedVerdict, verifyCombined } from './combined/verify.ts';
 import type { CombinedProof } from './interface.ts';
+import { verifyOpening } from './space/verify.ts';
 
 export interface VerifyInput {
   proof: CombinedProof | Uint8Array;
   context: CombinedContext;
+}
+export interface OpeningInput {
+  opening: Uint8Array;
+  wanted: Parameters<typeof verifyOpening>[1];
 }
 /** Typed errors do not cross from a thread as they are. */
 export type VerifyOutput =
@@ -24,5 +29,10 @@ export const proofVerifyTasks: Record<string, Task> = {
       const problem = 'problem' in error.data ? String(error.data.problem) : error.message;
       return { readable: false, code: error.code, problem, message: error.message };
     }
+  },
+  /** Takes {@link OpeningInput}, gives what `verifyOpening` does. */
+  'proof.opening': (input) => {
+    const { opening, wanted } = input as OpeningInput;
+    return verifyOpening(opening, wanted);
   },
 };

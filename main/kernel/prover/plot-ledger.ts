@@ -35,10 +35,12 @@ export interface OpenedPlot {
 }
 export interface PlotLedgerComponents {
   /** Checks an opening by the code that strangers use, all of it and the same way each time: `verifyOpening`. */
-  checkOpening: (
-    opening: Uint8Array,
-    wanted: PlotLedgerInit['required'],
-  ) => { finding: { reason: string }; plot: OpenedPlot | null };
+  checkOpening: (opening: Uint8Array, wanted: PlotLedgerInit['required']) => CheckedOpening;
+}
+/** What a check of an opening finds. */
+export interface CheckedOpening {
+  finding: { reason: string };
+  plot: OpenedPlot | null;
 }
 export interface PlotLedgerInit {
   /** Whose openings hold less is not registered. The same for all who follow one chain. */
@@ -74,11 +76,11 @@ export const createPlotLedger = (
   { checkOpening }: PlotLedgerComponents,
   { required }: PlotLedgerInit = { required: DEFAULT_REQUIREMENTS.space },
 ): LedgerModule => {
-  const registered = (transaction: SignedTransaction, state: LedgerState): TransactionVerdict => {
+  const registered = (transaction: SignedTransaction, state: LedgerState, fact: unknown): TransactionVerdict => {
     const opening = onlyBytes(transaction.transaction.data, 'opening');
     if (opening === null)
       return refuse('TRANSACTION_MALFORMED', 'plot.registered carries an opening and nothing else.');
-    const { finding, plot } = checkOpening(opening, required);
+    const { finding, plot } = (fact as CheckedOpening | undefined) ?? checkOpening(opening, required);
     if (plot === null) return refuse('OPENING_INVALID', `The opening of the plot does not hold: ${finding.reason}`);
     if (!same(plot.owner, transaction.signerBytes))
       return refuse('OWNER_MISMATCH', 'The plot was computed for another owner than the signer.');
@@ -99,18 +101,22 @@ export const createPlotLedger = (
 
   return {
     kinds: ['plot.registered', 'plot.removed'],
-    check: (transaction, state) => {
+    factTask: ({ transaction: { kind, data } }) => {
+      const opening = kind === 'plot.registered' ? onlyBytes(data, 'opening') : null;
+      return opening && { task: 'proof.opening', input: { opening, wanted: required } };
+    },
+    check: (transaction, state, _block, fact) => {
       if (transaction.transaction.asset !== null)
         return refuse('TRANSACTION_MALFORMED', 'A plot serves all assets of its owner, and this event names one.');
       return transaction.transaction.kind === 'plot.registered'
-        ? registered(transaction, state)
+        ? registered(transaction, state, fact)
         : removed(transaction, state);
     },
-    apply: (transaction: SignedTransaction, _state: LedgerState, block: BlockContext): StateUpdate[] => {
+    apply: (transaction: SignedTransaction, _state: LedgerState, block: BlockContext, fact): StateUpdate[] => {
       const { kind, data } = transaction.transaction;
       if (kind === 'plot.removed') return [{ key: plotStateOf((data as { root: Uint8Array }).root), value: null }];
       const { opening } = data as { opening: Uint8Array };
-      const { plot } = checkOpening(opening, required);
+      const { plot } = (fact as CheckedOpening | undefined) ?? checkOpening(opening, required);
       if (plot === null) throw new Error('The opening of a plot was accepted and does not hold.');
       const { root, owner, bytes, windows, windowLabels, layers } = plot;
       const state: PlotState = {

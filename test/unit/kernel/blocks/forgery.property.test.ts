@@ -17,10 +17,10 @@ import { openHeader } from '../../../../main/kernel/blocks/format/header.ts';
 import { decodeSealed, openSealed, unwrapContentKey } from '../../../../main/kernel/blocks/format/sealed.ts';
 import { decodeStoredBlock } from '../../../../main/kernel/blocks/format/stored-block.ts';
 import { encodeTransaction, openTransaction } from '../../../../main/kernel/blocks/format/transaction.ts';
-import type { BlockBody, BlockHeader, StateUpdate } from '../../../../main/kernel/blocks/index.ts';
+import type { BlockBody, BlockHeader, SignedTransaction, StateUpdate } from '../../../../main/kernel/blocks/index.ts';
 import { LedgerRules } from '../../../../main/kernel/blocks/ledger.ts';
-import { StateTree } from '../../../../main/kernel/blocks/state-tree.ts';
-import type { CheckItem } from '../../../../main/kernel/blocks/task-types.ts';
+import { StateTree, levelsAbove } from '../../../../main/kernel/blocks/state-tree.ts';
+import type { CheckItem, OpenedBody } from '../../../../main/kernel/blocks/task-types.ts';
 import { type VerifyResult, verifyBlocks } from '../../../../main/kernel/blocks/verify-blocks.ts';
 import {
   SMALL_DIFFICULTY,
@@ -248,9 +248,9 @@ const makeChain = async (twist: Twist = {}): Promise<Made[]> => {
   return made;
 };
 
-const verify = (made: readonly Made[], renumber = false): Promise<VerifyResult> =>
+const verify = (made: readonly Made[], renumber = false, by = rules): Promise<VerifyResult> =>
   verifyBlocks(
-    { workers, clock: outside.clock, verifyProof: smallVerifier, rules },
+    { workers, clock: outside.clock, verifyProof: smallVerifier, rules: by },
     { network: null, previous: null, state: new StateTree(), stateHeight: -1, attachments: new Map() },
     (async function* () {
       for (const [i, { item }] of made.entries()) yield renumber ? { ...item, height: i } : item;
@@ -261,6 +261,26 @@ const codesOf = ({ problems }: VerifyResult): string[] => [...new Set(problems.m
 describe('a chain whose maker lies', () => {
   it('holds when it does not', async () => {
     expect(await verify(await makeChain())).toMatchObject({ problems: [], blocks: 4, transactions: 4, proofs: 3 });
+  });
+
+  it('is judged by what threads have found of each transaction beforehand', async () => {
+    const facts: unknown[] = [];
+    const ledger = new LedgerRules([
+      {
+        ...noteModule,
+        factTask: ({ hash }) => ({ task: 'blocks.levels', input: Buffer.concat([hash, hash]) }),
+        check: (signed, state, block, fact) => {
+          facts.push(fact);
+          return noteModule.check(signed, state, block);
+        },
+      },
+    ]);
+    const made = await makeChain();
+    expect((await verify(made, false, ledger)).problems).toEqual([]);
+    expect(facts).toHaveLength(3);
+    const { body } = checkBlocks({ items: [made[1]!.item], signatures: false })[0] as { body: OpenedBody };
+    const [{ hash }] = body.transactions as [SignedTransaction];
+    expect(facts[0]).toEqual(levelsAbove(new Uint8Array(Buffer.concat([hash, hash]))));
   });
 
   it('shows blocks that were left out, repeated, put in another order or taken from another network', async () => {

@@ -108,6 +108,29 @@ describe('plots on the ledger', () => {
     for (const data of [null, {}, { root: new Uint8Array(31) }, { root, more: 1 }])
       expect(codeOf(transactionOf('plot.removed', data))).toBe('TRANSACTION_MALFORMED');
   });
+  it('are held to what a thread has found of them, which is what they find themselves', async () => {
+    for (const each of [opening, opening.subarray(1)]) {
+      const transaction = transactionOf('plot.registered', { opening: each });
+      const asked = ledger.factTask!(transaction)!;
+      const fact = await workers.run(asked.task, asked.input);
+      expect(ledger.check(transaction, stateOf(), undefined, fact)).toEqual(ledger.check(transaction, stateOf()));
+      if (each === opening)
+        expect(ledger.apply(transaction, stateOf(), { height: 3, timeMs: 1 }, fact)).toEqual(
+          ledger.apply(transaction, stateOf(), { height: 3, timeMs: 1 }),
+        );
+    }
+    // The main thread does nothing of it again: a module that was handed a fact checks no opening.
+    const handed = createPlotLedger({ checkOpening: () => expect.fail('checked here') }, { required });
+    const transaction = transactionOf('plot.registered', { opening });
+    const { task, input } = handed.factTask!(transaction)!;
+    const fact = await workers.run(task, input);
+    expect(handed.check(transaction, stateOf(), undefined, fact)).toEqual({ accepted: true });
+    expect(handed.apply(transaction, stateOf(), { height: 3, timeMs: 1 }, fact)).toHaveLength(1);
+    for (const data of [null, { opening: 1 }, { root }]) {
+      expect(handed.factTask!(transactionOf('plot.registered', data))).toBeNull();
+      expect(handed.factTask!(transactionOf('plot.removed', data))).toBeNull();
+    }
+  });
   it('are refused with fewer columns or smaller windows than are required', () => {
     // One column of windows of 128 labels: a hundredth of such a plot is computed in a moment, and so would all of it count.
     const wanted = [
