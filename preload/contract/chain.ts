@@ -35,6 +35,8 @@ export const transactionView = z.strictObject({
   sizeBytes: bytes,
   /** The fields, bytes as hex, for reading. */
   data: z.record(z.string(), z.unknown()),
+  /** Hash of its leaf under the Merkle root. */
+  leaf: hash,
   /** Siblings from the leaf to the root, RFC 6962; hex. */
   inclusion: z.array(hash),
 });
@@ -59,6 +61,11 @@ export const blockView = blockSummary.extend({
   canonicalBytes: bytes.nullable(),
   compressedBytes: bytes.nullable(),
   transactionsList: z.array(transactionView).nullable(),
+  /**
+   * Leaves under the Merkle root: transactions first, then state updates, proof and attachments. With it, and with
+   * place, leaf and `inclusion` of a transaction, the root is computed again. Null when the body is not readable.
+   */
+  leaves: z.int().nullable(),
   stateUpdates: z.array(z.strictObject({ key: z.string(), removed: z.boolean(), sizeBytes: bytes })).nullable(),
   proof: proofVerdict.nullable(),
 });

@@ -247,10 +247,12 @@ const viewOf = (block: BlockSummary, blocks: readonly BlockSummary[]): BlockView
               block.height === 0
                 ? { name: 'home', version: 1 }
                 : { cause: 'schedule', capacity: { unit: 'multiplicationsPerSecond', value: 412_000_000 } },
+            leaf: fakeHash(`leaf ${block.height}`),
             inclusion: block.height === 0 ? [] : [fakeHash(`left ${block.height}`), fakeHash(`right ${block.height}`)],
           },
         ]
       : null,
+    leaves: readable ? (block.height === 0 ? 1 : 4) : null,
     stateUpdates: readable
       ? block.height === 0
         ? []

@@ -63,8 +63,10 @@ export const viewOf = (block: {
         atMs: transaction.atMs,
         sizeBytes: encoded.length,
         data: fieldsOf(transaction.data),
+        leaf: hex(body.leaves[index] as Uint8Array),
         inclusion: (block.paths[index] ?? []).map(hex),
       })),
+    leaves: body && body.leaves.length,
     stateUpdates:
       body && body.updates.map(({ key, value }) => ({ key, removed: value === null, sizeBytes: value?.length ?? 0 })),
     proof: block.verdict,

@@ -172,8 +172,7 @@ const BodyNote = ({ body }: { body: BlockView['body'] }) => {
 };
 
 const Content = ({ block }: { block: BlockView }) => {
-  const leaves =
-    (block.transactionsList?.length ?? 0) + (block.stateUpdates?.length ?? 0) + (block.proof === null ? 0 : 1);
+  const leaves = block.leaves ?? 0;
   return (
     <>
       <BodyNote body={block.body} />
