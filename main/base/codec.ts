@@ -15,9 +15,10 @@ export const encodeCbor = (value: unknown): Uint8Array => encode(value);
 /**
  * Reads only what {@link encodeCbor} writes: one value, one encoding; see {@link readCbor}.
  *
+ * @param itemsMax - see there
  * @throws {Error} when the bytes are not dag-cbor in its one encoding
  */
-export const decodeCbor = (data: Uint8Array): unknown => readCbor(data);
+export const decodeCbor = (data: Uint8Array, itemsMax?: number): unknown => readCbor(data, itemsMax);
 
 export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 

@@ -52,10 +52,11 @@ const isAfter = (key: Uint8Array, before: Uint8Array): boolean =>
  * told, short floats, floats that are integers, `undefined`, broken text, anything behind the value. The library's own decoder
  * lets half of these through and drops the byte order mark of a text.
  *
+ * @param itemsMax - lists, maps and what is in them, keys aside. @default 1048576
  * @returns integers as numbers, or as bigint where a number is not exact; bytes as copies
  * @throws {Error} with what is wrong
  */
-export const readCbor = (data: Uint8Array): unknown => {
+export const readCbor = (data: Uint8Array, itemsMax = ITEMS_MAX): unknown => {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   let place = 0;
   let items = 0;
@@ -96,7 +97,7 @@ export const readCbor = (data: Uint8Array): unknown => {
   const item = (depth: number): unknown => {
     if (depth > DEPTH_MAX) refuse('lists and maps lie too deep inside each other');
     items += 1;
-    if (items > ITEMS_MAX) refuse('it has too many values');
+    if (items > itemsMax) refuse('it has too many values');
     const first = view.getUint8(take(1));
     const low = first & 31;
     switch (first >> 5) {

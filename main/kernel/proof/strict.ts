@@ -11,6 +11,12 @@ export const malformed = (problem: string): ProofFormatError =>
   );
 
 /**
+ * The largest proof, one of work with 256 rows, has some 6000. A file of a megabyte may hold a million, which would hold up
+ * the main thread for most of a second.
+ */
+const VALUES_MAX = 2 ** 15;
+
+/**
  * Decodes, and refuses bytes that a lenient decoder lets through: whatever is encoded again must be the same.
  *
  * @param bytesMax - checked before anything is read
@@ -24,7 +30,7 @@ export const decodeStrict = (encoded: Uint8Array, bytesMax: number, what: string
     );
   let value: unknown;
   try {
-    value = decodeCbor(encoded);
+    value = decodeCbor(encoded, VALUES_MAX);
   } catch (error) {
     throw malformed(`${what}: ${messageOf(error)}`);
   }

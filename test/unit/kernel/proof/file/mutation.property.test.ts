@@ -132,6 +132,14 @@ describe('a proof file of all four proofs', () => {
     expect(refusedByOthersOnly).toBeLessThan(100);
   });
 
+  it('is refused in a moment where it is a million values in a megabyte', () => {
+    const count = 2 ** 20 - 3;
+    const many = new Uint8Array(count + 5).fill(0xa0);
+    many[0] = 0x9a;
+    new DataView(many.buffer).setUint32(1, count);
+    expect(() => decodeProofFile(many)).toThrow('too many values');
+  });
+
   it('is refused with bytes cut out, put in, doubled, swapped or set at random', () => {
     const spot = fc.nat({ max: bytes.length - 1 });
     const mutation = fc.oneof(
