@@ -444,8 +444,13 @@ async function* batchesOf(items: AsyncIterable<Item>): AsyncGenerator<Item[]> {
   if (batch.length > 0) yield batch;
 }
 
-/** What a stranger should know of who is behind a chain. */
-export const networkNote = (network: Hash, founder: KeyIdBytes | null): string =>
-  founder === null
-    ? `The network is ${hex(network)}; who founded it is not in what could be read.`
-    : `The network is ${hex(network)}, founded by ${keyIdText(founder)}; compare both with what its owner told you.`;
+/** What a stranger should know of who is behind a chain. @param proposer - of its blocks; null where none could be read */
+export const networkNote = (network: Hash, founder: KeyIdBytes | null, proposer: KeyIdBytes | null): string => {
+  if (founder !== null)
+    return `The network is ${hex(network)}, founded by ${keyIdText(founder)}; compare both with what its owner told you.`;
+  const unknown = `The network is ${hex(network)}; who founded it is not in what could be read.`;
+  // Anyone can sign headers that name any network: only the key tells whose they are.
+  return proposer === null
+    ? unknown
+    : `${unknown} The blocks are signed by ${keyIdText(proposer)}; compare both with what its owner told you.`;
+};

@@ -48,7 +48,7 @@ export const verifyChainFile = async (
       file.blocks(),
       { ...options, onChecked: (checked) => options.onProgress?.(checked, total) },
     );
-    const notes = [networkNote(head.network, result.founder), ...result.notes];
+    const notes = [networkNote(head.network, result.founder, result.last?.header.proposer ?? null), ...result.notes];
     if (head.base !== null)
       notes.push(
         `The state up to height ${head.base.height} was taken from the file and compared with the header of that block; what led to it was not checked.`,
