@@ -109,19 +109,18 @@ describe('decodeCbor', () => {
     );
   });
 
-  it('refuses millions of empty lists or maps, each of which is one byte and takes a hundred in memory', () => {
-    for (const [item, count, refused] of [
-      [0x80, 2 ** 20 - 1, false],
-      [0x80, 2 ** 20, true],
-      [0xa0, 2 ** 24, true],
-    ] as const) {
-      const bytes = new Uint8Array(5 + count).fill(item);
+  it.each([
+    ['a million empty lists', 0x80, 2 ** 20],
+    ['millions of empty maps', 0xa0, 2 ** 24],
+  ])('refuses %s, each of which is one byte and takes a hundred in memory', (_name, item, count) => {
+    const listOf = (length: number): Uint8Array => {
+      const bytes = new Uint8Array(5 + length).fill(item);
       bytes[0] = 0x9a;
-      new DataView(bytes.buffer).setUint32(1, count);
-      const found = attempt(() => decodeCbor(bytes));
-      if (refused) expect(found).toBe(REFUSED);
-      else expect(found).toHaveLength(count);
-    }
+      new DataView(bytes.buffer).setUint32(1, length);
+      return bytes;
+    };
+    expect(() => decodeCbor(listOf(count))).toThrow('too many values');
+    expect(decodeCbor(listOf(2 ** 20 - 1))).toHaveLength(2 ** 20 - 1);
   });
 
   it('takes of any bytes only those that encodeCbor would write', () => {
