@@ -12,7 +12,7 @@ const deepest = 64;
 const mostValues = 1_048_576;
 
 /** Read bytes that must be the one encoding of one value. */
-export function decode(bytes: Uint8Array, code = 'MALFORMED'): Value {
+export function decode(bytes: Uint8Array, code = 'MALFORMED', most = mostValues): Value {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   let values = 0;
@@ -54,7 +54,7 @@ export function decode(bytes: Uint8Array, code = 'MALFORMED'): Value {
 
   const one = (depth: number): Value => {
     values += 1;
-    demand(values <= mostValues, code, 'too many values');
+    demand(values <= most, code, 'too many values');
     const head = bytes[take(1)]!;
     if (head === 0xf4 || head === 0xf5) return head === 0xf5;
     if (head === 0xf6) return null;

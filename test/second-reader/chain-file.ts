@@ -4,6 +4,7 @@ import { type Fields, type Value, decode } from './cbor.ts';
 import { hex, isMap, Reader, same, sha256 } from './fields.ts';
 import { type Combined, checkCombined, decodeProof } from './proof.ts';
 import { demand } from './refusal.ts';
+import { checkRequirements, defaults } from './requirements.ts';
 import type { Verifier } from './time.ts';
 import { apply, compare, type Kind, readTransaction, type State, stateRootOf } from './transaction.ts';
 
@@ -161,6 +162,8 @@ function checkBody(
     invalid,
     'attachment twice',
   );
+  const isNamed = body.attachments.every((one) => Buffer.from(body.proof ?? []).includes(sha256(one)));
+  demand(isNamed, invalid, 'an attachment that the proof does not name');
   carried.push(...body.attachments);
   const check = rules.checkProof ?? checkProofOfBlock(before, rules.verifier);
   const proof = body.proof === null ? null : check(body.proof, header, carried);
@@ -190,6 +193,7 @@ const checkProofOfBlock =
   (before: Header | undefined, verifier: Verifier): ProofCheck =>
   (bytes, header, attachments) => {
     const proof = checkCombined(decodeProof(bytes), attachments, { ...verifier, nowMs: header.timeMs });
+    checkRequirements(proof, defaults, header.timeMs);
     const { challenge, work, time } = proof;
     const isOf = challenge.purpose === 'block' && same(challenge.network, header.network);
     const isBy = same(challenge.node, header.proposer) && same(challenge.issuer, header.proposer);

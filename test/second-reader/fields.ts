@@ -80,13 +80,18 @@ export class Reader {
 }
 
 /** Read bytes as a map of exactly these fields, of which `v` must be 1 (codes: malformed, another version). */
-export function readMap(bytes: Uint8Array, names: string, malformed: string, version: string): Reader {
-  const value = decode(bytes, malformed);
+export function readMap(bytes: Uint8Array, names: string, malformed: string, version: string, most?: number): Reader {
+  const value = decode(bytes, malformed, most);
   const given = isMap(value) ? value['v'] : null;
   const later = typeof given === 'bigint' ? given > 1n : Number.isInteger(given) && (given as number) > 1;
   demand(!later, version, 'a later version');
   demand(given === 1, malformed, 'no map with a version, or another');
   return new Reader(value, names, malformed);
+}
+
+/** Read the map of a proof, which holds at most 32 768 values. */
+export function readProof(bytes: Uint8Array, names: string): Reader {
+  return readMap(bytes, names, 'PROOF_MALFORMED', 'PROOF_VERSION', 32_768);
 }
 
 /** Whether a value is a map. */

@@ -1,7 +1,7 @@
 /** Challenge, combined proof, stake and proof file, written from docs/formats/proof.md, proof-stake.md and proof-file.md. */
 import { decode, encode, type Value } from './cbor.ts';
 import { readCertificate } from './certificate.ts';
-import { hex, isMap, Reader, readMap, same, sha256 } from './fields.ts';
+import { hex, isMap, Reader, readMap, readProof, same, sha256 } from './fields.ts';
 import { readRecord } from './record.ts';
 import { demand } from './refusal.ts';
 import { type Answered, checkSpace } from './space.ts';
@@ -121,7 +121,7 @@ export function checkStake(bytes: Uint8Array, challenge: Challenge, parts: Parts
   demand(bytes.length <= 24_576, 'PROOF_TOO_LARGE', 'stake');
   const record = readRecord(bytes, 'proof-stake', challenge.node);
   const names = 'v kind challenge space work time certificate stake';
-  const fields = readMap(record.payload, names, malformed, 'PROOF_VERSION');
+  const fields = readProof(record.payload, names);
   fields.text('kind', /^stake$/);
   demand(same(fields.bytes('challenge', 32), challenge.hash), 'CHALLENGE_MISMATCH', 'another challenge');
   for (const name of ['space', 'work', 'time'] as const) {
@@ -140,5 +140,5 @@ export function checkStake(bytes: Uint8Array, challenge: Challenge, parts: Parts
 
 /** Read the encoded map of a proof, as a block holds it. */
 export function decodeProof(bytes: Uint8Array): Value {
-  return decode(bytes, malformed);
+  return decode(bytes, malformed, 32_768);
 }

@@ -1,6 +1,6 @@
 /** Proof of space: openings of plots and answers, written from docs/formats/proof-space.md. */
 import { encode, type Value } from './cbor.ts';
-import { hex, Reader, readMap, same, sha256 } from './fields.ts';
+import { hex, Reader, readProof, same, sha256 } from './fields.ts';
 import { leafOf, rootOf, rootOfLeaves } from './merkle.ts';
 import { readWitness } from './record.ts';
 import { demand } from './refusal.ts';
@@ -90,7 +90,7 @@ export function rootsOfWindow(plotId: Uint8Array, window: number, windowLabels: 
 /** Check an opening: what is drawn, each label from its parents, and the paths to the root. */
 export function checkOpening(bytes: Uint8Array): Plot {
   demand(bytes.length <= 3_145_728, 'PROOF_TOO_LARGE', 'opening');
-  const fields = readMap(bytes, 'v kind plot openings root grind windows path', malformed, 'PROOF_VERSION');
+  const fields = readProof(bytes, 'v kind plot openings root grind windows path');
   fields.text('kind', /^space-opening$/);
   const plot = new Reader(fields.value('plot'), 'owner nonce windowLabels layers windows', malformed);
   const [owner, nonce] = [plot.bytes('owner', 32), plot.bytes('nonce', 32)];
@@ -149,7 +149,7 @@ export function checkSpace(
   attachments: Uint8Array[],
 ): Answered[] {
   demand(bytes.length <= 1_048_576, 'PROOF_TOO_LARGE', 'space');
-  const fields = readMap(bytes, 'v kind challenge plots place', malformed, 'PROOF_VERSION');
+  const fields = readProof(bytes, 'v kind challenge plots place');
   fields.text('kind', /^space$/);
   demand(same(fields.bytes('challenge', 32), challenge), 'CHALLENGE_MISMATCH', 'another challenge');
   const list = fields.list('plots', 4);

@@ -1,7 +1,7 @@
 /** Proof of time, written from docs/formats/proof-time.md. */
 import { hash as digest, randomInt } from 'node:crypto';
 import { encode, type Value } from './cbor.ts';
-import { Reader, readMap, same, sha256 } from './fields.ts';
+import { Reader, readMap, readProof, same, sha256 } from './fields.ts';
 import type { Challenge } from './proof.ts';
 import { readWitness } from './record.ts';
 import { demand } from './refusal.ts';
@@ -38,7 +38,7 @@ export function verifierAt(nowMs: number, segments: number | 'whole' = 'whole'):
 export function checkTime(bytes: Uint8Array, challenge: Challenge, closing: Uint8Array, verifier: Verifier): Time {
   const { nowMs, skewMs } = verifier;
   demand(bytes.length <= 1_085_440, 'PROOF_TOO_LARGE', 'time');
-  const fields = readMap(bytes, names, malformed, 'PROOF_VERSION');
+  const fields = readProof(bytes, names);
   fields.text('kind', /^time$/);
   demand(same(fields.bytes('challenge', 32), challenge.hash), 'CHALLENGE_MISMATCH', 'another challenge');
   demand(same(fields.bytes('closing', 32), closing), 'CLOSING_MISMATCH', 'another closing');

@@ -1,7 +1,7 @@
 /** Proof of work, written from docs/formats/proof-work.md. */
 import { createCipheriv, scryptSync } from 'node:crypto';
 import { encode, type Value } from './cbor.ts';
-import { Reader, readMap, same, sha256 } from './fields.ts';
+import { Reader, readProof, same, sha256 } from './fields.ts';
 import { leafOf, rootOfPath } from './merkle.ts';
 import { demand } from './refusal.ts';
 
@@ -26,7 +26,7 @@ export interface Work {
 /** Check a proof of work for a challenge: draw, paths, canonical numbers, and C·r = A·(B·r) for three vectors r. */
 export function checkWork(bytes: Uint8Array, challenge: Uint8Array): Work {
   demand(bytes.length <= 524_288, 'PROOF_TOO_LARGE', 'work');
-  const fields = readMap(bytes, [...statementNames, 'opened'].join(' '), malformed, 'PROOF_VERSION');
+  const fields = readProof(bytes, [...statementNames, 'opened'].join(' '));
   fields.text('kind', /^work$/);
   fields.text('device', /^(cpu|gpu)$/);
   const rows = fields.whole('rows', 1, 1_048_576);

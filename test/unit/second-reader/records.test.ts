@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readCertificate } from '../../second-reader/certificate.ts';
 import { decode, encode } from '../../second-reader/cbor.ts';
 import { hex, sha256 } from '../../second-reader/fields.ts';
+import { publicKeysOf } from '../../second-reader/keys.ts';
 import { keyIdOf, messageOf, peerIdOf, readRecord } from '../../second-reader/record.ts';
 import { bytesOf, codeOf, flip, placesOver, vectors } from './changes.ts';
 
@@ -12,8 +13,6 @@ interface Records {
   >;
   refused: { why: string; at: number; bytes: string; expected: string; code: string }[];
 }
-
-type Keys = { node: Record<'ed25519' | 'falcon1024' | 'keyIdBytes' | 'peerId', string> };
 
 describe('one encoding of dag-cbor', () => {
   it.each([
@@ -66,12 +65,20 @@ describe('signed records, by the second reader', () => {
     for (const at of placesOver(encoded.length, 40))
       expect(codeOf(() => readRecord(flip(encoded, at), 'probe'))).not.toBeNull();
   });
+});
 
-  it('names keys and peers as the vectors do', () => {
-    const [first] = vectors<Keys[]>('keys/keys.json');
-    const { ed25519, falcon1024, keyIdBytes, peerId } = first!.node;
-    expect(hex(keyIdOf(bytesOf(ed25519), bytesOf(falcon1024)))).toBe(keyIdBytes);
-    expect(peerIdOf(bytesOf(ed25519))).toBe(peerId);
+type Signer = Record<'ed25519' | 'falcon1024Sha256' | 'keyIdBytes', string>;
+type Keys = { phrase: string; node: Signer & Record<'mlKem1024Sha256' | 'peerId', string>; account: Signer };
+
+describe.each(vectors<Keys[]>('keys/keys.json'))('the keys of a phrase, by the second reader', (vector) => {
+  it(`are those of ${vector.node.peerId}`, () => {
+    const { node, account, mlKem1024 } = publicKeysOf(vector.phrase);
+    for (const [made, told] of [[node, vector.node] as const, [account, vector.account] as const]) {
+      expect([hex(made.ed25519), hex(sha256(made.falcon1024))]).toEqual([told.ed25519, told.falcon1024Sha256]);
+      expect(hex(keyIdOf(made.ed25519, made.falcon1024))).toBe(told.keyIdBytes);
+    }
+    expect(hex(sha256(mlKem1024))).toBe(vector.node.mlKem1024Sha256);
+    expect(peerIdOf(node.ed25519)).toBe(vector.node.peerId);
   });
 });
 
