@@ -73,6 +73,13 @@ export const formatTime = (atMs: number): string => {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 };
 
+/** Stamps in the sentences of a node, which are in UTC since other machines read them too, as local time. */
+export const withLocalTimes = (text: string): string =>
+  text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (stamp) => {
+    const atMs = Date.parse(stamp);
+    return Number.isNaN(atMs) ? stamp : formatTime(atMs);
+  });
+
 /** @returns bytes of `500`, `500B`, `1.5GiB`, `10MB`, or null when it is none of these */
 export const parseBytes = (text: string): number | null => {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)\s*(?:([kmgt])(i?)b?|b)?$/i.exec(text.trim());

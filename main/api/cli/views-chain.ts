@@ -1,9 +1,9 @@
 import type { Call, ChainVerification, ResponseOf } from '../../../preload/contract/index.ts';
 import { type Style, formatFields, formatTable, printable, wrap } from './table.ts';
-import { formatBytes, formatCount, formatDuration, formatTime } from './units.ts';
+import { formatBytes, formatCount, formatDuration, formatTime, withLocalTimes } from './units.ts';
 
 type ChainCall = Extract<Call, `chain:${string}`>;
-const text = (value: string): string => printable(value);
+const text = (value: string): string => withLocalTimes(printable(value));
 const short = (hash: string): string => hash.slice(0, 16);
 
 type Head = ResponseOf<'chain:head'>;
@@ -72,7 +72,7 @@ const viewBlock = (block: ResponseOf<'chain:block'>, style: Style): string => {
       ['By', text(block.proposer)],
       ['Merkle root', header.merkleRoot],
       ['State root', header.stateRoot],
-      ['Difficulty', header.difficulty],
+      ['Difficulty', `${header.difficulty} multiplications and hashes`],
       [
         'Size',
         `header ${formatBytes(block.headerBytes)}, sealed body ${formatBytes(block.sealedBytes)}${

@@ -1,10 +1,10 @@
 import type { Call, ProofEntry, ProofVerdict, ProvenCapacity, ResponseOf } from '../../../preload/contract/index.ts';
 import { type Style, formatFields, formatTable, printable, wrap } from './table.ts';
-import { asAside, formatBytes, formatDuration, formatShort, formatTime } from './units.ts';
+import { asAside, formatBytes, formatDuration, formatShort, formatTime, withLocalTimes } from './units.ts';
 
 type ProofCall = Extract<Call, `proof:${string}`>;
 
-const text = (value: string): string => printable(value);
+const text = (value: string): string => withLocalTimes(printable(value));
 /** A rate has a dozen digits, of which three say something. */
 const SCALES = [
   [1e12, 'trillion '],

@@ -13,11 +13,12 @@ import {
   formatReading,
   formatShort,
   formatTime,
+  withLocalTimes,
 } from './units.ts';
 import { proofViews } from './views-proof.ts';
 
 const yes = (value: boolean): string => (value ? 'yes' : 'no');
-const text = (value: string): string => printable(value);
+const text = (value: string): string => withLocalTimes(printable(value));
 
 const levelColour = (level: Level, style: Style): string =>
   (level.percent === 0 ? style.careful : style.good)(formatPercent(level.percent));

@@ -9,9 +9,15 @@ import {
   parseDay,
   parseDuration,
   parseMoment,
+  withLocalTimes,
 } from '../../../../main/api/cli/units.ts';
 
 describe('units for people', () => {
+  it('tells the stamps of a node in local time', () => {
+    const said = withLocalTimes('The next is due 2026-11-22T07:18:39.255Z, the last was 2026-11-21T07:18:39Z.');
+    expect(said).toMatch(/^The next is due 2026-11-2\d \d\d:\d8:39, the last was 2026-11-2\d \d\d:\d8:39\.$/);
+    expect(withLocalTimes('no stamp: 2026-99-99T99:99:99Z')).toBe('no stamp: 2026-99-99T99:99:99Z');
+  });
   it.each([
     [0, '0 B'],
     [1023, '1023 B'],
