@@ -6,17 +6,19 @@ import { BlockError } from './errors.ts';
 import { ChainFileWriter } from './format/block-file.ts';
 import { StateTree } from './state-tree.ts';
 
+const shut = (height: number): BlockError =>
+  new BlockError(
+    { code: 'CHAIN_INVALID', height, problem: 'BODY_UNREADABLE', reason: 'its body does not open' },
+    `The body at height ${height} does not open with the keys at hand; verify the chain.`,
+  );
+
 /** State as of a block: that of the last pruned one, and what the bodies since have changed. */
 const stateAt = async (core: ChainCore, height: number): Promise<StateTree> => {
   const tip = core.tip!;
   const state = new StateTree(tip.pruned === 0 ? [] : await core.rows.state('ledger_base'));
   for await (const item of core.items(tip.pruned, height)) {
     const [result] = await core.check([item], false);
-    if (result?.header === null || result?.body == null)
-      throw new BlockError(
-        { code: 'CHAIN_INVALID', height: item.height, problem: 'BODY_UNREADABLE', reason: 'its body does not open' },
-        `The body at height ${item.height} does not open with the keys at hand; verify the chain.`,
-      );
+    if (result?.header === null || result?.body == null) throw shut(item.height);
     state.apply(result.body.updates);
   }
   return state;
@@ -65,11 +67,13 @@ export const exportChain = async (
     }
     for await (const item of core.items(first, last)) {
       core.stopping.signal.throwIfAborted();
-      const shut = state !== null && item.height <= base;
+      const isBefore = state !== null && item.height <= base;
+      // A readable file has the key of each body: one that does not open cannot be in it.
+      if (readable && !isBefore && item.sealed !== null && item.contentKey === null) throw shut(item.height);
       await writer.block({
         header: item.header,
-        sealed: shut ? null : item.sealed,
-        contentKey: readable && !shut ? item.contentKey : null,
+        sealed: isBefore ? null : item.sealed,
+        contentKey: readable && !isBefore ? item.contentKey : null,
       });
     }
     const sizeBytes = await writer.end();

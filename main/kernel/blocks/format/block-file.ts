@@ -201,6 +201,7 @@ const parseHead = (frame: Record<string, unknown>): FileHead => {
   if (to < from) throw strict.fail('the last height is before the first');
   if (typeof map['readable'] !== 'boolean') throw strict.fail('it does not say whether it is readable');
   const base = map['base'] === null ? null : strict.map(map['base'], ['height', 'entries', 'attachments'], 'the base');
+  if (base !== null && !map['readable']) throw strict.fail('it is sealed and has a base');
   const height = base && strict.integer(base['height'], HEIGHT_MAX, 'the height of the base');
   if (height !== null && (height < from || height > to)) throw strict.fail('its base is none of its blocks');
   return {
@@ -224,6 +225,37 @@ const parseBlock = (frame: Record<string, unknown>): CheckItem => {
     contentKey: strict.bytesOrNull(map['key'], HASH_BYTES, 'the key'),
   };
 };
+
+/**
+ * Which blocks have a body and a key follows from the head. Without it a file could leave out the bodies that the state of
+ * the rest depends on, and what nobody could check would be taken for a chain that holds.
+ */
+class Contents {
+  readonly #head: FileHead;
+  /** A readable file without a base has either all bodies from height 0 on or none: its first block tells. */
+  #bodies: boolean | null = null;
+
+  constructor(head: FileHead) {
+    this.#head = head;
+  }
+
+  /** @throws {BlockFormatError} `BLOCK_MALFORMED` */
+  check(height: number, { sealed, contentKey }: CheckItem): void {
+    const { base, from, readable } = this.#head;
+    if (!readable) {
+      if (contentKey !== null) throw strict.fail('it calls itself sealed and has a key');
+      return;
+    }
+    if (base === null) {
+      this.#bodies ??= contentKey !== null;
+      if (this.#bodies && from > 0) throw strict.fail('it has a body and not the state before it');
+    }
+    const isOpen = base === null ? this.#bodies! : height > base.height;
+    if (isOpen && (sealed === null || contentKey === null)) throw strict.fail('a body or its key is missing');
+    if (!isOpen && (sealed !== null || contentKey !== null))
+      throw strict.fail('there is a body or a key where only a header may be');
+  }
+}
 
 /**
  * Opens a chain file and reads what comes before its blocks.
@@ -286,12 +318,15 @@ export const openChainFile = async (path: string): Promise<ChainFile> => {
       );
     }
     const blocks = async function* (): AsyncGenerator<CheckItem & { height: number }> {
+      const contents = new Contents(head);
       for (let height = head.from; height <= head.to; height++) {
         reader.height = height;
         const frame = await reader.next();
         const item = reader.parse(() => {
           if (frame['type'] !== 'block') throw strict.fail('a block is missing');
-          return parseBlock(frame);
+          const block = parseBlock(frame);
+          contents.check(height, block);
+          return block;
         });
         yield { ...item, height };
       }

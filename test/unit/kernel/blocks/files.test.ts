@@ -1,9 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DerivedKeys } from '../../../../main/base/crypto/index.ts';
 import { type FileVerification, verifyChainFile } from '../../../../main/kernel/blocks/index.ts';
+import { ChainFileWriter, type FileHead, openChainFile } from '../../../../main/kernel/blocks/format/block-file.ts';
+import type { CheckItem } from '../../../../main/kernel/blocks/task-types.ts';
 import { noteModule, smallVerifier, testAsset, testKeys } from '../../../support/chain.ts';
 import { type ChainBench, note, openChainBench } from './chain-bench.ts';
 
@@ -90,6 +93,113 @@ describe('an exported chain', () => {
       changed[place]! ^= 1 << (i % 8);
       writeFileSync(path('changed'), changed);
       await expect(check('changed')).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE' });
+    }
+  });
+});
+
+/** A file with a head and blocks of our choice, and every digest as it must be. */
+const write = async (name: string, head: Partial<FileHead>, blocks: readonly CheckItem[]): Promise<void> => {
+  const file = await open(path(name), 'w');
+  const { network } = bench.chain.tip()!;
+  const writer = await ChainFileWriter.begin(file, {
+    network,
+    from: 0,
+    to: blocks.length - 1,
+    readable: true,
+    base: null,
+    ...head,
+  });
+  for (const block of blocks) await writer.block(block);
+  await writer.end();
+  await file.close();
+};
+/** All blocks of an exported file, each with its key. */
+const blocksOf = async (name: string): Promise<CheckItem[]> => {
+  const file = await openChainFile(path(name));
+  try {
+    const found: CheckItem[] = [];
+    for await (const { header, sealed, contentKey } of file.blocks()) found.push({ header, sealed, contentKey });
+    return found;
+  } finally {
+    await file.close();
+  }
+};
+const bare = ({ header }: CheckItem): CheckItem => ({ header, sealed: null, contentKey: null });
+const keyless = (block: CheckItem): CheckItem => ({ ...block, contentKey: null });
+
+describe('a file that says which bodies it holds', () => {
+  type Make = (all: CheckItem[]) => [Partial<FileHead>, CheckItem[]];
+  let three: CheckItem[];
+  beforeAll(async () => {
+    await bench.chain.export({ from: 0, to: 2, readable: true }, path('three'));
+    three = await blocksOf('three');
+  });
+
+  it.each<[string, Make]>([
+    ['has all bodies from the beginning', (all) => [{}, all]],
+    ['has none of them', (all) => [{}, all.map(bare)]],
+    ['has none, from the middle', (all) => [{ from: 1, to: 2 }, all.slice(1).map(bare)]],
+    ['is sealed', (all) => [{ readable: false }, all.map(keyless)]],
+    ['is sealed and pruned', (all) => [{ readable: false }, [bare(all[0]!), ...all.slice(1).map(keyless)]]],
+  ])('holds where it %s', async (_what, make) => {
+    await write('says', ...make(three));
+    expect(await check('says')).toMatchObject({ holds: true, problems: [] });
+  });
+
+  it.each<[string, number, Make]>([
+    ['begins with a body and no state before it', 1, (all) => [{ from: 1, to: 2 }, all.slice(1)]],
+    ['leaves the first body out', 1, (all) => [{}, [bare(all[0]!), all[1]!, all[2]!]]],
+    ['leaves one body out', 1, (all) => [{}, [all[0]!, bare(all[1]!), all[2]!]]],
+    ['leaves one key out', 1, (all) => [{}, [all[0]!, keyless(all[1]!), all[2]!]]],
+    ['leaves every key out', 0, (all) => [{}, all.map(keyless)]],
+    ['has a key and no body', 0, (all) => [{}, all.map((block) => ({ ...block, sealed: null }))]],
+    ['is sealed and has keys', 0, (all) => [{ readable: false }, all]],
+    ['is sealed and has one key', 2, (all) => [{ readable: false }, [...all.slice(0, 2).map(keyless), all[2]!]]],
+  ])('is refused where it %s, at height %i', async (_what, height, make) => {
+    await write('says', ...make(three));
+    await expect(check('says')).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE', data: { height } });
+  });
+
+  it('is refused where bodies stand up to its base, are missing after it, or it is sealed with one', async () => {
+    await bench.chain.export({ from: 2, to: 4, readable: true }, path('based'));
+    await bench.chain.export({ from: 0, to: 4, readable: true }, path('five'));
+    const whole = await blocksOf('five');
+    const { head, state, attachments, close } = await openChainFile(path('based'));
+    await close();
+    const based = async (readable: boolean, blocks: readonly CheckItem[]): Promise<void> => {
+      const file = await open(path('says'), 'w');
+      const writer = await ChainFileWriter.begin(file, { ...head, readable });
+      await writer.state(state);
+      for (const data of attachments) await writer.attachment(data);
+      for (const block of blocks) await writer.block(block);
+      await writer.end();
+      await file.close();
+    };
+    const [one, two, third, four] = whole.slice(1, 5) as [CheckItem, CheckItem, CheckItem, CheckItem];
+    await based(true, [bare(one), two, third, four]);
+    expect(await check('says')).toMatchObject({ holds: true, problems: [], headersOnly: 1 });
+    const unreadable = { code: 'CHAIN_FILE_UNREADABLE' };
+    for (const blocks of [
+      [one, two, third, four],
+      [keyless(one), two, third, four],
+      [bare(one), two, bare(third), four],
+      [bare(one), two, third, keyless(four)],
+    ]) {
+      await based(true, blocks);
+      await expect(check('says')).rejects.toMatchObject(unreadable);
+    }
+    await based(false, [bare(one), keyless(two), keyless(third), keyless(four)]);
+    await expect(check('says')).rejects.toMatchObject(unreadable);
+  });
+
+  it('is not imported otherwise either', async () => {
+    const other = await restored();
+    try {
+      await write('says', {}, [bare(three[0]!), ...three.slice(1)]);
+      await expect(other.chain.import(path('says'))).rejects.toMatchObject({ code: 'CHAIN_FILE_UNREADABLE' });
+      expect(other.chain.head()).toMatchObject({ blocks: 0 });
+    } finally {
+      await other.close();
     }
   });
 });
