@@ -183,9 +183,20 @@ export const identityCalls = defineCalls({
     method: 'POST',
     path: '/v1/identity/backup',
     summary: 'Make a backup file under a passphrase of its own',
-    request: z.strictObject({ passphrase: newPassphrase }),
+    request: z.strictObject({
+      passphrase: newPassphrase,
+      /** The passphrase that unlocks this node, where there is one: a backup is as good as the phrase. */
+      present: passphrase.optional(),
+    }),
     response: z.strictObject({ fileName: z.string(), backup: z.base64() }),
-    errors: ['IDENTITY_NONE', 'IDENTITY_LOCKED'],
+    errors: [
+      'IDENTITY_NONE',
+      'IDENTITY_LOCKED',
+      'PASSPHRASE_NEEDED',
+      'PASSPHRASE_WRONG',
+      'TOO_MANY_ATTEMPTS',
+      'KEY_STORE_UNAVAILABLE',
+    ],
   },
   'identity:drill': {
     method: 'POST',

@@ -176,7 +176,21 @@ describe('an identity without a terminal', { timeout: MS_MAX }, () => {
   });
 
   it('is backed up, drilled and sealed anew', async () => {
-    const backup = ['identity', 'backup', inFile('node.hmbackup')];
+    const backup = ['identity', 'backup', inFile('node.hmbackup'), '--present-passphrase-file', inFile('passphrase')];
+    const stranger = ['identity', 'backup', inFile('stolen.hmbackup')];
+    // Unlocked is not enough: the file is as good as the phrase.
+    refused(
+      await hypermesh([
+        ...stranger,
+        '--passphrase-file',
+        inFile('backup-passphrase'),
+        '--present-passphrase-file',
+        inFile('backup-passphrase'),
+      ]),
+      1,
+      'PASSPHRASE_WRONG',
+    );
+    expect(existsSync(inFile('stolen.hmbackup'))).toBe(false);
     expect((await hypermesh([...backup, '--passphrase-file', inFile('backup-passphrase')])).code).toBe(0);
     const before = readFileSync(inFile('node.hmbackup'));
     expect(statSync(inFile('node.hmbackup')).mode & 0o777).toBe(0o600);

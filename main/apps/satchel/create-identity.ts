@@ -357,9 +357,11 @@ class Satchel implements Identity {
     });
   }
 
-  backup({ passphrase }: Parameters<Identity['backup']>[0]): ReturnType<Identity['backup']> {
+  backup({ passphrase, present }: Parameters<Identity['backup']>[0]): ReturnType<Identity['backup']> {
     return this.#exclusive(async () => {
       const { part, keys } = this.#unlocked();
+      // Whoever reached the faces of an unlocked node could otherwise carry its keys away under a passphrase of their own.
+      wipe((await this.#open(part, present)).secrets);
       const secrets = keys.copy();
       if (secrets === null) throw this.#lockedError();
       const madeAtMs = this.#clock.nowMs();

@@ -76,7 +76,11 @@ export interface Identity extends Startable, EventSource<IdentityEvents> {
   /** @throws {IdentityError} as {@link unlock} does, and `IDENTITY_LOCKED` | `IDENTITY_NOT_WRITTEN` */
   seal(request: { passphrase?: string | undefined; sealing: Sealing }): Promise<IdentityView>;
   /** @throws {IdentityError} `IDENTITY_NONE` | `IDENTITY_LOCKED` */
-  backup(request: { passphrase: string }): Promise<{ fileName: string; backup: Uint8Array }>;
+  /** @param request.present - the passphrase that unlocks, asked for again: an unlocked node is not enough to copy its keys */
+  backup(request: {
+    passphrase: string;
+    present?: string | undefined;
+  }): Promise<{ fileName: string; backup: Uint8Array }>;
   /**
    * Works while locked too. A phrase that is sound and another's is a failed drill, not an error.
    * @throws {PhraseError}

@@ -102,17 +102,19 @@ const Drill = ({ onClose }: { onClose(): void }) => {
   );
 };
 
-const Backup = ({ onClose }: { onClose(): void }) => {
+const Backup = ({ identity, onClose }: { identity: IdentityView; onClose(): void }) => {
   const node = useNodeAccess();
   const [passphrase, setPassphrase] = useState('');
   const [again, setAgain] = useState('');
+  const [present, setPresent] = useState('');
+  const asks = identity.sealedBy === 'passphrase';
   const [error, setError] = useState<CallError | null>(null);
   const [busy, setBusy] = useState(false);
-  const ready = passphrase.length >= PASSPHRASE_LENGTH_MIN && passphrase === again;
+  const ready = passphrase.length >= PASSPHRASE_LENGTH_MIN && passphrase === again && (!asks || present !== '');
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
-    const reply = await node.ask('identity:backup', { passphrase });
+    const reply = await node.ask('identity:backup', { passphrase, ...(asks && { present }) });
     setBusy(false);
     if (!reply.ok) return setError(reply.error);
     saveFile(reply.value.fileName, reply.value.backup);
@@ -127,7 +129,7 @@ const Backup = ({ onClose }: { onClose(): void }) => {
       </p>
       <NewPassphrase
         label="Passphrase of the file"
-        hint="It need not be the one that unlocks this node."
+        hint="Another than the one that unlocks this node, so that neither is lost with the other."
         value={passphrase}
         again={again}
         onChange={(change) => {
@@ -135,6 +137,15 @@ const Backup = ({ onClose }: { onClose(): void }) => {
           if (change.again !== undefined) setAgain(change.again);
         }}
       />
+      {asks && (
+        <PasswordInput
+          label="Passphrase that unlocks this node"
+          description="Asked for again, as the file holds everything."
+          value={present}
+          autoComplete="current-password"
+          onChange={(event) => setPresent(event.currentTarget.value)}
+        />
+      )}
       {error !== null && <ErrorNote error={error} />}
       <div className="hm-identity-foot">
         <span className="hm-grow" />
@@ -396,7 +407,7 @@ export const IdentityPanel = ({ inView }: { inView: boolean }) => {
             />
           )}
           {dialog === 'drill' && <Drill onClose={close} />}
-          {dialog === 'backup' && <Backup onClose={close} />}
+          {dialog === 'backup' && <Backup identity={identity} onClose={close} />}
           {dialog === 'seal' && <Reseal identity={identity} onClose={close} />}
         </Modal>
       )}

@@ -225,15 +225,31 @@ const addBackup = (identity: Command, session: Session): void => {
     .description('Write a backup file under a passphrase of its own')
     .argument('<file>', 'a new file; an existing one is never replaced')
     .option('--passphrase-file <file>', 'the passphrase of the backup, from a file that only you can read')
-    .action(async (path: string, { passphraseFile }: { passphraseFile?: string }) => {
+    .option('--present-passphrase-file <file>', 'the passphrase that unlocks this node, from such a file')
+    .action(async (path: string, flags: { passphraseFile?: string; presentPassphraseFile?: string }) => {
+      const { passphraseFile, presentPassphraseFile } = flags;
       await refuseExisting(path);
+      const { sealedBy } = await session.call('identity:get', {});
+      const present =
+        sealedBy !== 'passphrase'
+          ? undefined
+          : presentPassphraseFile === undefined
+            ? await askSecret(
+                session.terminal,
+                'Passphrase that unlocks this node: ',
+                'name a file with it (--present-passphrase-file FILE)',
+              )
+            : await readSecretFile(presentPassphraseFile);
       const instead = 'pipe the passphrase to this command, or name a file with --passphrase-file';
       const passphrase =
         passphraseFile === undefined
           ? ((await readPipedSecret(session.terminal)) ??
             (await askNewPassphrase(session.terminal, 'Passphrase of the backup file', instead)))
           : await readSecretFile(passphraseFile);
-      const { backup: content } = await session.call('identity:backup', { passphrase });
+      const { backup: content } = await session.call('identity:backup', {
+        passphrase,
+        ...(present !== undefined && { present }),
+      });
       const bytes = Buffer.from(content, 'base64');
       await writeSecretFile(path, bytes);
       if (session.json) session.printJson({ path, sizeBytes: bytes.length });
@@ -244,7 +260,7 @@ const addBackup = (identity: Command, session: Session): void => {
     });
   withExamples(backup, [
     'hypermesh identity backup /media/usb/node.hmbackup',
-    'hypermesh identity backup node.hmbackup --passphrase-file backup-passphrase.txt',
+    'hypermesh identity backup node.hmbackup --passphrase-file backup-passphrase.txt --present-passphrase-file passphrase.txt',
   ]).addHelpText('after', `\n${SECRETS_NOTE}`);
 };
 
