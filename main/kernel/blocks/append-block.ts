@@ -2,6 +2,7 @@ import { type Statement, sha256 } from '../../base/index.ts';
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, type Signer } from '../../base/crypto/index.ts';
 import type { BlockSummary } from '../../../preload/contract/index.ts';
 import type { Attachments, CombinedProof } from '../proof/index.ts';
+import { attachmentsFor } from './attachments.ts';
 import type { ChainCore } from './chain-core.ts';
 import {
   type BlockRow,
@@ -21,7 +22,7 @@ import { encodeTransaction, readTransaction } from './format/transaction.ts';
 import type { BlockHeader, Draft, Hash, SignedTransaction, StateUpdate } from './interface.ts';
 import { type BlockPlace, GENESIS_NONCE_BYTES, assetTipOf } from './ledger.ts';
 import type { BuildInput, BuildOutput } from './task-types.ts';
-import { attachmentsFor, hashLevels } from './verify-blocks.ts';
+import { hashLevels } from './verify-blocks.ts';
 
 /** What the next block is made of. */
 interface NewBlock {

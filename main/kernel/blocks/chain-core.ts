@@ -11,7 +11,9 @@ import {
 import { type Opener, RecordError, type Signer, keyIdText } from '../../base/crypto/index.ts';
 import type { BlockSummary, ChainHead } from '../../../preload/contract/index.ts';
 import type { Attachments, CombinedProof } from '../proof/index.ts';
+import { type ShelfInit, namesIn } from './attachments.ts';
 import { type BlockLine, ChainStore } from './chain-store.ts';
+import { ATTACHMENTS_CACHED_BYTES } from './constants.ts';
 import { BlockError, BlockFormatError, findingOf } from './errors.ts';
 import { readHeader } from './format/header.ts';
 import { decodeSealed, unwrapContentKey } from './format/sealed.ts';
@@ -29,7 +31,7 @@ import { LedgerRules, founderOf } from './ledger.ts';
 import { type BlocksMetrics, createBlocksMetrics } from './metrics.ts';
 import { StateTree } from './state-tree.ts';
 import type { CheckInput, CheckItem, CheckOutput } from './task-types.ts';
-import { type ChainItem, hashLevels, namesIn } from './verify-blocks.ts';
+import { type ChainItem, hashLevels } from './verify-blocks.ts';
 
 export interface ChainComponents {
   outside: Outside;
@@ -261,15 +263,14 @@ export class ChainCore {
     }
   }
 
-  /** By SHA-256 in hex, without those that are damaged. */
-  async attachmentsUpTo(height: number): Promise<Map<string, Uint8Array>> {
-    const found = new Map<string, Uint8Array>();
-    if (height < 0) return found;
-    for (const name of await this.rows.attachmentNames(height)) {
-      const data = await this.rows.attachment(name);
-      if (data !== null && hex(sha256(data)) === name) found.set(name, data);
-    }
-    return found;
+  /** Those of blocks up to a height, for a verification; their bytes come from the database when they are needed. */
+  async attachmentsUpTo(height: number): Promise<ShelfInit> {
+    return {
+      held: [],
+      names: height < 0 ? [] : await this.rows.attachmentNames(height),
+      bytesMax: ATTACHMENTS_CACHED_BYTES,
+      reload: (name) => this.rows.attachment(name),
+    };
   }
 
   /** Of what was handed over: all that the proof may need, and what no block carries yet, in order. */

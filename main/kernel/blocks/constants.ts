@@ -37,6 +37,12 @@ export const UPDATES_MAX = 65_536;
 export const ATTACHMENTS_MAX = 64;
 /** Largest attachment; an opening of a plot has some hundred KiB. */
 export const ATTACHMENT_BYTES_MAX = 4 * 1024 * 1024;
+/** What the attachments that one proof names may have together: four plots of the largest opening fit. */
+export const NAMED_BYTES_MAX = 16 * 1024 * 1024;
+/** Attachments that the check of a file holds, and a file may therefore carry: some 270 plots. */
+export const ATTACHMENTS_BYTES_MAX = 256 * 1024 * 1024;
+/** Attachments that stay in memory where the database has all; more than one block and what waits in staging. */
+export const ATTACHMENTS_CACHED_BYTES = 64 * 1024 * 1024;
 /** Largest body, before compression; and so the bound of what decompression may give. */
 export const BODY_BYTES_MAX = 16 * 1024 * 1024;
 /** Largest sealed body: an incompressible one with its padding (an eighth at most) and its readers. */
@@ -63,6 +69,8 @@ export const APPENDS_WAITING_MAX = 32;
 /** Blocks and bytes that go to a worker at once while verifying: long against a message, short against a cancel. */
 export const CHECK_BLOCKS_MAX = 8;
 export const CHECK_BYTES_MAX = 8 * 1024 * 1024;
+/** Updates of a refused block that are followed all the same, so that the blocks after it are looked at. */
+export const FOLLOWED_BYTES_MAX = 1024 * 1024;
 /** Problems that a verification lists; a chain with more is not looked at further. */
 export const PROBLEMS_MAX = 100;
 /** Progress is told at most so often, in ms. */

@@ -25,6 +25,8 @@ export class BlockError extends NodeError<
   | { code: 'EXPORT_NOT_WRITTEN'; reason: string }
   | { code: 'CHAIN_FILE_UNREADABLE'; height: number | null; problem: string }
   | { code: 'CHAIN_FILE_NEWER'; found: number }
+  /** Its attachments do not fit into what a check may hold. */
+  | { code: 'CHAIN_FILE_TOO_LARGE'; height: number | null; limit: number }
   | { code: 'CHAIN_OF_ANOTHER_NETWORK'; found: string; ours: string }
   | { code: 'CHAIN_DIVERGES'; height: number }
   | { code: 'CHAIN_INVALID'; height: number | null; problem: string; reason: string }
@@ -53,6 +55,8 @@ export class BlockFormatError extends NodeError<
   /** Transactions, updates, proof or attachments are not those that the header was signed for. */
   | { code: 'MERKLE_ROOT_WRONG'; verdict: Verdict }
   | { code: 'PROPOSER_WRONG'; verdict: Verdict }
+  /** The body carries bytes that its proof does not refer to. */
+  | { code: 'ATTACHMENT_UNNAMED'; verdict: Verdict }
 > {
   override readonly name = 'BlockFormatError';
 }

@@ -135,7 +135,11 @@ const takeOver = async (core: ChainCore, file: ChainFile, keys: Keys): Promise<v
         previous: null,
         state: new StateTree(head.base === null ? [] : file.state),
         stateHeight: head.base?.height ?? -1,
-        attachments: new Map(file.attachments.map((data) => [hex(sha256(data)), data] as const)),
+        attachments: {
+          ...(await core.attachmentsUpTo(-1)),
+          // They are in staging before the first block is looked at.
+          names: file.attachments.map((data) => hex(sha256(data))),
+        },
       }
     : {
         network: head.network,
@@ -145,7 +149,10 @@ const takeOver = async (core: ChainCore, file: ChainFile, keys: Keys): Promise<v
         attachments: await core.attachmentsUpTo(tip.height),
       };
   if (fresh) {
-    if (head.base !== null) for (const data of file.attachments) await staging.add([insertAttachment(data, offset)]);
+    if (head.base !== null)
+      for (const data of file.attachments) await staging.add([insertAttachment(data, offset)], data.length);
+    // Verification reads them from there.
+    await staging.flush();
   }
   // Events are numbered by the state before their block, which is one block behind the one that verification follows.
   const sequences = new Map<string, number>();
@@ -185,7 +192,9 @@ const takeOver = async (core: ChainCore, file: ChainFile, keys: Keys): Promise<v
         ...events.map(insertEvent),
         ...(body?.attachments ?? []).map((data) => insertAttachment(data, height + offset)),
       ],
-      item.header.length + (item.sealed?.length ?? 0),
+      item.header.length +
+        (item.sealed?.length ?? 0) +
+        (body?.attachments ?? []).reduce((sum, { length }) => sum + length, 0),
     );
   };
   const result = await verifyBlocks(

@@ -41,6 +41,8 @@ export interface OpenedBody {
   updates: StateUpdate[];
   proof: CombinedProof | null;
   attachments: Uint8Array[];
+  /** SHA-256 of each attachment in hex. */
+  names: string[];
   leaves: Uint8Array[];
   readers: number;
   canonicalBytes: number;

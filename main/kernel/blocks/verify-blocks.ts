@@ -1,8 +1,7 @@
 import type { Clock, WorkerPool } from '../../base/index.ts';
-import { decodeCbor, sha256 } from '../../base/index.ts';
 import { type KeyIdBytes, keyIdText } from '../../base/crypto/index.ts';
-import type { CombinedProof } from '../proof/index.ts';
-import { CHECK_BLOCKS_MAX, CHECK_BYTES_MAX, FUTURE_MS_MAX, PROBLEMS_MAX } from './constants.ts';
+import { AttachmentShelf, type ShelfInit } from './attachments.ts';
+import { CHECK_BLOCKS_MAX, CHECK_BYTES_MAX, FOLLOWED_BYTES_MAX, FUTURE_MS_MAX, PROBLEMS_MAX } from './constants.ts';
 import { BlockError } from './errors.ts';
 import { proofId } from './format/body.ts';
 import { hex, same } from './format/strict.ts';
@@ -34,8 +33,8 @@ export interface VerifyStart {
   state: StateTree | null;
   /** -1: before the genesis block. */
   stateHeight: number;
-  /** What earlier blocks brought, by SHA-256 in hex. It grows on the way. */
-  attachments: Map<string, Uint8Array>;
+  /** What earlier blocks brought. */
+  attachments: ShelfInit;
 }
 
 /** A block all of which holds. */
@@ -67,39 +66,6 @@ export interface VerifyResult {
   state: StateTree | null;
   founder: KeyIdBytes | null;
 }
-
-/** As many values as a proof may have; its verifier refuses what has more. */
-const NAMES_VALUES_MAX = 2 ** 15;
-
-/** Every 32-byte string of a proof: among them are the names of what it refers to. */
-export const namesIn = (proof: CombinedProof): Set<string> => {
-  const names = new Set<string>();
-  const walk = (value: unknown): void => {
-    if (value instanceof Uint8Array) {
-      if (value.length === 32) names.add(hex(value));
-    } else if (typeof value === 'object' && value !== null) for (const one of Object.values(value)) walk(one);
-  };
-  for (const part of [proof.space, proof.stake, proof.work, proof.time]) {
-    try {
-      walk(decodeCbor(part, NAMES_VALUES_MAX));
-    } catch {
-      // A proof that cannot be read names nothing, and its verifier says what is wrong with it.
-    }
-  }
-  return names;
-};
-
-export const attachmentsFor = (
-  proof: CombinedProof,
-  known: ReadonlyMap<string, Uint8Array>,
-): Map<string, Uint8Array> => {
-  const found = new Map<string, Uint8Array>();
-  for (const name of namesIn(proof)) {
-    const data = known.get(name);
-    if (data !== undefined) found.set(name, data);
-  }
-  return found;
-};
 
 export const hashLevels =
   (workers: WorkerPool, signal?: AbortSignal): HashLevels =>
@@ -150,7 +116,7 @@ class Verification {
   readonly #hooks: VerifyHooks;
   readonly #problems: ChainProblem[] = [];
   readonly #notes = new Set<string>();
-  readonly #attachments: Map<string, Uint8Array>;
+  readonly #attachments: AttachmentShelf;
   readonly #proofsRunning = new Set<Promise<void>>();
   #network: Hash | null;
   #previous: VerifyStart['previous'];
@@ -173,7 +139,7 @@ class Verification {
     this.#previous = start.previous;
     this.#state = start.state;
     this.#stateHeight = start.stateHeight;
-    this.#attachments = start.attachments;
+    this.#attachments = new AttachmentShelf(start.attachments);
     this.#founder = start.state === null ? null : founderOf(start.state);
   }
 
@@ -182,20 +148,23 @@ class Verification {
     const waiting: Batch[] = [];
     const finish = async (): Promise<void> => {
       const batch = waiting.shift()!;
-      const results = await batch.results;
-      for (const [i, result] of results.entries()) {
-        await this.#block(batch.items[i]!, result);
-        if (this.#done) return;
+      let { items: rest } = batch;
+      let results = await batch.results;
+      for (;;) {
+        for (const [i, result] of results.entries()) {
+          await this.#block(rest[i]!, result);
+          if (this.#done) return;
+        }
+        // A thread stops where bodies turn out larger than they looked; the rest goes there again.
+        rest = rest.slice(results.length);
+        if (rest.length === 0) return;
+        results = await this.#check(rest);
       }
     };
     try {
       for await (const batch of batchesOf(items)) {
         this.#hooks.signal?.throwIfAborted();
-        const results = this.#components.workers.run<CheckInput, CheckOutput[]>(
-          'blocks.check',
-          { items: batch.map(({ header, sealed, contentKey }) => ({ header, sealed, contentKey })), signatures: true },
-          this.#signalOption,
-        );
+        const results = this.#check(batch);
         // Looked at in order; one that fails meanwhile is no unhandled one.
         results.catch(() => undefined);
         waiting.push({ items: batch, results });
@@ -221,6 +190,14 @@ class Verification {
       state: this.#state,
       founder: this.#founder,
     };
+  }
+
+  #check(items: readonly Item[]): Promise<CheckOutput[]> {
+    return this.#components.workers.run<CheckInput, CheckOutput[]>(
+      'blocks.check',
+      { items: items.map(({ header, sealed, contentKey }) => ({ header, sealed, contentKey })), signatures: true },
+      this.#signalOption,
+    );
   }
 
   get #done(): boolean {
@@ -306,11 +283,12 @@ class Verification {
     }
     this.#transactions += body.transactions.length;
     this.#structure(height, checked, body);
-    for (const data of body.attachments) {
-      const name = hex(sha256(data));
+    // Without a proof nothing refers to them.
+    for (const [i, data] of (body.proof === null ? [] : body.attachments).entries()) {
+      const name = body.names[i]!;
       if (this.#attachments.has(name) && height > this.#stateHeight)
         this.#problem(height, 'ATTACHMENT_REPEATED', 'The block brings an attachment that an earlier one has brought.');
-      this.#attachments.set(name, data);
+      this.#attachments.add(name, data, height);
     }
     if (height > this.#stateHeight) await this.#follow(height, checked, body);
     await this.#proof(height, checked, body);
@@ -364,7 +342,12 @@ class Verification {
       if (!(error instanceof BlockError) || error.code !== 'TRANSACTION_REFUSED') throw error;
       const { refusal } = error.data as { refusal: string };
       this.#problem(height, refusal, error.message);
-      // What the block claims is followed, so that the blocks after it are still looked at.
+      // What the block claims is followed, so that the blocks after it are still looked at; but not to whatever size.
+      const bytes = body.updates.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+      if (bytes > FOLLOWED_BYTES_MAX) {
+        this.#loseState();
+        return;
+      }
       this.#state.apply(body.updates);
     }
     await this.#compareRoot(height, checked);
@@ -394,10 +377,17 @@ class Verification {
       this.#notes.add('A proof whose block before is not known was not checked.');
       return;
     }
+    // Each that runs holds what it names.
+    while (this.#proofsRunning.size >= this.#components.workers.size + 1) await Promise.race(this.#proofsRunning);
+    const named = await this.#attachments.for(proof, height);
+    if (named === null) {
+      this.#problem(height, 'ATTACHMENTS_TOO_LARGE', 'The proof names more bytes of attachments than any may.');
+      return;
+    }
     const check = async (): Promise<void> => {
       const { verdict, difficulty } = await this.#components.verifyProof(
         proof,
-        attachmentsFor(proof, this.#attachments),
+        named,
         {
           network: header.network,
           node: header.proposer,
@@ -417,7 +407,6 @@ class Verification {
     };
     // An import takes a block over only with its proof; otherwise several are checked at once.
     if (this.#hooks.onBlock !== undefined) return check();
-    while (this.#proofsRunning.size >= this.#components.workers.size + 1) await Promise.race(this.#proofsRunning);
     const running = check().finally(() => this.#proofsRunning.delete(running));
     running.catch((error: unknown) => {
       this.#failure ??= { error };

@@ -1,6 +1,7 @@
 import type { Clock, WorkerPool } from '../../base/index.ts';
 import { sha256 } from '../../base/index.ts';
 import type { ChainVerification } from '../../../preload/contract/index.ts';
+import { ATTACHMENTS_BYTES_MAX } from './constants.ts';
 import { openChainFile } from './format/block-file.ts';
 import { hex } from './format/strict.ts';
 import type { LedgerModule, VerifyProof } from './interface.ts';
@@ -22,7 +23,8 @@ export type FileVerification = Extract<ChainVerification, { status: 'done' }>;
  * Checks a chain file with nothing but the file: no node, no keys, no database.
  *
  * @param onProgress - blocks looked at so far
- * @throws {BlockError} `CHAIN_FILE_UNREADABLE` (cut short or damaged, with the height) | `CHAIN_FILE_NEWER`
+ * @throws {BlockError} `CHAIN_FILE_UNREADABLE` (cut short or damaged, with the height) | `CHAIN_FILE_NEWER` |
+ *   `CHAIN_FILE_TOO_LARGE`: more attachments than are held in memory
  */
 export const verifyChainFile = async (
   components: VerifyFileComponents,
@@ -32,7 +34,7 @@ export const verifyChainFile = async (
   const { clock, workers, verifyProof, modules } = components;
   const startedAtMs = clock.nowMs();
   const startMs = clock.monotonicMs();
-  const file = await openChainFile(path);
+  const file = await openChainFile(path, ATTACHMENTS_BYTES_MAX);
   try {
     const { head } = file;
     const total = head.to - head.from + 1;
@@ -43,7 +45,11 @@ export const verifyChainFile = async (
         previous: null,
         state: head.base !== null ? new StateTree(file.state) : head.from === 0 ? new StateTree() : null,
         stateHeight: head.base?.height ?? head.from - 1,
-        attachments: new Map(file.attachments.map((data) => [hex(sha256(data)), data])),
+        attachments: {
+          held: file.attachments.map((data) => [hex(sha256(data)), data] as const),
+          bytesMax: ATTACHMENTS_BYTES_MAX,
+          reload: null,
+        },
       },
       file.blocks(),
       { ...options, onChecked: (checked) => options.onProgress?.(checked, total) },

@@ -260,9 +260,10 @@ class Contents {
 /**
  * Opens a chain file and reads what comes before its blocks.
  *
- * @throws {BlockError} `CHAIN_FILE_UNREADABLE` | `CHAIN_FILE_NEWER`
+ * @param attachmentBytesMax - what the attachments before the blocks may have together
+ * @throws {BlockError} `CHAIN_FILE_UNREADABLE` | `CHAIN_FILE_NEWER` | `CHAIN_FILE_TOO_LARGE`
  */
-export const openChainFile = async (path: string): Promise<ChainFile> => {
+export const openChainFile = async (path: string, attachmentBytesMax = Infinity): Promise<ChainFile> => {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -304,6 +305,7 @@ export const openChainFile = async (path: string): Promise<ChainFile> => {
       });
     }
     const attachments: Uint8Array[] = [];
+    let attachmentBytes = 0;
     while (head.base !== null && attachments.length < head.base.attachments) {
       const frame = await reader.next();
       attachments.push(
@@ -316,6 +318,12 @@ export const openChainFile = async (path: string): Promise<ChainFile> => {
           );
         }),
       );
+      attachmentBytes += attachments.at(-1)!.length;
+      if (attachmentBytes > attachmentBytesMax)
+        throw new BlockError(
+          { code: 'CHAIN_FILE_TOO_LARGE', height: null, limit: attachmentBytesMax },
+          `The file begins with more than ${attachmentBytesMax} bytes of attachments, too many to check; export a shorter part of the chain.`,
+        );
     }
     const blocks = async function* (): AsyncGenerator<CheckItem & { height: number }> {
       const contents = new Contents(head);

@@ -10,7 +10,9 @@ import {
   sha256,
 } from '../../../../main/base/index.ts';
 import { type DerivedKeys, kemDecapsulate, keyIdBytesOf, signRecord } from '../../../../main/base/crypto/index.ts';
+import { AttachmentShelf, type ShelfInit } from '../../../../main/kernel/blocks/attachments.ts';
 import { buildBlock, checkBlocks } from '../../../../main/kernel/blocks/check-blocks.ts';
+import { ATTACHMENTS_BYTES_MAX } from '../../../../main/kernel/blocks/constants.ts';
 import { findingOf } from '../../../../main/kernel/blocks/errors.ts';
 import { bodyRoot, decodeBody } from '../../../../main/kernel/blocks/format/body.ts';
 import { openHeader } from '../../../../main/kernel/blocks/format/header.ts';
@@ -32,6 +34,7 @@ import {
   testAsset,
   testKeys,
 } from '../../../support/chain.ts';
+import type { CombinedProof } from '../../../../main/kernel/proof/index.ts';
 import { createSilentLogger } from '../../../support/silent-logger.ts';
 
 const known = JSON.parse(readFileSync(join(import.meta.dirname, '../../../vectors/block/blocks.json'), 'utf8')) as {
@@ -199,6 +202,9 @@ interface Twist {
   header?: (honest: Omit<BlockHeader, 'merkleRoot'>) => Omit<BlockHeader, 'merkleRoot'>;
   body?: (honest: BlockBody) => BlockBody;
   signer?: DerivedKeys;
+  /** What the proof of each block names, and those that bring it. @default nothing */
+  opening?: (height: number) => Uint8Array;
+  carries?: (height: number) => boolean;
 }
 
 const makeChain = async (twist: Twist = {}): Promise<Made[]> => {
@@ -221,7 +227,13 @@ const makeChain = async (twist: Twist = {}): Promise<Made[]> => {
     const proof =
       tip === undefined
         ? null
-        : smallProof({ ...outside, clock: { ...outside.clock, nowMs: () => timeMs } }, keys, tip, asset).proof;
+        : smallProof(
+            { ...outside, clock: { ...outside.clock, nowMs: () => timeMs } },
+            keys,
+            tip,
+            asset,
+            twist.opening?.(height) ?? null,
+          ).proof;
     const honest = rules.apply(transactions.map(openTransaction), state, {
       height,
       timeMs,
@@ -242,16 +254,23 @@ const makeChain = async (twist: Twist = {}): Promise<Made[]> => {
       difficulty: height === 0 ? 0n : SMALL_DIFFICULTY,
       proposer: founder,
     };
-    const body: BlockBody = { transactions, updates, proof, attachments: [] };
+    const attachments =
+      height > 0 && twist.opening !== undefined && twist.carries?.(height) !== false ? [twist.opening(height)] : [];
+    const body: BlockBody = { transactions, updates, proof, attachments };
     made.push(seal(twisted.header?.(header) ?? header, twisted.body?.(body) ?? body, twisted.signer));
   }
   return made;
 };
 
-const verify = (made: readonly Made[], renumber = false, by = rules): Promise<VerifyResult> =>
+const verify = (
+  made: readonly Made[],
+  renumber = false,
+  by = rules,
+  shelf: ShelfInit = { held: [], bytesMax: ATTACHMENTS_BYTES_MAX, reload: null },
+): Promise<VerifyResult> =>
   verifyBlocks(
     { workers, clock: outside.clock, verifyProof: smallVerifier, rules: by },
-    { network: null, previous: null, state: new StateTree(), stateHeight: -1, attachments: new Map() },
+    { network: null, previous: null, state: new StateTree(), stateHeight: -1, attachments: shelf },
     (async function* () {
       for (const [i, { item }] of made.entries()) yield renumber ? { ...item, height: i } : item;
     })(),
@@ -438,5 +457,102 @@ describe('a chain whose maker lies', () => {
     const proposer = keyIdBytesOf(stranger.node.public);
     const made = await makeChain({ signer: stranger, header: (header) => ({ ...header, proposer }) });
     expect(codesOf(await verify(made))).toContain('PROPOSER_WRONG');
+  });
+});
+
+const twiceOver = (honest: BlockBody): BlockBody => ({
+  ...honest,
+  attachments: [...honest.attachments, ...honest.attachments],
+});
+
+describe('attachments of a chain', () => {
+  const one = new Uint8Array(10_000).fill(1);
+  const other = new Uint8Array(10_000).fill(2);
+  const inOrder = (...all: Uint8Array[]): Uint8Array[] =>
+    all.sort((left, right) => Buffer.compare(sha256(left), sha256(right)));
+  const first = (height: number): boolean => height === 1;
+
+  it('come once, and every proof may name them', async () => {
+    const made = await makeChain({ opening: () => one, carries: first });
+    expect(await verify(made)).toMatchObject({ problems: [], proofs: 3 });
+  });
+
+  it.each<[string, string, Twist]>([
+    [
+      'is not named by the proof',
+      'ATTACHMENT_UNNAMED',
+      { opening: () => one, carries: first, body: (honest) => ({ ...honest, attachments: [other] }) },
+    ],
+    [
+      'stands beside one that the proof names',
+      'ATTACHMENT_UNNAMED',
+      {
+        opening: (height) => new Uint8Array(100).fill(height),
+        body: (honest) => ({ ...honest, attachments: inOrder(other, new Uint8Array(100).fill(2)) }),
+      },
+    ],
+    [
+      'is there twice in one block',
+      'BODY_MALFORMED',
+      { opening: (height) => new Uint8Array(100).fill(height), body: twiceOver },
+    ],
+    ['was brought by a block before', 'ATTACHMENT_REPEATED', { opening: () => one }],
+    [
+      'comes with no proof at all',
+      'PROOF_MISSING',
+      { opening: () => one, carries: first, body: (honest) => ({ ...honest, proof: null, attachments: [other] }) },
+    ],
+  ])('are refused where one %s: %s', async (_what, code, twist) => {
+    expect(codesOf(await verify(await makeChain(twist)))).toContain(code);
+  });
+
+  it('are let go beyond a bound where they can be had again, and refused where they cannot', async () => {
+    const opening = (height: number): Uint8Array => new Uint8Array(10_000).fill(height === 3 ? 1 : height);
+    const made = await makeChain({ opening, carries: (height) => height < 3 });
+    const bring = new Map(
+      [1, 2].map((height) => [Buffer.from(sha256(opening(height))).toString('hex'), opening(height)]),
+    );
+    const asked: string[] = [];
+    const reload = async (name: string): Promise<Uint8Array | null> => {
+      asked.push(name);
+      return bring.get(name) ?? null;
+    };
+    expect((await verify(made, false, rules, { held: [], bytesMax: 15_000, reload })).problems).toEqual([]);
+    expect(asked).toEqual([Buffer.from(sha256(opening(1))).toString('hex')]);
+    expect((await verify(made, false, rules, { held: [], bytesMax: 20_000, reload: null })).problems).toEqual([]);
+    await expect(verify(made, false, rules, { held: [], bytesMax: 19_999, reload: null })).rejects.toMatchObject({
+      code: 'CHAIN_FILE_TOO_LARGE',
+      data: { height: 2, limit: 19_999 },
+    });
+    // What comes back must still be what its name says.
+    const damaged = { held: [], bytesMax: 15_000, reload: async () => new Uint8Array(3) };
+    expect(codesOf(await verify(made, false, rules, damaged))).toContain('ANSWER_WRONG');
+  });
+
+  it('are never more than a proof may name', async () => {
+    const made = await makeChain({ opening: () => one, carries: first });
+    const { body } = checkBlocks({ items: [made[1]!.item], signatures: false })[0] as { body: OpenedBody };
+    const parts = Array.from({ length: 5 }, (_, i) => new Uint8Array(4 * 1024 * 1024).fill(i));
+    const names = parts.map((part) => sha256(part));
+    const shelf = new AttachmentShelf({
+      held: parts.map((part, i) => [Buffer.from(names[i]!).toString('hex'), part] as const),
+      bytesMax: ATTACHMENTS_BYTES_MAX,
+      reload: null,
+    });
+    const naming = (count: number): CombinedProof => ({ ...body.proof!, space: encodeCbor(names.slice(0, count)) });
+    expect((await shelf.for(naming(4), 1))?.size).toBe(4);
+    expect(await shelf.for(naming(5), 1)).toBeNull();
+  });
+});
+
+describe('bodies that grow a thousandfold', () => {
+  it('are opened a few at a time, and all of them are looked at', async () => {
+    const opening = (height: number): Uint8Array => new Uint8Array(4 * 1024 * 1024).fill(height);
+    const made = await makeChain({ opening });
+    const items = made.map(({ item }) => item);
+    expect(items.every(({ sealed }) => sealed!.length < 64 * 1024)).toBe(true);
+    // After the second of them there are 8 MiB in memory.
+    expect(checkBlocks({ items: [...items, ...items], signatures: false })).toHaveLength(3);
+    expect(await verify(made)).toMatchObject({ problems: [], blocks: 4, proofs: 3 });
   });
 });
