@@ -66,7 +66,7 @@ export type VerifyProofFile = (
  * Checks an exported chain with what it holds and nothing else. Given by the entry, which loads that half of the program
  * when asked.
  *
- * @throws {BlockError} `CHAIN_FILE_UNREADABLE` | `CHAIN_FILE_NEWER`
+ * @throws {BlockError} `CHAIN_FILE_UNREADABLE` | `CHAIN_FILE_NEWER` | `CHAIN_FILE_TOO_LARGE`
  */
 export type VerifyChainFile = (
   path: string,

@@ -1,4 +1,5 @@
 import { sha256 } from '../../base/index.ts';
+import { merkleRoot as rootOf } from '../../base/crypto/index.ts';
 import { namesIn } from './attachments.ts';
 import { BODY_BYTES_MAX, CHECK_BYTES_MAX } from './constants.ts';
 import { BlockFormatError, findingOf } from './errors.ts';
@@ -24,7 +25,7 @@ const openBody = (item: CheckItem, payload: Uint8Array, merkleRoot: Hash, signat
   const opened = openSealed(sealed, payload, item.contentKey);
   const body = decodeBody(opened.body);
   const leaves = bodyLeaves(body);
-  if (!same(bodyRoot(body), merkleRoot))
+  if (!same(rootOf(leaves), merkleRoot))
     throw new BlockFormatError(
       { code: 'MERKLE_ROOT_WRONG', verdict: 'reject' },
       'What the body holds is not what the header was signed for.',
