@@ -69,9 +69,6 @@ export class AttachmentShelf {
     for (const [name, data] of held) this.add(name, data, null);
   }
 
-  get heldBytes(): number {
-    return this.#bytes;
-  }
   has(name: string): boolean {
     return this.#names.has(name);
   }
