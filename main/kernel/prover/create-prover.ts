@@ -714,6 +714,8 @@ class NodeProver implements Prover {
         current.abort.signal,
       ),
     );
+    // A plot that was all but made when its owner asked for less is made all the same.
+    await this.#space.settle(this.#plan.spaceBytes);
     this.#metrics?.plottedBytes.set(plots.plottedBytes());
     this.#logger.info('Plotted space for proofs', { bytes: plots.plottedBytes() });
   }

@@ -83,7 +83,7 @@ export const openPlotSpace = (components: PlotSpaceComponents, { onEvicted }: Pl
   };
   const run = async (wantedBytes: number): Promise<void> => {
     const target = wholeWindows(wantedBytes);
-    if (id !== null && allowedBytes === target && !evicted) return;
+    if (id !== null && allowedBytes === target && !evicted && plots.plottedBytes() <= target) return;
     evicted = false;
     // With its old amount back on the books, what is free is all that it may have. Nothing is deleted meanwhile.
     await giveBack();
