@@ -47,7 +47,7 @@ describe('the key store of a Linux session', () => {
 });
 
 describe('elsewhere', () => {
-  it('it is the system’s own', () => {
+  it('is the system’s own', () => {
     expect(createKeyStore('darwin', storageOf()).state()).toEqual({ available: true, name: 'Keychain' });
     expect(createKeyStore('win32', storageOf()).state()).toEqual({ available: true, name: 'DPAPI' });
     expect(createKeyStore('darwin', storageOf({ available: false })).state().available).toBe(false);
