@@ -23,7 +23,7 @@ for (const theme of ['light', 'dark'] as const) {
         page.evaluate((dark) => matchMedia('(prefers-color-scheme: dark)').matches === dark, theme === 'dark'),
       )
       .toBe(true);
-    for (const step of ['What this is', 'What you lend', 'How fast it is']) {
+    for (const step of ['What this is', 'What you lend', 'Who you are', 'How fast it is']) {
       await expect(page.getByRole('heading', { level: 1, name: step })).toBeVisible();
       expect(await seriousProblems(page), step).toEqual([]);
       await page.getByRole('button', { name: step === 'How fast it is' ? 'Finish' : 'Next' }).click();

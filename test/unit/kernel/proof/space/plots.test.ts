@@ -367,7 +367,8 @@ describe('a process that is killed while it plots', () => {
     const entry = fileURLToPath(new URL('../../../../support/children/plot-space.ts', import.meta.url));
     const random = createSeededRandom(11);
     let resumed = 0;
-    for (let round = 0; round < 5; round++) {
+    // How far a child has come when it is killed depends on what else the machine does: more rounds until one was between.
+    for (let round = 0; round < 5 || (resumed === 0 && round < 25); round++) {
       const child = startChild(entry, [bench.folder, '60']);
       await child.nextLine();
       await new Promise((resolve) => setTimeout(resolve, 50 + random.below(500)));
@@ -385,5 +386,5 @@ describe('a process that is killed while it plots', () => {
     await setSize(last, 60);
     expect((await holds(last)).shown).toMatchObject({ windows: 60 });
     expect(filesIn(bench.folder).filter((name) => /new$|plan/.test(name))).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 });
