@@ -13,6 +13,7 @@ export * from './define.ts';
 export * from './hardware.ts';
 export * from './identity.ts';
 export * from './jobs.ts';
+export * from './network.ts';
 export * from './node.ts';
 export * from './proof.ts';
 export * from './share.ts';

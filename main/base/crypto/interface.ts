@@ -42,7 +42,19 @@ export interface Opener {
 }
 
 /** What signatures are made for. A signature of one domain is refused in every other. Retired ones stay listed. */
-export const DOMAINS = ['certificate', 'transaction', 'block', 'proof-stake', 'proof-witness', 'probe'] as const;
+export const DOMAINS = [
+  'certificate',
+  'transaction',
+  'block',
+  'proof-stake',
+  'proof-witness',
+  'probe',
+  'stoq-handshake',
+  'stoq-peer',
+  'stoq-dht',
+  'stoq-token',
+  'stoq-hop',
+] as const;
 export type Domain = (typeof DOMAINS)[number];
 
 /** A record whose encoding, domain, signer and both signatures were found to hold. */

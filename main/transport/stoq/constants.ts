@@ -1,0 +1,6 @@
+/** Version of the handshake and of everything under it, docs/formats/stoq-handshake.md. */
+export const STOQ_VERSION = 1;
+/** Largest unreliable datagram, bytes of payload: fits one packet of IPv6's least MTU (RFC 8200, section 5) with all headers. */
+export const DATAGRAM_BYTES_MAX = 1100;
+/** Protocol that every endpoint speaks below all others: reasons, acknowledgements, round trips, tickets. */
+export const CONTROL_PROTOCOL = '/hypermesh/control/1';
