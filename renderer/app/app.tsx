@@ -8,6 +8,7 @@ import { FirstRun } from '../pages/first-run/first-run.tsx';
 import { HomePage } from '../pages/home/home-page.tsx';
 import { JobsPage } from '../pages/jobs/jobs-page.tsx';
 import { MachinePage } from '../pages/machine/machine-page.tsx';
+import { NetworkPage } from '../pages/network/network-page.tsx';
 import { ProofsPage } from '../pages/proofs/proofs-page.tsx';
 import { SettingsPage } from '../pages/settings/settings-page.tsx';
 import { SharePage } from '../pages/share/share-page.tsx';
@@ -25,6 +26,8 @@ const PageOf = ({ route }: { route: Route }) => {
       return <SharePage part={route.part} />;
     case 'jobs':
       return <JobsPage part={route.part} />;
+    case 'network':
+      return <NetworkPage part={route.part} />;
     case 'proofs':
       return <ProofsPage />;
     case 'blocks':

@@ -11,6 +11,7 @@ import {
   IconSettings,
   IconShieldCheck,
   IconStack2,
+  IconTopologyStar3,
 } from '@tabler/icons-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ErrorNote } from '../components/error-note.tsx';
@@ -25,6 +26,7 @@ const NAVIGATION: Record<Page, { label: string; icon: typeof IconHome }> = {
   home: { label: 'Home', icon: IconHome },
   share: { label: 'Share', icon: IconAdjustmentsHorizontal },
   jobs: { label: 'Jobs', icon: IconStack2 },
+  network: { label: 'Network', icon: IconTopologyStar3 },
   proofs: { label: 'Proofs', icon: IconShieldCheck },
   blocks: { label: 'Blocks', icon: IconCube },
   machine: { label: 'Machine', icon: IconCpu },
@@ -33,7 +35,7 @@ const NAVIGATION: Record<Page, { label: string; icon: typeof IconHome }> = {
 };
 
 /** Pages that a narrow screen, which has room for six, keeps behind a button. */
-const BEHIND_MORE: readonly Page[] = ['machine', 'settings', 'diagnostics'];
+const BEHIND_MORE: readonly Page[] = ['blocks', 'machine', 'settings', 'diagnostics'];
 /** Where the navigation moves below the page; equal to the width in shell.css. */
 const NARROW = '(max-width: 720px)';
 

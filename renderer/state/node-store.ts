@@ -16,8 +16,10 @@ import type {
   LiveSample,
   LogLine,
   MachineRules,
+  NetworkState,
   NodeStatus,
   PayloadOf,
+  PeerView,
   ProofPlan,
   ProverState,
   Push,
@@ -60,6 +62,10 @@ export interface NodeState {
   proofPlan: ProofPlan | null;
   chain: ChainHead | null;
   verification: ChainVerification | null;
+  /** How this node stands in the network. */
+  network: NetworkState | null;
+  /** Known peers; read and kept current while the page of the network is open. */
+  peers: readonly PeerView[] | null;
   /** Oldest first, at most {@link LIVE_SAMPLES_MAX}. Empty while nobody looks. */
   live: readonly LiveSample[];
 }
@@ -139,6 +145,8 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
     proofPlan: null,
     chain: null,
     verification: null,
+    network: null,
+    peers: null,
     live: [],
   }));
   const set = (change: Partial<NodeState>): void => store.setState(change);
@@ -176,6 +184,7 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
       load('proof:getPlan', (proofPlan) => ({ proofPlan })),
       load('chain:head', (chain) => ({ chain })),
       load('chain:verification', (verification) => ({ verification })),
+      load('network:state', (network) => ({ network })),
     ]);
     set({ loadError: errors.find((error) => error !== null) ?? null });
   };
@@ -191,6 +200,7 @@ export const createNodeAccess = (client: ConnectedClient, visibility: Visibility
     client.subscribe('identity', (identity) => set({ identity })),
     client.subscribe('proofs', (proofs) => set({ proofs })),
     client.subscribe('chain', (chain) => set({ chain })),
+    client.subscribe('network', (network) => set({ network })),
     client.subscribe('inventory', (inventory) => {
       set({ inventory });
       void ask('hardware:assets', {}).then((reply) => reply.ok && set({ assets: reply.value }));

@@ -1,11 +1,21 @@
 import { useSyncExternalStore } from 'react';
 
 /** Pages of the program, in the order of the navigation. */
-export const pages = ['home', 'share', 'jobs', 'proofs', 'blocks', 'machine', 'settings', 'diagnostics'] as const;
+export const pages = [
+  'home',
+  'share',
+  'jobs',
+  'network',
+  'proofs',
+  'blocks',
+  'machine',
+  'settings',
+  'diagnostics',
+] as const;
 export type Page = (typeof pages)[number];
 export interface Route {
   page: Page;
-  /** What on the page: a resource's key on Share, a job's id or `new` on Jobs, a height or an asset's id on Blocks. */
+  /** What on the page: a resource's key on Share, a job's id or `new` on Jobs, a peer's id on Network, a height or an asset's id on Blocks. */
   part: string | null;
 }
 
@@ -22,9 +32,9 @@ export const parseRoute = (hash: string): Route => {
   return { page: known ?? 'home', part: known === undefined || decoded === '' ? null : decoded };
 };
 
-/** Whether a page opens something of its own for the part: a job or a block; the other parts only choose within the page. */
+/** Whether a page opens something of its own for the part: a job, a peer or a block; the other parts only choose within the page. */
 const opensPart = ({ page, part }: Route): boolean =>
-  part !== null && (page === 'jobs' || (page === 'blocks' && /^\d+$/.test(part)));
+  part !== null && (page === 'jobs' || page === 'network' || (page === 'blocks' && /^\d+$/.test(part)));
 
 /** Whether the reader stays where they are: no scrolling to the top, no change of focus. */
 export const staysInPlace = (before: Route, after: Route): boolean =>

@@ -1,9 +1,10 @@
 import { Button, NumberInput, SegmentedControl, Select, Switch, TextInput } from '@mantine/core';
-import { type ReactNode, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { CallError, Config, ResponseOf } from '../../../preload/contract/index.ts';
 import { ErrorNote, showDone, showError } from '../../components/error-note.tsx';
 import { Loading, PageHeader, Panel, Tag } from '../../components/layout.tsx';
 import { bytesText } from '../../components/quantity.ts';
+import { Setting } from '../../components/setting.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { IdentityPanel } from './identity-panel.tsx';
 import './settings.css';
@@ -21,16 +22,6 @@ const LOG_LEVELS = [
   { value: 'info', label: 'Normal' },
   { value: 'debug', label: 'Everything (debug)' },
 ];
-
-const Setting = ({ title, hint, children }: { title: string; hint?: ReactNode; children: ReactNode }) => (
-  <div className="hm-setting">
-    <div className="hm-grow">
-      <h3>{title}</h3>
-      {hint !== undefined && <p className="hm-small hm-dim">{hint}</p>}
-    </div>
-    <div className="hm-setting-control">{children}</div>
-  </div>
-);
 
 /** A path below the data folder by its end, since the folder is named above the table. */
 const withoutFolder = (path: string, folder: string | undefined): string =>
