@@ -12,6 +12,7 @@ export const configFormat: ConfigFormat<Config> = {
     closeHintShown: false,
     firstRunDone: false,
     containerEndpoint: null,
+    network: {},
   },
   migrations: [],
   findInvalid: (settings) => {

@@ -21,7 +21,15 @@ import { createIdentity, type Identity, type KeyStore } from './apps/satchel/ind
 import { createDiagnostics } from './api/diagnostics/index.ts';
 import { createDispatcher } from './api/dispatcher/index.ts';
 import { HttpError, TOKEN_BYTES, createHttpServer } from './api/http/index.ts';
-import type { ConfigSource, Dispatcher, NodeControl, NodeControlEvents, WindowControl } from './api/interface.ts';
+import { createNetworkControl } from './api/network/index.ts';
+import type {
+  ConfigSource,
+  Dispatcher,
+  NetworkControl,
+  NodeControl,
+  NodeControlEvents,
+  WindowControl,
+} from './api/interface.ts';
 import { type AdapterEnvironment, createAdapters, createSystemReader } from './kernel/assets/adapters/index.ts';
 import { createBenchmark } from './kernel/assets/benchmark/index.ts';
 import { type GpuProbe, createAssets } from './kernel/assets/index.ts';
@@ -200,6 +208,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
   let runtime: Runtime | null = null;
   let identity: Identity | null = null;
   let clockWatch: ClockWatch | null = null;
+  let network: NetworkControl | null = null;
   let api: NodeStatus['api'] = { listening: false, reason: 'The node is starting.' };
 
   const warnings = (): NodeStatus['warnings'] => {
@@ -208,6 +217,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     if (config.get().apiPort !== port && (init.apiPort ?? null) === null)
       all.push({ code: 'RESTART_NEEDED', message: `The API moves to port ${config.get().apiPort} at the next start.` });
     all.push(...(identity?.warnings() ?? []));
+    all.push(...(network?.warnings() ?? []));
     const jumped = clockWatch?.warning() ?? null;
     if (jumped !== null) all.push({ code: 'CLOCK_JUMPED', message: jumped.sentence });
     return all;
@@ -368,6 +378,11 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     started.add('prover', () => prover.stop());
     await prover.start();
 
+    const net = createNetworkControl({ config, identity: satchel, assets });
+    network = net;
+    started.add('network', () => net.stop());
+    await net.start();
+
     const diagnostics = createDiagnostics({
       clock,
       dataFolder: folder,
@@ -396,6 +411,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       config,
       logs,
       node: control,
+      network: net,
       diagnostics,
       windowControl,
     });
@@ -419,6 +435,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       jobs.on('jobChanged', () => control.refresh()),
       satchel.on('viewChanged', () => control.refresh()),
       watch.on('jumped', () => control.refresh()),
+      net.on('stateChanged', () => control.refresh()),
       config.on('changed', ({ logLevel }) => {
         logs.setLevel(logLevel);
         control.refresh();

@@ -1,4 +1,22 @@
-import type { Call, Config, NodeStatus, PayloadOf, Push, Reply, ResponseOf } from '../../preload/contract/index.ts';
+import type {
+  Call,
+  Config,
+  NetworkFinding,
+  NetworkState,
+  NodeStatus,
+  PayloadOf,
+  PeerDetail,
+  PeerView,
+  PingView,
+  PrivateNetworkView,
+  Push,
+  Reply,
+  RequestOf,
+  ResponseOf,
+  TraceView,
+  InviteView,
+  TrafficView,
+} from '../../preload/contract/index.ts';
 import type { EventSource } from '../base/index.ts';
 
 /** Who asks, for logs and for what only a window can do. */
@@ -48,4 +66,52 @@ export interface ConfigSource extends EventSource<ConfigSourceEvents> {
    * @throws {ConfigError} `CONFIG_NOT_WRITTEN`
    */
   set(change: { readonly [K in keyof Omit<Config, 'version'>]?: Config[K] | undefined }): Promise<Config>;
+}
+
+export interface NetworkControlEvents {
+  /** Reachability, addresses, networks or settings are others; at most once a second. */
+  stateChanged: NetworkState;
+  /** Somebody came, went or changed; at most once a second, everybody. */
+  peersChanged: { peers: PeerView[] };
+  /** Each second while somebody listens. */
+  trafficSampled: TrafficView;
+}
+
+/**
+ * The network as its owner sees and steers it. Peers are named by id, by the beginning of one, or by the name that the
+ * owner gave them. Every method that names one may refuse with `PEER_UNKNOWN` or `PEER_AMBIGUOUS`, which names the candidates.
+ */
+export interface NetworkControl extends EventSource<NetworkControlEvents> {
+  state(): NetworkState;
+  /** @throws {NetworkError} `ADDRESS_INVALID` @throws {ConfigError} `CONFIG_NOT_WRITTEN` */
+  configure(change: RequestOf<'network:configure'>): Promise<NetworkState>;
+  /** Never rejects for something that is wrong: that is a finding. */
+  doctor(): Promise<NetworkFinding[]>;
+  /** Connected ones first. */
+  peers(connectedOnly: boolean): PeerView[];
+  peer(peer: string): PeerDetail;
+  /** @throws {NetworkError} `ADDRESS_INVALID` | `NAME_TAKEN` | `NOT_RUNNING` @throws {PeerError} why there is no connection */
+  add(request: RequestOf<'network:add'>): Promise<PeerDetail>;
+  /** @throws {NetworkError} `NAME_TAKEN` */
+  trust(request: RequestOf<'network:trust'>): Promise<PeerDetail>;
+  ban(request: RequestOf<'network:ban'>): Promise<PeerDetail>;
+  unban(peer: string): Promise<PeerDetail>;
+  /** @throws {PeerError} why there is no connection */
+  connect(peer: string): Promise<PeerDetail>;
+  disconnect(peer: string): Promise<PeerDetail>;
+  forget(peer: string): Promise<{ peerId: string }>;
+  /** @throws {PeerError} why there is no connection */
+  ping(request: RequestOf<'network:ping'>): Promise<PingView>;
+  /** @throws {PeerError} why there is no connection */
+  trace(peer: string): Promise<TraceView>;
+  /** @throws {NetworkError} `NETWORK_UNKNOWN` | `NOT_RUNNING` | `NO_ADDRESS` */
+  invite(request: RequestOf<'network:invite'>): Promise<InviteView>;
+  /** @throws {NetworkError} `NOT_RUNNING` @throws {InviteError} `INVITE_INVALID` | `INVITE_EXPIRED` | `SELF` */
+  join(link: string): Promise<ResponseOf<'network:join'>>;
+  /** @throws {NetworkError} `NAME_TAKEN` | `NETWORKS_FULL` */
+  create(request: RequestOf<'network:create'>): Promise<PrivateNetworkView>;
+  /** @throws {NetworkError} `NETWORK_UNKNOWN` */
+  leave(network: string): Promise<{ id: string }>;
+  /** What needs the owner; for the node's status. */
+  warnings(): NodeStatus['warnings'];
 }

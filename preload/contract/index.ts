@@ -3,6 +3,7 @@ import { chainCalls, chainPushes } from './chain.ts';
 import { hardwareCalls, hardwarePushes } from './hardware.ts';
 import { identityCalls, identityPushes } from './identity.ts';
 import { jobCalls, jobPushes } from './jobs.ts';
+import { networkCalls, networkPushes } from './network.ts';
 import { nodeCalls, nodePushes } from './node.ts';
 import { proofCalls, proofPushes } from './proof.ts';
 import { shareCalls, sharePushes } from './share.ts';
@@ -27,6 +28,7 @@ export const calls = {
   ...identityCalls,
   ...proofCalls,
   ...chainCalls,
+  ...networkCalls,
 } as const;
 /** Every push there is. */
 export const pushes = {
@@ -37,6 +39,7 @@ export const pushes = {
   ...identityPushes,
   ...proofPushes,
   ...chainPushes,
+  ...networkPushes,
 } as const;
 
 export type Call = keyof typeof calls;

@@ -125,6 +125,8 @@ export const networkSettings = z.strictObject({
   port: z.int().min(0).max(65_535),
   /** IPv4 as well, where a network has nothing else. */
   ipv4: z.boolean(),
+  /** Talks to nodes on this machine only: for trying things out, and for tests. */
+  loopbackOnly: z.boolean(),
   /** Finds nodes on the local network by multicast DNS. */
   localDiscovery: z.boolean(),
   /** Asks the router to open ports. */
@@ -198,6 +200,9 @@ export const networkFinding = z.strictObject({
 });
 export type NetworkFinding = z.infer<typeof networkFinding>;
 
+/** In a query there is nothing but text. */
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
+
 const peerErrors = ['PEER_UNKNOWN', 'PEER_AMBIGUOUS', 'NOT_RUNNING'] as const;
 
 export const networkCalls = defineCalls({
@@ -215,11 +220,7 @@ export const networkCalls = defineCalls({
     summary: 'Changes network settings; those left out stay',
     request: networkSettings.partial(),
     response: networkState,
-    errors: ['ADDRESS_INVALID'],
-    cli: {
-      command: 'net set',
-      examples: ['hypermesh net set --port 4001', 'hypermesh net set --local-discovery off'],
-    },
+    errors: ['ADDRESS_INVALID', 'CONFIG_NOT_WRITTEN'],
   },
   'network:doctor': {
     method: 'POST',
@@ -227,7 +228,6 @@ export const networkCalls = defineCalls({
     summary: 'Tests the network now: interfaces, ports, address, NAT, relays, discovery; and says what to do',
     request: nothing,
     response: z.strictObject({ findings: z.array(networkFinding) }),
-    cli: { command: 'net doctor', examples: ['hypermesh net doctor'] },
   },
   'network:peers': {
     method: 'GET',
@@ -235,7 +235,7 @@ export const networkCalls = defineCalls({
     summary: 'Known peers, connected ones first',
     request: z.strictObject({
       /** Only those that are connected now. */
-      connected: z.boolean().default(false),
+      connected: flag.default(false),
     }),
     response: z.strictObject({ peers: z.array(peerView) }),
     cli: { command: 'peers', examples: ['hypermesh peers', 'hypermesh peers --connected'] },
@@ -277,11 +277,6 @@ export const networkCalls = defineCalls({
     }),
     response: peerDetail,
     errors: [...peerErrors, 'NAME_TAKEN'],
-    cli: {
-      command: 'peer trust',
-      positionals: ['peer'],
-      examples: ['hypermesh peer trust 12D3KooWAbc --name attic', 'hypermesh peer trust attic --trusted off'],
-    },
   },
   'network:ban': {
     method: 'POST',
@@ -344,7 +339,6 @@ export const networkCalls = defineCalls({
     request: z.strictObject({ peer: peerName, count: z.coerce.number().int().min(1).max(100).default(4) }),
     response: pingView,
     errors: [...peerErrors, 'UNREACHABLE', 'NO_ADDRESS', 'BANNED', 'FULL'],
-    cli: { command: 'peer ping', positionals: ['peer'], examples: ['hypermesh peer ping attic --count 10'] },
   },
   'network:trace': {
     method: 'POST',
@@ -379,7 +373,6 @@ export const networkCalls = defineCalls({
       problem: z.string().nullable(),
     }),
     errors: ['INVITE_INVALID', 'INVITE_EXPIRED', 'SELF', 'NOT_RUNNING'],
-    cli: { command: 'join', positionals: ['link'], examples: ['hypermesh join hypermesh:join/…'] },
   },
   'network:create': {
     method: 'POST',
@@ -391,7 +384,7 @@ export const networkCalls = defineCalls({
       secret: z.string().min(12).max(256).nullable().default(null),
     }),
     response: privateNetworkView,
-    errors: ['NAME_TAKEN', 'NETWORKS_FULL'],
+    errors: ['NAME_TAKEN', 'NETWORKS_FULL', 'NOT_RUNNING'],
   },
   'network:leave': {
     method: 'DELETE',
@@ -399,7 +392,7 @@ export const networkCalls = defineCalls({
     summary: 'Leaves a private network and forgets its secret',
     request: z.strictObject({ network: z.string().trim().min(1).max(64) }),
     response: z.strictObject({ id: networkId }),
-    errors: ['NETWORK_UNKNOWN'],
+    errors: ['NETWORK_UNKNOWN', 'NOT_RUNNING'],
     cli: { command: 'net leave', positionals: ['network'], examples: ['hypermesh net leave home'] },
   },
 });

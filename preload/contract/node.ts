@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bytes, timestampMs } from './common.ts';
 import { defineCalls, definePushes, nothing } from './define.ts';
+import { networkSettings } from './network.ts';
 
 export const nodeStatus = z.strictObject({
   version: z.string(),
@@ -46,6 +47,8 @@ export const config = z.strictObject({
   firstRunDone: z.boolean(),
   /** Socket or URL of the container engine; null: look in the usual places. */
   containerEndpoint: z.string().max(512).nullable(),
+  /** What the owner set for the network; all else has its default. `network:configure` changes it. */
+  network: networkSettings.partial(),
 });
 export type Config = z.infer<typeof config>;
 
@@ -101,7 +104,7 @@ export const nodeCalls = defineCalls({
     method: 'PATCH',
     path: '/v1/config',
     summary: 'Change settings',
-    request: config.omit({ version: true }).partial(),
+    request: config.omit({ version: true, network: true }).partial(),
     response: config,
     errors: ['CONFIG_NOT_WRITTEN'],
   },

@@ -73,6 +73,7 @@ const makeDataFolder = async (folder: string): Promise<string> => {
       closeHintShown: true,
       firstRunDone: true,
       containerEndpoint: null,
+      network: { enabled: false },
     }),
     { mode: 0o600 },
   );

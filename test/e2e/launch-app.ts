@@ -193,6 +193,7 @@ const writeFirstConfig = async (target: Target, dataFolder: string, apiPort: num
     closeHintShown: false,
     firstRunDone: false,
     containerEndpoint: null,
+    network: { loopbackOnly: true, localDiscovery: false },
   });
   const script = `umask 077; mkdir -p "$0"; printf 'hypermesh-data 1\\n' > "$0/format"; printf '%s' "$1" > "$0/config.json"`;
   if (target === 'installed') await runAsUser(['sh', '-c', script, dataFolder, config]);

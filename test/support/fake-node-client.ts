@@ -28,6 +28,7 @@ import type {
   ShareState,
 } from '../../preload/contract/index.ts';
 import { fakeIdentityHandlers, noIdentity } from './fake-identity.ts';
+import { type FakeNetwork, fakeNetworkHandlers, sampleNetwork } from './fake-network.ts';
 import { fakeProofsHandlers, noProofsState, type ProofsState } from './fake-proofs.ts';
 
 const known = <T>(value: T): Reading<T> => ({ known: true, value });
@@ -232,6 +233,7 @@ export interface FakeState extends ProofsState {
   output: Map<string, JobOutputChunk[]>;
   logs: LogLine[];
   checks: Check[];
+  network: FakeNetwork;
 }
 
 export interface FakeNodeClient extends NodeClient {
@@ -370,6 +372,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
       closeHintShown: false,
       firstRunDone: true,
       containerEndpoint: null,
+      network: {},
     },
     inventory: structuredClone(sampleInventory),
     assets: structuredClone(sampleAssets),
@@ -394,6 +397,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     benchmark: { status: 'never' },
     identity: noIdentity(),
     ...noProofsState(sampleAssets),
+    network: sampleNetwork(),
     jobs: [],
     output: new Map(),
     logs: [
@@ -469,6 +473,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
       },
     ),
     ...fakeProofsHandlers(state, () => state.identity.status === 'unlocked', push),
+    ...fakeNetworkHandlers(state.network, push),
     'node:status': () => ok(state.status),
     'config:get': () => ok(state.config),
     'config:set': (change) => {

@@ -13,15 +13,19 @@ interface Field {
   description: string;
 }
 
+const kindOf = (type: string | undefined): Field['kind'] =>
+  type === 'boolean' ? 'boolean' : type === 'integer' || type === 'number' ? 'number' : 'text';
+
 /** The fields of a request as JSON Schema sees them: enough to make flags of flat requests. */
 const fieldsOf = (call: CallDefinition): Field[] => {
   const schema = z.toJSONSchema(call.request, { io: 'input', unrepresentable: 'any' }) as {
-    properties?: Record<string, { type?: string; description?: string }>;
+    properties?: Record<string, { type?: string; anyOf?: { type?: string }[]; description?: string }>;
     required?: string[];
   };
-  return Object.entries(schema.properties ?? {}).map(([name, { type, description = '' }]) => ({
+  return Object.entries(schema.properties ?? {}).map(([name, { type, anyOf, description = '' }]) => ({
     name,
-    kind: type === 'boolean' ? 'boolean' : type === 'integer' || type === 'number' ? 'number' : 'text',
+    // Of several types the first is what the others stand for: null for nothing, text where a query has no other.
+    kind: kindOf(type ?? anyOf?.[0]?.type),
     required: schema.required?.includes(name) ?? false,
     description: description || kebab(name).replaceAll('-', ' '),
   }));

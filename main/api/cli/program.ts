@@ -7,6 +7,7 @@ import { addDiagnosticCommands } from './commands/diagnostic-commands.ts';
 import { addGenericCommands } from './commands/generic-commands.ts';
 import { addIdentityCommands } from './commands/identity-commands.ts';
 import { addJobCommands } from './commands/job-commands.ts';
+import { addNetworkCommands } from './commands/network-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
 import { addPauseCommands } from './commands/pause-commands.ts';
 import { addProofFileCommands } from './commands/proof-file-commands.ts';
@@ -51,6 +52,12 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'chain:export': 'chain export',
   'chain:transfers': 'chain import',
   'chain:import': 'chain import',
+  'network:configure': 'net set',
+  'network:doctor': 'net doctor',
+  'network:trust': 'peer trust',
+  'network:ping': 'peer ping',
+  'network:join': 'join',
+  'network:create': 'net create',
 };
 
 /** All commands, none of them run yet. */
@@ -85,6 +92,7 @@ export const buildProgram = (session: Session): Command => {
   addChainCommands(program, session);
   addProofCommands(program, session);
   addProofFileCommands(program, session);
+  addNetworkCommands(program, session);
   addGenericCommands(program, session);
   program.addHelpText(
     'after',

@@ -91,8 +91,13 @@ export const askSecret = async (terminal: Terminal, prompt: string, instead: str
 };
 
 /** Asks twice: a new passphrase that was mistyped locks its owner out. @throws {CliError} as {@link askSecret} does, and `USAGE` */
-export const askNewPassphrase = async (terminal: Terminal, what: string, instead: string): Promise<string> => {
-  const first = await askSecret(terminal, `${what} (8 characters at least): `, instead);
+export const askNewPassphrase = async (
+  terminal: Terminal,
+  what: string,
+  instead: string,
+  charsMin = 8,
+): Promise<string> => {
+  const first = await askSecret(terminal, `${what} (${charsMin} characters at least): `, instead);
   const again = await askSecret(terminal, 'The same again: ', instead);
   if (first !== again) throw new CliError({ code: 'USAGE' }, 'The two were not the same; nothing was done. Try again.');
   return first;

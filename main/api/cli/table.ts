@@ -8,6 +8,8 @@ export interface Style {
   good(text: string): string;
   careful(text: string): string;
   bad(text: string): string;
+  /** White on black, whatever the terminal's colours are: for codes that cameras read. */
+  paper(text: string): string;
 }
 
 export const createStyle = ({ colour, columns, nowMs }: { colour: boolean; columns: number; nowMs: number }): Style => {
@@ -22,6 +24,7 @@ export const createStyle = ({ colour, columns, nowMs }: { colour: boolean; colum
     good: paint(32, 39),
     careful: paint(33, 39),
     bad: paint(31, 39),
+    paper: (text) => (colour ? `\x1b[97;40m${text}\x1b[0m` : text),
   };
 };
 

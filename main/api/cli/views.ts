@@ -1,6 +1,7 @@
 import { type Call, GRID_CELLS, type Level, type ResponseOf } from '../../../preload/contract/index.ts';
 import { chainViews } from './views-chain.ts';
 import { identityViews } from './views-identity.ts';
+import { networkViews } from './views-network.ts';
 import { type Style, formatFields, formatTable, printable, wrap } from './table.ts';
 import {
   asAside,
@@ -456,7 +457,10 @@ const doctorWord = (status: ResponseOf<'doctor:run'>[number]['status'], style: S
 
 const sameForAll = (config: ResponseOf<'config:get'>, style: Style): string =>
   formatFields(
-    Object.entries(config).map(([key, value]) => [key, value === null ? 'none' : String(value)]),
+    Object.entries(config).map(([key, value]) => [
+      key,
+      value === null ? 'none' : typeof value === 'object' ? JSON.stringify(value) : String(value),
+    ]),
     style,
   );
 
@@ -657,6 +661,7 @@ export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style)
   'job:output': ({ chunks }) => chunks.map(({ data }) => Buffer.from(data, 'base64').toString('utf8')).join(''),
   ...proofViews,
   ...chainViews,
+  ...networkViews,
 };
 
 /** `2026-03-01 18:05:09 info  assets: Level changed {"resource":"cpu"}` */

@@ -7,7 +7,7 @@ import type { Prover } from '../../kernel/prover/index.ts';
 import type { Runtime } from '../../kernel/runtime/index.ts';
 import type { LogBook } from '../../base/index.ts';
 import type { Diagnostics } from '../diagnostics/index.ts';
-import type { Caller, ConfigSource, NodeControl, WindowControl } from '../interface.ts';
+import type { Caller, ConfigSource, NetworkControl, NodeControl, WindowControl } from '../interface.ts';
 import { RequestError } from './errors.ts';
 import { exportName, listTransfers, transferPath } from './transfers.ts';
 
@@ -23,6 +23,7 @@ export interface HandlerComponents {
   config: ConfigSource;
   logs: Pick<LogBook, 'read'>;
   node: NodeControl;
+  network: NetworkControl;
   diagnostics: Diagnostics;
   windowControl: WindowControl | null;
 }
@@ -59,6 +60,7 @@ export const createHandlers = ({
   config,
   logs,
   node,
+  network,
   diagnostics,
   windowControl,
 }: HandlerComponents): Handlers => ({
@@ -169,6 +171,25 @@ export const createHandlers = ({
   },
   'chain:transfers': () => listTransfers(transferFolder),
   'chain:import': async ({ name }) => chain.import(await transferPath(transferFolder, name)),
+
+  'network:state': () => network.state(),
+  'network:configure': (change) => network.configure(defined(change)),
+  'network:doctor': async () => ({ findings: await network.doctor() }),
+  'network:peers': ({ connected }) => ({ peers: network.peers(connected) }),
+  'network:peer': ({ peer }) => network.peer(peer),
+  'network:add': (request) => network.add(request),
+  'network:trust': (request) => network.trust(request),
+  'network:ban': (request) => network.ban(request),
+  'network:unban': ({ peer }) => network.unban(peer),
+  'network:connect': ({ peer }) => network.connect(peer),
+  'network:disconnect': ({ peer }) => network.disconnect(peer),
+  'network:forget': ({ peer }) => network.forget(peer),
+  'network:ping': (request) => network.ping(request),
+  'network:trace': ({ peer }) => network.trace(peer),
+  'network:invite': (request) => network.invite(request),
+  'network:join': ({ link }) => network.join(link),
+  'network:create': (request) => network.create(request),
+  'network:leave': ({ network: name }) => network.leave(name),
 });
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -6,7 +6,7 @@ import type { Chain } from '../../kernel/blocks/index.ts';
 import type { Monitor } from '../../kernel/monitor/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
 import type { Runtime } from '../../kernel/runtime/index.ts';
-import type { ConfigSource, NodeControl } from '../interface.ts';
+import type { ConfigSource, NetworkControl, NodeControl } from '../interface.ts';
 
 export interface PushSourceComponents {
   assets: Assets;
@@ -18,6 +18,7 @@ export interface PushSourceComponents {
   config: ConfigSource;
   logs: Pick<LogBook, 'onLine'>;
   node: NodeControl;
+  network: NetworkControl;
 }
 
 /** For each push of the contract: how to begin to listen for it. Returns how to end it. */
@@ -38,6 +39,7 @@ export const createPushSources = ({
   config,
   logs,
   node,
+  network,
 }: PushSourceComponents): PushSources => ({
   node: (emit) => node.on('statusChanged', emit),
   config: (emit) => config.on('changed', emit),
@@ -57,5 +59,8 @@ export const createPushSources = ({
   proofs: (emit) => prover.on('proofsChanged', emit),
   block: (emit) => chain.on('blockStored', emit),
   chain: (emit) => chain.on('headChanged', emit),
+  network: (emit) => network.on('stateChanged', emit),
+  peers: (emit) => network.on('peersChanged', emit),
+  networkTraffic: (emit) => network.on('trafficSampled', emit),
   verification: (emit) => chain.on('verificationChanged', emit),
 });

@@ -77,14 +77,17 @@ const pathOf = (path: readonly PropertyKey[]): string =>
     )
     .join('');
 
+/** Requests about the identity carry phrases and passphrases, also in the wrong place; those about private networks, their secrets. */
+const holdsSecrets = (name: Call): boolean =>
+  name.startsWith('identity:') || name === 'network:create' || name === 'network:join';
+
 /**
  * The request as the contract has it, defaults filled in.
  *
  * @throws {RequestError} `BAD_REQUEST`, with one sentence that names the first field that is wrong and why
  */
 export const parseRequest = <C extends Call>(name: C, request: unknown): RequestOf<C> => {
-  // Requests about the identity carry phrases and passphrases, also when they are in the wrong place.
-  const error = name.startsWith('identity:') ? discreetWording : wording;
+  const error = holdsSecrets(name) ? discreetWording : wording;
   const result = calls[name].request.safeParse(request, { error });
   if (result.success) return result.data as RequestOf<C>;
   const issue = result.error.issues[0];

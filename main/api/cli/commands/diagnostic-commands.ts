@@ -184,7 +184,7 @@ const addConfig = (program: Command, session: Session): void => {
       session.show('config:get', await session.components.withSettings(session.dataFolder, { forReading: true }, read));
     });
   withExamples(get, ['hypermesh config get', 'hypermesh config get --json']);
-  const keys = Object.keys(configSchema.shape).filter((key) => key !== 'version');
+  const keys = Object.keys(configSchema.shape).filter((key) => key !== 'version' && key !== 'network');
   const set = config
     .command('set')
     .description('Change one setting; in its file when no node runs')

@@ -5,7 +5,7 @@ import { withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
 import type { Session } from '../session.ts';
 
-/** Calls whose requests carry a phrase, words of one, or a passphrase. */
+/** Calls whose requests carry a phrase, words of one, a passphrase, or the secret of a network. */
 const HOLDS_SECRETS: ReadonlySet<string> = new Set<Call>([
   'identity:confirm',
   'identity:restore',
@@ -13,6 +13,7 @@ const HOLDS_SECRETS: ReadonlySet<string> = new Set<Call>([
   'identity:seal',
   'identity:backup',
   'identity:drill',
+  'network:create',
 ]);
 /** The largest request there is carries a module of 16 MiB. */
 const REQUEST_BYTES_MAX = 32 * 1024 * 1024;
@@ -44,7 +45,7 @@ export const addGenericCommands = (program: Command, session: Session): void => 
       if (HOLDS_SECRETS.has(name) && request !== '-' && request !== '{}')
         throw new CliError(
           { code: 'SECRET_IN_ARGUMENTS' },
-          `A request of ${name} holds a secret, and command lines can be read by other programs; pipe it in and write - in its place, or see \`hypermesh identity --help\`.`,
+          `A request of ${name} holds a secret, and command lines can be read by other programs; pipe it in and write - in its place, or see the --help of \`hypermesh identity\` and \`hypermesh net create\`.`,
         );
       const text = request === '-' ? await readPiped(session) : request;
       let parsed: unknown;

@@ -206,6 +206,9 @@ describe('the border', () => {
   });
 });
 
+/** Of the example in libp2p's specification of peer ids; nobody here has it. */
+const PEER = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA';
+
 /** Requests that reach every handler without harm; the missing job is what `JOB_UNKNOWN` is for. */
 const samples: { readonly [C in Call]: { body?: object; path?: string; code?: string; skip?: string } } = {
   'node:status': {},
@@ -285,6 +288,25 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'chain:export': { body: {}, code: 'CHAIN_EMPTY' },
   'chain:transfers': {},
   'chain:import': { body: { name: 'missing.hmchain' }, code: 'IDENTITY_NONE' },
+  // Without an identity there is no network; test/compliance/network-cli.test.ts has both.
+  'network:state': {},
+  'network:configure': { body: { connectionsMax: 64 } },
+  'network:doctor': {},
+  'network:peers': { path: '/v1/network/peers?connected=true' },
+  'network:peer': { path: '/v1/network/peers/attic', code: 'PEER_UNKNOWN' },
+  'network:add': { body: { address: `/ip6/::1/udp/4001/quic-v1/p2p/${PEER}` }, code: 'NOT_RUNNING' },
+  'network:trust': { path: `/v1/network/peers/${PEER}`, body: { name: 'attic' }, code: 'PEER_UNKNOWN' },
+  'network:ban': { path: `/v1/network/peers/${PEER}/ban`, body: { minutes: 5 }, code: 'PEER_UNKNOWN' },
+  'network:unban': { path: `/v1/network/peers/${PEER}/ban`, code: 'PEER_UNKNOWN' },
+  'network:connect': { path: `/v1/network/peers/${PEER}/connect`, code: 'PEER_UNKNOWN' },
+  'network:disconnect': { path: `/v1/network/peers/${PEER}/disconnect`, code: 'PEER_UNKNOWN' },
+  'network:forget': { path: `/v1/network/peers/${PEER}`, code: 'PEER_UNKNOWN' },
+  'network:ping': { path: `/v1/network/peers/${PEER}/ping`, body: { count: 1 }, code: 'PEER_UNKNOWN' },
+  'network:trace': { path: `/v1/network/peers/${PEER}/trace`, code: 'PEER_UNKNOWN' },
+  'network:invite': { body: { hours: 1 }, code: 'NOT_RUNNING' },
+  'network:join': { body: { link: 'hypermesh:join/none' }, code: 'NOT_RUNNING' },
+  'network:create': { body: { name: 'home', secret: 'long enough to be one' }, code: 'NOT_RUNNING' },
+  'network:leave': { path: '/v1/network/networks/home', code: 'NETWORK_UNKNOWN' },
 };
 
 describe('every call of the contract', () => {

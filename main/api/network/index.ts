@@ -1,0 +1,2 @@
+export { createNetworkControl, type NetworkControlComponents } from './create-network-control.ts';
+export { NetworkError } from './errors.ts';
