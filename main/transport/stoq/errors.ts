@@ -6,6 +6,8 @@ export type CarrierErrorType =
   | { code: 'PORT_IN_USE'; address: string }
   | { code: 'NOT_ALLOWED'; address: string }
   | { code: 'NO_SUCH_ADDRESS'; address: string }
+  /** This machine has no build of what the carrier needs. */
+  | { code: 'NOT_SUPPORTED'; platform: string; detail: string }
   | { code: 'TOO_MANY' }
   | { code: 'RESET' }
   | { code: 'CLOSED' };
@@ -20,6 +22,9 @@ export type HandshakeErrorType =
   | { code: 'VERSION_UNKNOWN'; offered: readonly number[]; verdict: 'ignore' }
   /** A signature, a certificate or a proof of network does not hold for this channel. */
   | { code: 'HANDSHAKE_REFUSED'; problem: string; verdict: 'reject' }
+  /** One of the two deals only with members of its private networks, and the other proved none of them. */
+  | { code: 'NO_NETWORK_IN_COMMON'; verdict: 'ignore' }
+  /** Silence, or too slow. A node closed to the public gives this to whoever dials it without being a member, too. */
   | { code: 'HANDSHAKE_TIMED_OUT'; verdict: 'ignore' };
 /** The peer is not who it must be, or does not speak as it must. */
 export class HandshakeError extends NodeError<HandshakeErrorType> {

@@ -1,0 +1,99 @@
+import type { CarrierError } from '../../errors.ts';
+import { closedError, resetError } from '../carrier-errors.ts';
+import type { CarrierStream } from '../interface.ts';
+import type { NativeStream } from './native-quic.ts';
+
+/** The native layer tells causes apart by message only; these are quinn's for a reset in either direction. */
+const RESET_MESSAGES = /^(stream reset by peer|sending stopped by peer)/;
+
+type State = 'open' | 'reset' | 'closed';
+
+/** @param onEnd - called once both directions have ended, whichever way */
+export const createQuicStream = (native: NativeStream, onEnd: () => void): CarrierStream & { close(): void } => {
+  let state: State = 'open';
+  let readDone = false;
+  let writeDone = false;
+  /** Ends the calls under way: the native ones only end when the other side does something. */
+  const waiting = new Set<(error: CarrierError) => void>();
+
+  const end = (to: 'reset' | 'closed'): void => {
+    if (state !== 'open') return;
+    state = to;
+    const error = errorOf(to);
+    for (const reject of waiting) reject(error);
+    waiting.clear();
+    if (!(readDone && writeDone)) onEnd();
+  };
+  const errorOf = (at: 'reset' | 'closed'): CarrierError => (at === 'reset' ? resetError() : closedError());
+  /** Both directions end together here, in QUIC each by itself. Neither call may wait for anything we wait for. */
+  const endNative = (): void => {
+    native.resetWrite().catch(() => undefined);
+    native.stopRead().catch(() => undefined);
+  };
+  const failed = (error: unknown): CarrierError => {
+    if (state === 'open') {
+      const to = error instanceof Error && RESET_MESSAGES.test(error.message) ? 'reset' : 'closed';
+      if (to === 'reset') endNative();
+      end(to);
+    }
+    return state === 'reset' ? resetError() : closedError();
+  };
+  /** Runs a native call that ends at once when the stream does. */
+  const call = <T>(run: () => Promise<T>, onDone: (value: T) => void): Promise<T> => {
+    if (state !== 'open') return Promise.reject(errorOf(state));
+    return new Promise((resolve, reject) => {
+      waiting.add(reject);
+      run().then(
+        (value) => {
+          // What came too late is not given out: after `stopRead` the native layer answers like at a clean end.
+          if (!waiting.delete(reject)) return;
+          onDone(value);
+          resolve(value);
+        },
+        (error: unknown) => {
+          waiting.delete(reject);
+          reject(failed(error));
+        },
+      );
+    });
+  };
+
+  return {
+    read: (maxBytes) =>
+      readDone
+        ? Promise.resolve(null)
+        : call(
+            () => native.read(maxBytes),
+            (bytes) => {
+              if (bytes !== null || readDone) return;
+              readDone = true;
+              if (writeDone) onEnd();
+            },
+          ),
+    write: (bytes) =>
+      bytes.length === 0 && state === 'open'
+        ? Promise.resolve()
+        : call(
+            () => native.write(bytes),
+            () => undefined,
+          ),
+    finish: () =>
+      writeDone
+        ? Promise.resolve()
+        : call(
+            () => native.finishWrite(),
+            () => {
+              writeDone = true;
+              if (readDone) onEnd();
+            },
+          ),
+    reset: () => {
+      if (state !== 'open' || (readDone && writeDone)) return;
+      endNative();
+      end('reset');
+    },
+    close: () => {
+      end('closed');
+    },
+  };
+};
