@@ -18,5 +18,6 @@ serveTasks(
     space: async () => (await import('./kernel/proof/tasks.ts')).proofTasks,
     runtime: async () => (await import('./kernel/runtime/tasks.ts')).runtimeTasks,
     http: async () => (await import('./api/http/tasks.ts')).httpTasks,
+    stoq: async () => (await import('./transport/stoq/tasks.ts')).stoqTasks,
   },
 );

@@ -36,9 +36,20 @@ export interface HandshakeOptions {
 
 /** Mutual proof over one stream of a channel, docs/formats/stoq-handshake.md. */
 export interface Handshaker {
-  /** As the one who dialled. Takes one round trip. @throws {HandshakeError} | {PeerError} `WRONG_PEER` | `CERTIFICATE_REFUSED` */
+  /**
+   * As the one who dialled. Takes one round trip; data may follow at once. The stream is reset when it fails, and the channel is of
+   * no use then.
+   *
+   * @throws {HandshakeError} | {PeerError} `WRONG_PEER` | `CERTIFICATE_REFUSED` | `SELF`
+   * @throws {CarrierError} the channel or the stream ended; {WorkerError} this node is too busy; `signal.reason`
+   */
   initiate(channel: Channel, stream: CarrierStream, options: HandshakeOptions): Promise<Session>;
-  /** As the one who was dialled. Says nothing about this node before the other end has shown that it may know. */
+  /**
+   * As the one who was dialled. Says nothing about this node before the other end has shown that it may know: a node that is not
+   * open stays silent for its ten seconds towards all but members, and then throws `HANDSHAKE_TIMED_OUT` whatever they sent.
+   *
+   * @throws the same, but for `WRONG_PEER`
+   */
   respond(channel: Channel, stream: CarrierStream, options: Omit<HandshakeOptions, 'expected'>): Promise<Session>;
   /** Forgets all tickets, made and received: a ban or a lost key must not be resumed. */
   forget(peer?: PeerId): void;

@@ -1,0 +1,58 @@
+import { timingSafeEqual } from 'node:crypto';
+import { encodeCbor, type Random } from '../../../base/index.ts';
+import { MAC_BYTES, NETWORKS_MAX } from './constants.ts';
+import type { NetworkMembership } from './interface.ts';
+import { macOf, type Role } from './key-schedule.ts';
+
+/** Bytes that hold the proofs of one side: always sixteen of them, those that are none being random. */
+export const PROOFS_BYTES = NETWORKS_MAX * MAC_BYTES;
+/** Where there is no network, so that the time taken does not tell how many there are. */
+const NO_KEY = new Uint8Array(32);
+
+const proofOf = (key: Uint8Array, role: Role, hash: Uint8Array): Uint8Array =>
+  macOf(key, encodeCbor(['hypermesh stoq network', role, hash]));
+
+/**
+ * @param memberships - at most {@link NETWORKS_MAX}
+ * @param hash - what the proofs hold for, and nothing else: it covers the channel and the prover's fresh shares
+ * @returns 512 bytes, for all who do not hold a key no different from random ones
+ */
+export const makeNetworkProofs = (
+  memberships: readonly NetworkMembership[],
+  role: Role,
+  hash: Uint8Array,
+  random: Random,
+): Uint8Array => {
+  const proofs = random.bytes(PROOFS_BYTES);
+  // A member of one network sees where its proof lies; in a fixed order that would tell how many others there are.
+  const places = Array.from({ length: NETWORKS_MAX }, (_, place) => place);
+  for (let last = NETWORKS_MAX - 1; last > 0; last--) {
+    const other = random.below(last + 1);
+    [places[last], places[other]] = [places[other] as number, places[last] as number];
+  }
+  for (let n = 0; n < NETWORKS_MAX; n++) {
+    const membership = memberships[n];
+    const proof = proofOf(membership?.key ?? NO_KEY, role, hash);
+    if (membership !== undefined) proofs.set(proof, (places[n] as number) * MAC_BYTES);
+  }
+  return proofs;
+};
+
+/** @returns those networks that the other side proved to be in. Takes as long for none as for sixteen. */
+export const checkNetworkProofs = <M extends Pick<NetworkMembership, 'key'>>(
+  memberships: readonly M[],
+  role: Role,
+  hash: Uint8Array,
+  proofs: Uint8Array,
+): M[] => {
+  const proved: M[] = [];
+  for (let n = 0; n < NETWORKS_MAX; n++) {
+    const membership = memberships[n];
+    const expected = proofOf(membership?.key ?? NO_KEY, role, hash);
+    let found = false;
+    for (let place = 0; place < NETWORKS_MAX; place++)
+      if (timingSafeEqual(expected, proofs.subarray(place * MAC_BYTES, (place + 1) * MAC_BYTES))) found = true;
+    if (found && membership !== undefined) proved.push(membership);
+  }
+  return proved;
+};
