@@ -244,11 +244,16 @@ export interface EndpointStats {
 
 /** What the owner lets through, measured on the wire. One meter counts and one gate holds back, for all peers together. */
 export interface RateGate {
-  /** Waits until `bytes` may be sent. At once where there is no limit. */
-  send(bytes: number): Promise<void> | void;
+  /**
+   * Waits until `bytes` may be sent. At once where there is no limit.
+   *
+   * @param flow - who waits, such as a peer id: flows take turns, so that a hundred streams of one peer get no more than one of
+   *   another. @default each call is a flow of its own
+   */
+  send(bytes: number, flow?: string): Promise<void> | void;
   /** Waits until `bytes` more may be taken in. */
-  receive(bytes: number): Promise<void> | void;
-  /** Bytes that went past the gate anyway: headers, acknowledgements, what was sent twice. */
+  receive(bytes: number, flow?: string): Promise<void> | void;
+  /** Bytes that went past the gate anyway: headers, acknowledgements, what was sent twice. Below 0: passed it and were not sent. */
   charge(sent: number, received: number): void;
 }
 
