@@ -46,6 +46,7 @@ export default defineConfig({
           cli: resolve(root, 'main/cli.ts'),
           'store-worker': resolve(root, 'main/base/store/worker.ts'),
           worker: resolve(root, 'main/worker.ts'),
+          'stoq-side-worker': resolve(root, 'main/transport/stoq/reach/side-worker.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },

@@ -8,6 +8,8 @@ export interface ProgramPaths {
   storeWorker: string;
   /** Entry of the threads of the worker pool. */
   worker: string;
+  /** Entry of the thread of the side socket: datagrams between peers, holes in NATs. */
+  sideWorker: string;
   /** Entry of the process that one job runs in. */
   jobHost: string;
   /** Plain Node runtime for job hosts. */
@@ -31,6 +33,9 @@ export const findProgramPaths = (entryUrl: string): ProgramPaths => {
   return {
     storeWorker: fromSource ? join(folder, 'base', 'store', 'worker.ts') : built('store-worker.js'),
     worker: fromSource ? join(folder, 'worker.ts') : built('worker.js'),
+    sideWorker: fromSource
+      ? join(folder, 'transport', 'stoq', 'reach', 'side-worker.ts')
+      : built('stoq-side-worker.js'),
     jobHost: fromSource ? join(folder, 'kernel', 'runtime', 'host', 'main.ts') : built('job-host.cjs'),
     node: findNode(root),
     pageFolder: unpacked(join(root, 'out', 'renderer')),
