@@ -85,13 +85,17 @@ const createBucket = (clock: Clock, budget: Budget): Bucket => {
 
   const quantum = (perSecond: number): number =>
     Math.max(1, Math.floor(Math.min(QUANTUM_BYTES_MAX, perSecond * QUANTUM_SECONDS)));
+  const clamp = (count: number, perSecond: number, burstSeconds: number): number =>
+    Math.max(Math.min(count, perSecond * burstSeconds), -perSecond * DEBT_SECONDS_MAX);
   const fill = (): void => {
     const nowMs = clock.monotonicMs();
     const elapsedMs = nowMs - filledAtMs;
     filledAtMs = nowMs;
     if (rate === null) return;
+    if (rate === 0) return;
     const burst = rate * (waiting > 0 ? BUSY_BURST_SECONDS : IDLE_BURST_SECONDS);
-    const most = rate === 0 ? 0 : Math.max(quantum(rate), burst);
+    // What was earned while somebody waited stays: a single sender waits for nothing between two of its calls.
+    const most = Math.max(quantum(rate), burst, tokens);
     tokens = Math.min(most, tokens + (elapsedMs / 1000) * rate);
   };
   const pass = (bytes: number): void => {
@@ -175,7 +179,7 @@ const createBucket = (clock: Clock, budget: Budget): Bucket => {
       pass(bytes);
       if (rate === null) return;
       fill();
-      tokens = Math.max(tokens - bytes, -rate * DEBT_SECONDS_MAX);
+      tokens = clamp(tokens - bytes, rate, BUSY_BURST_SECONDS);
     },
     setRate: (next) => {
       if (next === rate) return;
@@ -183,7 +187,7 @@ const createBucket = (clock: Clock, budget: Budget): Bucket => {
       // What a line without a limit has sent is nobody's debt, and gives no credit either.
       if (rate === null) tokens = 0;
       rate = next;
-      if (rate !== null) tokens = Math.max(Math.min(tokens, rate * IDLE_BURST_SECONDS), -rate * DEBT_SECONDS_MAX);
+      if (rate !== null) tokens = clamp(tokens, rate, IDLE_BURST_SECONDS);
       pump();
     },
     pump,
