@@ -75,6 +75,8 @@ export interface NetworkControlEvents {
   peersChanged: { peers: PeerView[] };
   /** Each second while somebody listens. */
   trafficSampled: TrafficView;
+  /** What the node's status says of it is different; told at once. */
+  statusChanged: null;
 }
 
 /**

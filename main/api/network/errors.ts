@@ -15,6 +15,8 @@ export class NetworkError extends NodeError<
   | { code: 'NETWORKS_FULL'; limit: number }
   /** Nothing is known of where the peer, or this node, can be reached. */
   | { code: 'NO_ADDRESS' }
+  /** The other node, or something on the way, did not answer. */
+  | { code: 'TIMED_OUT'; ms: number }
 > {
   override readonly name = 'NetworkError';
 }

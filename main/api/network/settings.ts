@@ -20,3 +20,7 @@ export const networkSettingsOf = ({ network }: Pick<Config, 'network'>): Network
   const given = Object.fromEntries(Object.entries(network).filter(([, value]) => value !== undefined));
   return { ...DEFAULT_NETWORK_SETTINGS, ...(given as Partial<NetworkSettings>) };
 };
+
+/** Whether the transport must be built anew for these settings to hold. */
+export const needsRestart = (running: NetworkSettings, wanted: NetworkSettings): boolean =>
+  JSON.stringify(running) !== JSON.stringify(wanted);

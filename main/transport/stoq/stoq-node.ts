@@ -1,8 +1,9 @@
 import type { EventSource, Startable } from '../../base/index.ts';
 import type { Dht } from './discovery/interface.ts';
 import type { NetworkMembership } from './handshake/interface.ts';
-import type { Address, Endpoint, NetworkId, PeerId, Tier } from './interface.ts';
+import type { Address, Endpoint, LocalPeer, NetworkId, PeerId, RateGate, Tier } from './interface.ts';
 import type { ReachState } from './reach/interface.ts';
+import type { PeerBook } from './standing/interface.ts';
 
 /** What the owner of the machine lets STOQ do. Another set takes another node. */
 export interface StoqSettings {
@@ -18,6 +19,18 @@ export interface StoqSettings {
   open: boolean;
   bootstrap: readonly { peer: PeerId; address: Address }[];
   connectionsMax: number;
+}
+
+/** What one run of STOQ is built around. */
+export interface StoqParts {
+  local: LocalPeer;
+  /** Loaded. Outlives the node. */
+  book: PeerBook;
+  gate: RateGate;
+  memberships: readonly NetworkMembership[];
+  /** Program and version, told to peers; at most 64 characters. */
+  agent: string;
+  settings: StoqSettings;
 }
 
 /** Something that is not as the owner asked, and that the node does without. */

@@ -1,8 +1,9 @@
 import { migration as first } from './0010-first.ts';
 import { migration as chain } from './0020-chain.ts';
 import { migration as proofs } from './0030-proofs.ts';
+import { migration as peers } from './0040-peers.ts';
 import type { Migration } from './migration.ts';
 
 /** In order. */
-export const migrations: readonly Migration[] = [first, chain, proofs];
+export const migrations: readonly Migration[] = [first, chain, proofs, peers];
 export type { Migration } from './migration.ts';

@@ -123,6 +123,31 @@ describe('0030, proofs', () => {
   });
 });
 
+describe('0040, peers', () => {
+  const upTo = (last: number): Migration[] => migrations.filter((migration) => migration.version <= last);
+  it('leaves what was there as it was, and makes one empty table', () => {
+    migrate(db, upTo(30));
+    db.exec("INSERT INTO settings VALUES ('share', x'a0', 1)");
+    const before = tables();
+    expect(migrate(db, upTo(40))).toBe(30);
+    expect(db.prepare('SELECT * FROM settings').all()).toEqual([
+      { key: 'share', value: Buffer.from([0xa0]), updated_at_ms: 1 },
+    ]);
+    expect(tables().filter((name) => !before.includes(name))).toEqual(['peers']);
+    expect(db.prepare('SELECT * FROM peers').all()).toEqual([]);
+  });
+  it('holds rows, and refuses those that break its rules', () => {
+    migrate(db, upTo(40));
+    db.exec("INSERT INTO peers VALUES ('12D3KooWa', x'a0', 1)");
+    for (const wrong of [
+      "INSERT INTO peers VALUES ('12D3KooWa', x'a0', 2)",
+      "INSERT INTO peers VALUES ('12D3KooWb', NULL, 2)",
+      "INSERT INTO peers VALUES ('12D3KooWc', x'a0', 'now')",
+    ])
+      expect(() => db.exec(wrong), wrong).toThrow(/constraint failed|cannot store/);
+  });
+});
+
 describe('migrating', () => {
   const create: Migration = {
     version: 10,

@@ -1,0 +1,12 @@
+export type * from './discovery/interface.ts';
+export type * from './handshake/interface.ts';
+export type * from './interface.ts';
+export type * from './reach/interface.ts';
+export type * from './standing/interface.ts';
+export type * from './stoq-node.ts';
+export * from './errors.ts';
+export { isLoopback, parsePeerId, scopeOf, splitPeer, withPeer } from './address.ts';
+export { deriveMembership, membershipOf, PUBLIC_NETWORK } from './discovery/membership.ts';
+export { type GateTotals, type RateGateControl, createRateGate } from './standing/rate-gate.ts';
+export { createInvite, type Invite, InviteError, openInvite } from './invite.ts';
+export { createLocalPeer, createSelfMadeVerifier } from './verifier.ts';
