@@ -20,6 +20,12 @@ export const tierText = (tier: NetworkTier): string => TIERS[tier];
 export const pathText = (path: PathView, nameOf: (peerId: string) => string): string =>
   path.via === null ? tierText(path.tier) : `Relay by ${nameOf(path.via)}`;
 
+/** `/ip6/2001:db8::7/udp/4001/quic-v1` as `2001:db8::7, UDP 4001`; what is no such address stays as it is. */
+export const addressText = (address: string): string => {
+  const found = /^(?:\/ip6zone\/[^/]+)?\/ip[46]\/([^/]+)\/(udp|tcp)\/(\d+)(?:\/(?:quic-v1|tls))?$/.exec(address);
+  return found === null ? address : `${found[1]}, ${found[2]?.toUpperCase()} ${found[3]}`;
+};
+
 const SOURCES: Record<PeerView['source'], string> = {
   owner: 'added by you',
   invite: 'by an invite',

@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { IconArrowLeft, IconHeartHandshake, IconRoute } from '@tabler/icons-react';
+import { IconHeartHandshake, IconRoute } from '@tabler/icons-react';
 import { useCallback, useEffect, useState } from 'react';
 import type {
   CallError,
@@ -164,15 +164,14 @@ export const PeerDetail = ({ peerId }: { peerId: string }) => {
     if (reply.ok) setTrace(reply.value);
   };
   const back = (
-    <a className="hm-back" href={hrefOf('network')}>
-      <IconArrowLeft size={16} aria-hidden /> Network
-    </a>
+    <Button component="a" href={hrefOf('network')} variant="default">
+      Back to network
+    </Button>
   );
   if (detail === null)
     return (
       <>
-        {back}
-        <PageHeader title="Peer" />
+        <PageHeader title="Peer" actions={back} />
         {error === null ? <Loading what="the peer" /> : <ErrorNote title="This peer cannot be shown" error={error} />}
       </>
     );
@@ -182,11 +181,11 @@ export const PeerDetail = ({ peerId }: { peerId: string }) => {
   );
   return (
     <>
-      {back}
       <PageHeader
         title={peerTitle(detail)}
         actions={
           <>
+            {back}
             <Button
               variant="default"
               leftSection={<IconHeartHandshake size={16} aria-hidden />}

@@ -3,7 +3,7 @@ import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
 import type { PeerView } from '../../../preload/contract/index.ts';
 import { rateText } from '../../components/quantity.ts';
 import { hrefOf } from '../../state/route.ts';
-import { DRAWN_MAX, GRAPH_HEIGHT_PX, lineWidth, placePeers } from './graph-layout.ts';
+import { DRAWN_MAX, GRAPH_HEIGHT_PX, labelled, lineWidth, placePeers } from './graph-layout.ts';
 import { pathText, peerTitle, roundTripText, shortPeer, tierText } from './network-text.ts';
 
 /** Where nothing has a width, as in a test. */
@@ -27,6 +27,9 @@ const spoken = (peer: PeerView, nameOf: (id: string) => string): string => {
   return words.join(', ');
 };
 
+/** Names are written above a peer in the upper half and below one in the lower half. */
+const labelY = (y: number): number => (y < 0 ? -16 : 26);
+
 const LEGEND = ['quic', 'tls', 'punched', 'relay'] as const;
 
 /**
@@ -38,6 +41,7 @@ export const PeerGraph = ({ peers, self }: { peers: readonly PeerView[]; self: s
   const drawnWidth = width === 0 ? WIDTH_PX_FALLBACK : width;
   const placed = useMemo(() => placePeers(peers, drawnWidth), [peers, drawnWidth]);
   const places = useMemo(() => new Map(placed.map((place) => [place.peer.peerId, place])), [placed]);
+  const named = useMemo(() => labelled(placed, (peer) => cut(peerTitle(peer))), [placed]);
   const [active, setActive] = useState<string | null>(null);
   const elements = useRef(new Map<string, HTMLElement>());
   const nameOf = (id: string): string => {
@@ -67,6 +71,7 @@ export const PeerGraph = ({ peers, self }: { peers: readonly PeerView[]; self: s
     setActive(next);
     elements.current.get(next)?.focus({ preventScroll: true });
   };
+  const pointed = active === null ? undefined : places.get(active);
   const middleX = drawnWidth / 2;
   const middleY = GRAPH_HEIGHT_PX / 2;
   return (
@@ -120,15 +125,9 @@ export const PeerGraph = ({ peers, self }: { peers: readonly PeerView[]; self: s
                 <circle className="hm-graph-target" r={20} />
                 <circle className="hm-graph-dot" r={9} />
                 {peer.trusted && <path className="hm-graph-check" d="M -3.6 0.2 L -1 2.8 L 3.8 -2.6" />}
-                <text y={y < 0 ? -16 : 26} textAnchor="middle">
-                  {cut(peerTitle(peer))}
-                </text>
-                {active === peer.peerId && peer.path !== null && (
-                  <text className="hm-graph-detail" y={y < 0 ? -31 : 41} textAnchor="middle">
-                    {[
-                      peer.path.rttMs === null ? tierText(peer.path.tier) : roundTripText(peer.path.rttMs),
-                      rateText(rateOf(peer)),
-                    ].join(' · ')}
+                {named.has(peer.peerId) && active !== peer.peerId && (
+                  <text y={labelY(y)} textAnchor="middle">
+                    {cut(peerTitle(peer))}
                   </text>
                 )}
               </a>
@@ -142,6 +141,20 @@ export const PeerGraph = ({ peers, self }: { peers: readonly PeerView[]; self: s
             </text>
             <title>{self}</title>
           </g>
+          {pointed !== undefined && (
+            <g className="hm-graph-pointed" transform={`translate(${pointed.x} ${pointed.y})`} aria-hidden="true">
+              <text y={labelY(pointed.y)} textAnchor="middle">
+                {peerTitle(pointed.peer)}
+              </text>
+              <text className="hm-graph-detail" y={labelY(pointed.y) + (pointed.y < 0 ? -15 : 15)} textAnchor="middle">
+                {[
+                  ...(pointed.peer.path === null ? [] : [pathText(pointed.peer.path, nameOf)]),
+                  ...(pointed.peer.path?.rttMs == null ? [] : [roundTripText(pointed.peer.path.rttMs)]),
+                  rateText(rateOf(pointed.peer)),
+                ].join(' · ')}
+              </text>
+            </g>
+          )}
         </g>
       </svg>
       <figcaption className="hm-graph-legend hm-small hm-dim">

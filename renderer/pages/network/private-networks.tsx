@@ -137,7 +137,7 @@ export const PrivateNetworks = ({
                 leftSection={<IconUserPlus size={14} aria-hidden />}
                 onClick={() => onInvite(network.name)}
               >
-                Invite<span className="hm-sr"> into {network.name}</span> …
+                Invite …<span className="hm-sr"> into {network.name}</span>
               </Button>
               <Button
                 size="compact-sm"
@@ -152,7 +152,7 @@ export const PrivateNetworks = ({
                   })
                 }
               >
-                Leave<span className="hm-sr"> {network.name}</span> …
+                Leave …<span className="hm-sr"> {network.name}</span>
               </Button>
             </li>
           ))}

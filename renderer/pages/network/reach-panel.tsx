@@ -9,7 +9,7 @@ import { CopyButton } from '../../components/short-hash.tsx';
 import { dateTimeText } from '../../components/time-text.ts';
 import { sentence } from '../../components/unknown.tsx';
 import { useNodeAccess } from '../../state/node-context.tsx';
-import { reachableText, shortPeer } from './network-text.ts';
+import { addressText, reachableText, shortPeer } from './network-text.ts';
 
 const MAPPERS = { upnp: 'UPnP', 'nat-pmp': 'NAT-PMP', pcp: 'PCP' } as const;
 
@@ -81,11 +81,8 @@ export const ReachPanel = ({ state, nameOf }: { state: NetworkState; nameOf: (id
         </Fact>
         {reach.relays.length > 0 && <Fact name="Relays">{reach.relays.map(nameOf).join(', ')}</Fact>}
         {reach.mapped.map((mapped) => (
-          <Fact
-            key={`${mapped.protocol} ${mapped.address}`}
-            name={`${mapped.protocol.toUpperCase()} port opened by the router`}
-          >
-            <code>{mapped.address}</code>{' '}
+          <Fact key={`${mapped.protocol} ${mapped.address}`} name="Opened by the router">
+            <span title={mapped.address}>{addressText(mapped.address)}</span>{' '}
             <span className="hm-dim" title={`until ${dateTimeText(mapped.untilMs)}`}>
               {MAPPERS[mapped.by]}
             </span>
@@ -93,7 +90,7 @@ export const ReachPanel = ({ state, nameOf }: { state: NetworkState; nameOf: (id
         ))}
         {reach.confirmed.slice(0, 4).map((confirmed) => (
           <Fact key={`${confirmed.address} ${confirmed.by}`} name={`Reached by ${nameOf(confirmed.by)}`}>
-            <code>{confirmed.address}</code>{' '}
+            <span title={confirmed.address}>{addressText(confirmed.address)}</span>{' '}
             <span className="hm-dim">
               <Age atMs={confirmed.atMs} />
             </span>

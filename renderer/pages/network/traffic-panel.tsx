@@ -58,16 +58,19 @@ export const TrafficPanel = () => {
           />
         </div>
         <div className="hm-stack-tight">
-          <Facts>
-            <Fact name="This month">
+          <p className="hm-month">
+            <span>This month</span>
+            <span>
               {bytesText(monthBytes)}
               {monthLimitBytes !== null &&
                 ` of ${bytesText(monthLimitBytes)}${used === null ? '' : `, ${percentText(used)}`}`}
-            </Fact>
+            </span>
+          </p>
+          {used !== null && <Bar percent={used} tone={used >= 90 ? 'warning' : 'accent'} />}
+          <Facts>
             <Fact name="Sent since the start">{bytesText(now.sentBytes)}</Fact>
             <Fact name="Received since the start">{bytesText(now.receivedBytes)}</Fact>
           </Facts>
-          {used !== null && <Bar percent={used} tone={used >= 90 ? 'warning' : 'accent'} />}
         </div>
       </div>
     </Panel>
