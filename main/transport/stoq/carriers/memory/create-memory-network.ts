@@ -18,6 +18,7 @@ interface Host {
   listener: ((channel: Channel) => void) | null;
   /** What ends a dial that is under way. */
   dials: Set<(error: Error) => void>;
+  isOver: boolean;
 }
 
 const unreachable = (address: Address, detail: string): CarrierError =>
@@ -94,6 +95,7 @@ export const createMemoryNetwork = (components: { outside: Outside }, init: Memo
       fail(aborted(signal));
     };
     if (signal.aborted) return Promise.reject(aborted(signal));
+    if (from.isOver) return Promise.reject(closedError());
     signal.addEventListener('abort', onAbort, { once: true });
     from.dials.add(fail);
     const cancelTimer = clock.after(dialMs, () => {
@@ -130,6 +132,7 @@ export const createMemoryNetwork = (components: { outside: Outside }, init: Memo
   };
 
   const listen = (host: Host, address: Address, onChannel: (channel: Channel) => void): CarrierListener => {
+    if (host.isOver) throw closedError();
     if (address !== host.address) {
       throw new CarrierError(
         { code: 'NO_SUCH_ADDRESS', address },
@@ -152,6 +155,7 @@ export const createMemoryNetwork = (components: { outside: Outside }, init: Memo
     };
   };
   const quit = (host: Host): void => {
+    host.isOver = true;
     host.listener = null;
     for (const fail of host.dials) fail(closedError());
   };
@@ -170,6 +174,7 @@ export const createMemoryNetwork = (components: { outside: Outside }, init: Memo
       tier,
       listener: null,
       dials: new Set(),
+      isOver: false,
       carrier: {
         tier,
         canDial,
@@ -190,7 +195,7 @@ export const createMemoryNetwork = (components: { outside: Outside }, init: Memo
   return {
     carrier: (name, options = {}) => {
       let host = hosts.get(name);
-      if (host === undefined) hosts.set(name, (host = createHost(name, options)));
+      if (host === undefined || host.isOver) hosts.set(name, (host = createHost(name, options)));
       return host.carrier;
     },
     datagrams: datagrams.link,

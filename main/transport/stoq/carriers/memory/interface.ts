@@ -29,7 +29,7 @@ export interface MemoryCarrierOptions {
  * clock and the random numbers it was given, so that under a manual clock and a seed one run is like the other.
  */
 export interface MemoryNetwork {
-  /** The carrier of a host; made at the first call, with whose options it stays. */
+  /** The carrier of a host; made at the first call, with whose options it stays, and anew once it was stopped or crashed. */
   carrier(name: string, options?: MemoryCarrierOptions): Carrier;
   /** Datagrams of a host; made at the first call. A host is named by its name or by the IP address of its carrier. */
   datagrams(name: string): DatagramLink;
@@ -45,7 +45,7 @@ export interface MemoryNetwork {
   partition(...groups: readonly (readonly string[])[]): () => void;
   /** Takes a host's cable out or puts it in. Its program goes on. */
   setUp(name: string, up: boolean): void;
-  /** Ends all of a host's channels, listeners and datagrams without a word to the others, as a killed process does. The host may listen again. */
+  /** Ends all of a host's channels, listeners and datagrams without a word to the others, as a killed process does. */
   crash(name: string): void;
   stats(): MemoryNetworkStats;
 }
