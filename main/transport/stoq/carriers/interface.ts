@@ -14,8 +14,11 @@ export interface Carrier {
    * @throws {CarrierError} `PORT_IN_USE` | `NOT_ALLOWED` | `NO_SUCH_ADDRESS`
    */
   listen(address: Address, onChannel: (channel: Channel) => void): Promise<CarrierListener>;
-  /** @throws {CarrierError} `UNREACHABLE` | `TIMED_OUT`; rejects with `signal.reason` when aborted, leaving nothing behind */
-  dial(address: Address, options: { signal: AbortSignal }): Promise<Channel>;
+  /**
+   * @param options.peer - who is to be reached, which only a relay must know; others ignore it
+   * @throws {CarrierError} `UNREACHABLE` | `TIMED_OUT`; rejects with `signal.reason` when aborted, leaving nothing behind
+   */
+  dial(address: Address, options: { signal: AbortSignal; peer?: PeerId | null }): Promise<Channel>;
   /** Closes all listeners and channels. */
   stop(): Promise<void>;
 }
