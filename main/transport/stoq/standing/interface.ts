@@ -1,5 +1,5 @@
 import type { EventSource } from '../../../base/index.ts';
-import type { Address, NetworkId, PeerId, RemoteInfo } from '../interface.ts';
+import type { Address, PeerId, RemoteInfo } from '../interface.ts';
 
 /** What somebody did that costs standing, with its price in points; see docs/formats/stoq-standing.md. 100 points are a ban. */
 export const OFFENCES = {
@@ -47,8 +47,16 @@ export interface PeerBook extends EventSource<PeerBookEvents> {
   load(): Promise<void>;
   get(peer: PeerId): KnownPeer | null;
   list(): readonly KnownPeer[];
-  /** Adds what is said of a peer; claims of strangers are bounded per source and per address group. @returns false when refused */
-  learn(peer: PeerId, addresses: readonly Address[], source: PeerSource): boolean;
+  /**
+   * Adds what is said of a peer; claims of strangers are bounded per teller and per address group.
+   *
+   * @param from - where whoever says so is connected from; its group has a share of the book and no more, and addresses that mean
+   *   something only near it are believed only from near. Null: this node's own knowledge
+   * @returns false when nothing of it was taken
+   */
+  learn(peer: PeerId, addresses: readonly Address[], source: PeerSource, from?: Address | null): boolean;
+  /** A peer dialled us from there and proved itself. Takes what it says about itself. */
+  met(peer: PeerId, from: Address, remote: RemoteInfo): void;
   /** A dial of this address succeeded and the peer proved itself there. */
   confirm(peer: PeerId, address: Address, remote: RemoteInfo): void;
   failed(peer: PeerId, address: Address): void;
@@ -65,8 +73,8 @@ export interface PeerBook extends EventSource<PeerBookEvents> {
   offendAddress(address: Address, offence: Offence): void;
   /** Peers to dial first after a start: long-lived outbound ones of different groups. */
   anchors(): readonly PeerId[];
-  /** Candidates to dial, best first, spread over groups. */
-  candidates(count: number, networks?: ReadonlySet<NetworkId>): readonly PeerId[];
+  /** Candidates to dial: trusted ones first, then a fresh draw each time, spread over groups. */
+  candidates(count: number): readonly PeerId[];
   flush(): Promise<void>;
 }
 
@@ -82,6 +90,8 @@ export interface ConnectionLimits {
 }
 /** Where the book is kept: rows of the node's database, or nothing in tests. */
 export interface PeerBookStore {
-  readAll(): Promise<readonly Uint8Array[]>;
-  write(peer: PeerId, row: Uint8Array | null): Promise<void>;
+  /** Every row, in any order. */
+  readAll(): Promise<readonly { peer: string; row: Uint8Array }[]>;
+  /** All or nothing, durable when it resolves. A null row is deleted. */
+  write(rows: readonly { peer: PeerId; row: Uint8Array | null }[]): Promise<void>;
 }
