@@ -6,6 +6,8 @@ export type * from './standing/interface.ts';
 export type * from './stoq-node.ts';
 export * from './errors.ts';
 export { isLoopback, parsePeerId, scopeOf, splitPeer, withPeer } from './address.ts';
+export { createEndpoint, type EndpointComponents, type EndpointInit } from './connection/create-endpoint.ts';
+export { readMessage, request, type RequestOptions, respond, writeMessage } from './connection/messages.ts';
 export { deriveMembership, membershipOf, PUBLIC_NETWORK } from './discovery/membership.ts';
 export { type GateTotals, type RateGateControl, createRateGate } from './standing/rate-gate.ts';
 export { createInvite, type Invite, InviteError, openInvite } from './invite.ts';
