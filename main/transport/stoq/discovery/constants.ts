@@ -6,7 +6,7 @@ const HOUR_MS = 60 * MINUTE_MS;
  * zone taken for another; beyond three, a stamp says nothing.
  */
 export const CLOCK_TOLERANCE_MS = 3 * HOUR_MS;
-/** A peer record is believed for a day at most, RFC of nobody: addresses of homes change daily. */
+/** A peer record is believed for a day at most: addresses of homes change daily. */
 export const PEER_RECORD_LIFE_MS_MAX = 24 * HOUR_MS;
 export const PEER_RECORD_ADDRESSES_MAX = 16;
 /** Bytes of a peer record: 16 addresses of 256 characters, and 3.4 KiB of keys and signatures. */
@@ -84,6 +84,8 @@ export const SEEDS_PER_ANSWER_MAX = 32;
 export const SEEDS_KEPT_MAX = 1024;
 /** Records that one peer told us of and that nobody else confirmed. */
 export const SEEDS_PER_SOURCE_MAX = 64;
+/** Of one answer, records whose first addresses share a group. */
+export const SEEDS_PER_GROUP_MAX = 4;
 /** How often one peer may ask, and how often we ask one. */
 export const SEEDS_ASK_MS = 10 * MINUTE_MS;
 export const SEEDS_ANSWER_BYTES_MAX = SEEDS_PER_ANSWER_MAX * PEER_RECORD_BYTES_MAX + 4096;
@@ -94,6 +96,9 @@ export const OWN_RECORD_RENEW_MS = 6 * HOUR_MS;
 export const BOOTSTRAP_BACKOFF_MS_MIN = 1_000;
 export const BOOTSTRAP_BACKOFF_MS_MAX = 5 * MINUTE_MS;
 export const BOOTSTRAP_CHECK_MS = 15_000;
+export const BOOTSTRAP_DIAL_MS = 20_000;
+/** Dials under way at once. */
+export const BOOTSTRAP_DIALS_MAX = 4;
 /** Peers below which bootstrap addresses are dialled. */
 export const BOOTSTRAP_PEERS_ENOUGH = 8;
 export const BOOTSTRAP_ADDRESSES_MAX = 64;
@@ -113,8 +118,10 @@ export const MDNS_SERVICE = '_hypermesh._udp.local';
 /** Tags of private networks in announcements change this often. */
 export const MDNS_EPOCH_MS = HOUR_MS;
 export const MDNS_ADDRESSES_MAX = 8;
-/** Bytes of one packet: the least MTU of IPv6 less headers, so that none is fragmented. */
-export const MDNS_PACKET_BYTES_MAX = 1200;
+/** Packets beyond this are not looked at, RFC 6762, section 17. Ours are below 2500. */
+export const MDNS_READ_BYTES_MAX = 9000;
+/** Private networks that one node announces itself in on a link. */
+export const MDNS_HIDDEN_MAX = 8;
 /** Asked again after 1, 2, 4, … seconds up to this, RFC 6762, section 5.2. */
 export const MDNS_ASK_MS_MAX = 60_000;
 /** One answer a second to all, section 6 of the same. */
@@ -132,5 +139,4 @@ export const INVITES_OPEN_MAX = 256;
 /** Characters of a link: a QR code of version 20 with 15 % of repair holds 858 bytes. */
 export const INVITE_CHARACTERS_MAX = 800;
 export const INVITE_ADDRESSES_MAX = 8;
-/** Wrong secrets that one peer may show before it costs standing. */
 export const INVITE_NAME_CHARACTERS_MAX = 64;

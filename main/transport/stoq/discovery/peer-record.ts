@@ -1,6 +1,6 @@
 import { assert, encodeCbor, isNodeError, sha256, type Clock, type Outside } from '../../../base/index.ts';
 import { peerIdOf } from '../../../base/crypto/index.ts';
-import { isDialable } from '../address.ts';
+import { isDialable, isLoopback } from '../address.ts';
 import type { Address, LocalPeer, PeerId, PeerVerifier } from '../interface.ts';
 import {
   CLOCK_TOLERANCE_MS,
@@ -13,6 +13,7 @@ import {
 import { PeerRecordError } from './errors.ts';
 import { exactFields, readAddresses, readCborOf, readCount, readTime } from './fields.ts';
 import type { PeerRecord } from './interface.ts';
+import { isFar } from './plausible.ts';
 
 /** Version of docs/formats/stoq-peer-record.md. */
 const PEER_RECORD_VERSION = 1;
@@ -161,7 +162,12 @@ export const createOwnPeerRecord = ({
   let lastMonotonicMs = 0;
   let above = 0;
   let signing: { of: string; done: Promise<SignedPeerRecord> } | null = null;
-  const listOf = (): Address[] => [...new Set(addresses())].filter(isDialable).slice(0, PEER_RECORD_ADDRESSES_MAX);
+  const listOf = (): Address[] => {
+    const all = [...new Set(addresses())].filter(isDialable);
+    // The world does not need to know how networks near here are numbered, unless there is nothing else to tell.
+    const far = all.filter(isFar);
+    return (far.length > 0 ? far : all.filter((one) => !isLoopback(one))).slice(0, PEER_RECORD_ADDRESSES_MAX);
+  };
   const sign = async (list: readonly Address[]): Promise<SignedPeerRecord> => {
     const nowMs = clock.nowMs();
     const record: PeerRecord = {
