@@ -445,7 +445,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     targets: readonly Address[],
     signal: AbortSignal,
   ): Promise<{ value: PeerConnection; address: Address } | { value: null; tried: readonly Tried[] }> => {
-    const plan = planDials(targets, carriers, udp);
+    const plan = planDials(targets, carriers, udp, peer);
     const result = await raceDials(clock, plan, udp, signal, (channel, _address, attemptSignal) =>
       establish(channel, peer, attemptSignal),
     );
