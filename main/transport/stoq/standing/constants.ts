@@ -69,6 +69,9 @@ export const RETRY_MS_MAX = 6 * HOUR_MS;
 /** A tried peer may be pushed out once it was not seen for this time; before that, newcomers wait. */
 export const TRIED_SAFE_MS = DAY_MS;
 
+/** Peers seen within this time make room last: traffic is counted into the book about once a minute while they are connected. */
+export const RECENT_MS = 10 * MINUTE_MS;
+
 /** Bitcoin keeps two, Tor's guards are one to three; more cost nothing while they are of different providers. */
 export const ANCHORS_MAX = 8;
 /** An anchor was seen within this time. */

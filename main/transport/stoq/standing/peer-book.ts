@@ -295,8 +295,12 @@ export const createPeerBook = (components: PeerBookComponents, init: PeerBookIni
       const known = tables.get(peer);
       const entry = known ?? entryOf(peer, source, from);
       let any = addAll(entry, addresses, source, from);
-      // Nothing that leads to it: only the owner may note a peer all the same.
-      if (known === undefined && !any && !isOwners(source)) return false;
+      // Nothing that leads to it: only what the owner says, or a peer that is there, is noted all the same.
+      if (known === undefined && !any && !isOwners(source) && source !== 'incoming') return false;
+      if (source === 'incoming') {
+        entry.lastSeenAtMs = time.nowMs();
+        any = true;
+      }
       if (isOwners(source) && !isOwners(entry.source)) {
         entry.source = source;
         any = true;

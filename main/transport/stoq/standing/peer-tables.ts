@@ -9,6 +9,7 @@ import {
   PER_PROVIDER_MAX,
   PER_SOURCE_MAX,
   PER_TELLER_MAX,
+  RECENT_MS,
   TRIED_MAX,
   TRIED_SAFE_MS,
 } from './constants.ts';
@@ -115,6 +116,9 @@ export const createPeerTables = ({ random }: { random: Random }): PeerTables => 
   };
 
   const seenAtMs = (entry: PeerEntry): number => entry.lastSeenAtMs ?? entry.firstSeenAtMs;
+  /** Likely connected now: whoever shows a connection wants to name who it is. */
+  const isRecent = (entry: PeerEntry, nowMs: number): boolean =>
+    entry.lastSeenAtMs !== null && nowMs - entry.lastSeenAtMs < RECENT_MS;
   const isUseless = (entry: PeerEntry): boolean =>
     entry.points === 0 && entry.addresses.every((one) => one.failures > 0);
   /** Who of `crowd` makes room for `entry`, null when nobody does. */
@@ -141,9 +145,10 @@ export const createPeerTables = ({ random }: { random: Random }): PeerTables => 
           seenAtMs,
         );
       case 'heard': {
-        const useless = oneOf(crowd.filter((one) => isUseless(one.entry)));
+        const away = crowd.filter((one) => !isRecent(one.entry, nowMs));
         // Whoever tells of many pushes out what it told of, and nobody else's.
-        return useless ?? oneOf(crowd.filter((one) => one.entry.teller === entry.teller));
+        const told = (of: readonly Placed[]): Placed[] => of.filter((one) => one.entry.teller === entry.teller);
+        return oneOf(away.filter((one) => isUseless(one.entry))) ?? oneOf(told(away)) ?? oneOf(told(crowd));
       }
     }
   };
@@ -170,7 +175,8 @@ export const createPeerTables = ({ random }: { random: Random }): PeerTables => 
     }
     if (tables[table].size - leaving.size >= SIZES[table]) {
       const crowd = crowdOfLargest(table);
-      const victim = table === 'heard' ? oneOf(crowd) : victimFor(crowd, entry, table, nowMs);
+      const away = crowd.filter((one) => !isRecent(one.entry, nowMs));
+      const victim = table === 'heard' ? (oneOf(away) ?? oneOf(crowd)) : victimFor(crowd, entry, table, nowMs);
       const older = victim ?? (table === 'tried' ? victimFor([...tables.tried], entry, table, nowMs) : null);
       if (older === null) return null;
       leaving.add(older);
