@@ -21,6 +21,6 @@ export const COPY_BYTES_MAX = 4 * 1024;
 /** Block into which small parts are copied. */
 export const BLOCK_BYTES = 16 * 1024;
 /** Ms between pings, as for QUIC's keep-alive. */
-export const KEEP_ALIVE_MS = 6_000;
+export const KEEP_ALIVE_MS = 5_000;
 /** Ms without a byte after which a channel is gone. */
 export const IDLE_MS = 20_000;

@@ -3,7 +3,14 @@ export const HANDSHAKE_MS = 5_000;
 /** Ms without a packet after which a channel is gone. */
 export const IDLE_MS = 20_000;
 /** Ms between signs of life: three may be lost before the channel is, and NATs keep a UDP mapping for 30 s at the least (RFC 4787). */
-export const KEEP_ALIVE_MS = 6_000;
+export const KEEP_ALIVE_MS = 5_000;
+/**
+ * Ms beyond {@link KEEP_ALIVE_MS} for which the socket of a dial outlives its channel. quinn holds the close of a connection back
+ * while its congestion window is full, and then nothing empties it: whoever aborts in the middle of a transfer often says nothing.
+ * The other end learns of it by its next packet, which a socket that is still there answers with a stateless reset (RFC 9000,
+ * section 10.3).
+ */
+export const LINGER_MS = 2_000;
 /** Streams that either end of a channel may have open towards the other. */
 export const STREAMS_MAX = 256;
 /** Ms that the opening of a stream waits for credit of the other end. Credit comes a round trip after a stream has ended. */

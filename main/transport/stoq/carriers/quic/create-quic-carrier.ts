@@ -19,11 +19,18 @@ import {
   HANDSHAKE_MS,
   IDLE_MS,
   KEEP_ALIVE_MS,
+  LINGER_MS,
   SOCKET_BUFFER_BYTES,
   STREAM_WINDOW_BYTES,
   STREAMS_MAX,
 } from './constants.ts';
-import { loadNativeQuic, type NativeConfig, type NativeConnection, type NativeServer } from './native-quic.ts';
+import {
+  loadNativeQuic,
+  type NativeClient,
+  type NativeConfig,
+  type NativeConnection,
+  type NativeServer,
+} from './native-quic.ts';
 import { createQuicChannel, remoteOf } from './quic-channel.ts';
 
 export interface QuicCarrierComponents {
@@ -63,8 +70,13 @@ const NO_PERMISSION: ReadonlySet<string> = new Set(['13', '1', '10013']);
 export const createQuicCarrier = (components: QuicCarrierComponents, init: QuicCarrierInit = {}): Carrier => {
   const { outside, logger, metrics } = components;
   const native = loadNativeQuic();
+  const handshakeMs = init.handshakeMs ?? HANDSHAKE_MS;
+  const keepAliveMs = init.keepAliveMs ?? KEEP_ALIVE_MS;
+  const lingerMs = keepAliveMs + LINGER_MS;
   const channels = new Set<Channel>();
   const listeners = new Set<() => Promise<void>>();
+  /** Sockets of dials, also of those whose channel is gone. */
+  const clients = new Set<NativeClient>();
   let stopped = false;
 
   /** A key that nobody else has and nothing keeps. */
@@ -72,9 +84,9 @@ export const createQuicCarrier = (components: QuicCarrierComponents, init: QuicC
     const seed = outside.random.bytes(32);
     const publicKey = ed25519PublicKey(seed);
     const config = new native.QuinnConfig({
-      handshakeTimeout: init.handshakeMs ?? HANDSHAKE_MS,
+      handshakeTimeout: handshakeMs,
       maxIdleTimeout: init.idleMs ?? IDLE_MS,
-      keepAliveInterval: init.keepAliveMs ?? KEEP_ALIVE_MS,
+      keepAliveInterval: keepAliveMs,
       maxConcurrentStreamLimit: STREAMS_MAX,
       maxStreamData: init.streamWindowBytes ?? STREAM_WINDOW_BYTES,
       maxConnectionData: init.channelWindowBytes ?? CHANNEL_WINDOW_BYTES,
@@ -178,26 +190,41 @@ export const createQuicCarrier = (components: QuicCarrierComponents, init: QuicC
       const abort = (): void => {
         client.abort();
       };
+      clients.add(client);
       signal.addEventListener('abort', abort, { once: true });
+      let timedOut = false;
+      // The native layer has a setting for it, and does not look at it.
+      const cancelTimer = outside.clock.after(handshakeMs, () => {
+        timedOut = true;
+        abort();
+      });
+      const release = (): void => {
+        clients.delete(client);
+        abort();
+      };
       try {
         const connection = await client.outboundConnection(host, port);
         signal.throwIfAborted();
-        const channel = take(connection, 'out', carrierId, abort);
-        if (channel === null) throw unreachableError(address, 'it showed no key');
+        // A word of the end does not always leave (see LINGER_MS); the socket stays to give it when the other end asks.
+        const channel = take(connection, 'out', carrierId, () => outside.clock.after(lingerMs, release));
+        if (channel === null) throw new Error('it showed no key');
         return channel;
       } catch (error) {
-        client.abort();
+        release();
         signal.throwIfAborted();
         metrics?.dialsFailed.inc(1, { tier: 'quic' });
-        if (messageOf(error) === 'timed out') throw timedOutError(address);
+        if (timedOut || messageOf(error) === 'timed out') throw timedOutError(address);
         throw unreachableError(address, messageOf(error));
       } finally {
+        cancelTimer();
         signal.removeEventListener('abort', abort);
       }
     },
     stop: async () => {
       stopped = true;
       for (const channel of channels) channel.abort();
+      for (const client of clients) client.abort();
+      clients.clear();
       await Promise.all([...listeners].map((close) => close()));
     },
   };
