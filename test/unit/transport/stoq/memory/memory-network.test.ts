@@ -345,7 +345,7 @@ describe('memory datagrams', () => {
     await clock.advance(5);
     expect([got.a, a.confirmed]).toEqual([[3], true]);
     expect(a.stats()).toEqual({ sent: 1, received: 1, sentBytes: 1, receivedBytes: 1 });
-    expect(a.send(new Uint8Array(1101))).toBe(false);
+    expect(a.send(new Uint8Array(1200))).toBe(false);
     a.close();
     expect(a.send(Uint8Array.of(4))).toBe(false);
   });
