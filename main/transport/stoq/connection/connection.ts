@@ -106,6 +106,9 @@ const offenceOf = (code: string): Offence => {
   return 'malformed';
 };
 
+/** Ms that a peer has to read the rest of what a handler wrote that is done. */
+const HANDLED_WAIT_MS = 10_000;
+
 export const createConnection = (components: ConnectionComponents, init: ConnectionInit): PeerConnection => {
   const { outside, gate, host } = components;
   const { clock } = outside;
@@ -292,12 +295,17 @@ export const createConnection = (components: ConnectionComponents, init: Connect
       return;
     }
     if (stream.endedHow !== null) return;
+    const controller = new AbortController();
     try {
       // The handler is done: what it wrote is to arrive, and what it did not read is not to come.
+      stream.stopReading();
       await stream.finish();
-      if (stream.endedHow === null) await stream.acknowledged();
+      const over = clock.sleep(HANDLED_WAIT_MS, controller.signal).catch(() => undefined);
+      if (stream.endedHow === null) await Promise.race([stream.acknowledged(), over]);
     } catch (error) {
       logger.debug('Stream ended early', { protocol: registration.spec.name, problem: messageOf(error) });
+    } finally {
+      controller.abort();
     }
     if (stream.endedHow === null) stream.reset();
   };

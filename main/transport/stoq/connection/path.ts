@@ -139,6 +139,7 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
   const openedAtMs = clock.nowMs();
 
   let gone = false;
+  let isBroken = false;
   /** What the peer said before the end. */
   let goodbye: { reason: CloseReason; detail: string } | null = null;
 
@@ -226,7 +227,9 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
 
   /** Whoever breaks the rules of the control stream loses the path, and standing. */
   const broken = (offence: Offence, detail: string): void => {
-    if (gone) return;
+    // Once: what else is on its way from this peer counts no more.
+    if (gone || isBroken) return;
+    isBroken = true;
     offended(offence, detail);
     void close('protocolBroken', detail);
   };
@@ -362,6 +365,7 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
     control.send({ type: 'retired', opened: openedCount });
   };
   const onMessage = (message: ControlMessage): void => {
+    if (isBroken && message.type !== 'bye') return;
     heardMs = clock.monotonicMs();
     const free = message.type === 'ack' && onAcks(message);
     if (!free && !pay()) {

@@ -169,7 +169,7 @@ export const createProtocolMeter = (
       count.datagramAtMs = nowMs;
       if (count.datagramTokens < bytes) {
         count.datagramsDropped += bytes;
-        if (count.datagramsDropped > TOLERANCE * WINDOW_MS * perSecond) {
+        if (count.datagramsDropped > (TOLERANCE * WINDOW_MS * perSecond) / 1000) {
           count.datagramsDropped = 0;
           offend(count, nowMs, `it sends too many datagrams of ${registration.spec.name}`);
         }

@@ -47,6 +47,8 @@ export interface PathStream extends Stream {
   readonly unsettled: boolean;
   /** The peer's acknowledgement. */
   onAck(bytes: number | null): void;
+  /** Tells the peer that what it sends is not read any more. */
+  stopReading(): void;
   /** Ends it with `error`; what waits on it rejects. */
   fail(error: Error): void;
   /** Looks at what is late. Called every 250 ms or so. */
@@ -318,6 +320,7 @@ export const createPathStream = (host: StreamHost, init: PathStreamInit): PathSt
         settleAck(resetError());
       }
     },
+    stopReading: () => tellConsumed(null),
     fail: (error) => {
       fail(error);
       settleAck(error);

@@ -5,8 +5,16 @@ import type {
   MemoryCarrierOptions,
   MemoryNetworkInit,
 } from '../../../../../main/transport/stoq/carriers/memory/interface.ts';
-import type { Carrier } from '../../../../../main/transport/stoq/carriers/interface.ts';
+import type { Carrier, CarrierStream, Channel } from '../../../../../main/transport/stoq/carriers/interface.ts';
 import { createEndpoint, type EndpointInit } from '../../../../../main/transport/stoq/connection/create-endpoint.ts';
+import {
+  type ControlMessage,
+  decodeControl,
+  encodeControl,
+  encodeOpening,
+  type Opening,
+  readFrame,
+} from '../../../../../main/transport/stoq/connection/frames.ts';
 import { createHandshaker } from '../../../../../main/transport/stoq/handshake/create-handshaker.ts';
 import type { Handshaker } from '../../../../../main/transport/stoq/handshake/interface.ts';
 import type {
@@ -37,6 +45,14 @@ export interface Node {
   readonly book: PeerBook;
   readonly address: Address;
   readonly log: { level: LogLevel; message: string; context: Record<string, unknown> }[];
+}
+export interface RawPeer {
+  readonly peerId: PeerId;
+  readonly channel: Channel;
+  readonly control: CarrierStream;
+  send(message: ControlMessage): Promise<void>;
+  receive(): Promise<ControlMessage | null>;
+  open(opening: Partial<Opening>): Promise<CarrierStream>;
 }
 export interface NodeOptions extends Partial<EndpointInit> {
   /** Carriers by name of their host in memory; @default one, with the node's name */
@@ -144,10 +160,51 @@ export const createNet = (init: MemoryNetworkInit & { seed?: number } = {}) => {
     return node;
   };
   const connect = (from: Node, to: Node) => during(from.endpoint.connect({ peer: to.peerId, addresses: [to.address] }));
+  /** A peer that shakes hands and then does as a test says, frame by frame. */
+  const raw = async (seed: number, to: Node): Promise<RawPeer> => {
+    const { local } = makePeer(seed);
+    const handshaker = createHandshaker(
+      { outside, logger: createSilentLogger(), workers, metrics: null },
+      { local, verifier: createSelfMadeVerifier({ workers }), memberships: () => [], open: () => true },
+    );
+    const carrier = network.carrier(`raw${seed}`);
+    const { signal } = new AbortController();
+    const channel = await during(carrier.dial(to.address, { signal }));
+    const stream = await during(channel.openStream());
+    await during(
+      handshaker.initiate(channel, stream, {
+        signal,
+        expected: to.peerId,
+        info: { agent: 'raw/1', addresses: [], sidePort: null, relays: false },
+        observed: null,
+      }),
+    );
+    const send = (message: ControlMessage): Promise<void> => stream.write(encodeControl(message));
+    await during(send({ type: 'hello', id: random.bytes(16), root: null }));
+    const hello = await during(readFrame(stream));
+    if (hello === null || decodeControl(hello).type !== 'hello') throw new Error('the other end did not say hello');
+    return {
+      peerId: local.peerId,
+      channel,
+      control: stream,
+      send,
+      receive: async () => {
+        const frame = await readFrame(stream);
+        return frame === null ? null : decodeControl(frame);
+      },
+      open: async (opening) => {
+        const opened = await channel.openStream();
+        await opened.write(
+          encodeOpening({ number: 0, protocol: ECHO.name, sealed: false, extensions: {}, ...opening }),
+        );
+        return opened;
+      },
+    };
+  };
   const stop = async (): Promise<void> => {
     await during(Promise.all(nodes.map(({ endpoint }) => endpoint.stop())));
   };
-  return { clock, random, outside, network, workers, add, connect, during, until, pass, idle, stop };
+  return { clock, random, outside, network, workers, add, connect, raw, during, until, pass, idle, stop };
 };
 export type Net = Awaited<ReturnType<typeof createNet>>;
 
