@@ -8,11 +8,16 @@ import { createManualClock, type ManualClock } from '../manual-clock.ts';
 import { createSeededRandom } from '../seeded-random.ts';
 import { createSilentLogger } from '../silent-logger.ts';
 
+const peers = new Map<number, PeerId>();
 /** A peer of its own for each number. */
 export const peerNumber = (number: number): PeerId => {
+  const known = peers.get(number);
+  if (known !== undefined) return known;
   const key = new Uint8Array(32);
   new DataView(key.buffer).setUint32(0, number);
-  return peerIdOf(key) as PeerId;
+  const peer = peerIdOf(key) as PeerId;
+  peers.set(number, peer);
+  return peer;
 };
 /** A global address: of provider `provider` (/32), customer `group` (/48) and host. */
 export const globalAddress = (provider: number, group = 0, host = 1): Address =>

@@ -20,6 +20,9 @@ interface Group {
   blocks: number;
 }
 
+/** Of the groups that came first, so many are compared when one must go: the cost of a flood stays small. */
+const GROUPS_LOOKED_AT = 64;
+
 /** Near here everybody is of one group: one host answers for itself alone. */
 const keyOf = (address: Address): string => (isPrivate(address) ? `host ${partsOf(address).host}` : groupOf(address));
 
@@ -28,7 +31,9 @@ export const createAddressBlocks = (nowMs: () => number): AddressBlocks => {
   const makeRoom = (): void => {
     let least: string | null = null;
     let leastPoints = Infinity;
+    let looked = 0;
     for (const [key, group] of groups) {
+      if (looked++ === GROUPS_LOOKED_AT) break;
       const points = halved(group.points, group.atMs, nowMs()) + (isOpen(group) ? 0 : POINTS_MAX);
       if (points < leastPoints) [least, leastPoints] = [key, points];
     }

@@ -51,7 +51,7 @@ export const POINTS_AFTER_BAN = POINTS_MAX / 2;
 /** After so long without a ban, the next one is a first one. */
 export const BANS_FORGOTTEN_MS = 30 * DAY_MS;
 
-/** Address groups that misbehaved. The one with the fewest points makes room. */
+/** Address groups that misbehaved. Of the oldest, the one with the fewest points makes room. */
 export const GROUPS_MAX = 4096;
 /** First block of a group; each further one is twice as long. Short, as thousands of customers may share a /16. */
 export const BLOCK_MS_MIN = 10 * MINUTE_MS;

@@ -39,7 +39,7 @@ import {
   halved,
   isBannedAt,
   isOwners,
-  mainAddress,
+  mainPlace,
   mayDial,
   NEAR,
   newEntry,
@@ -444,9 +444,8 @@ export const createPeerBook = (components: PeerBookComponents, init: PeerBookIni
         )
         .sort((a, b) => ageOf(b) - ageOf(a));
       for (const entry of old) {
-        const address = mainAddress(entry);
-        const provider = address === null ? null : placeOf(address).provider;
-        if (provider === null || providers.has(provider)) continue;
+        const provider = mainPlace(entry)?.provider;
+        if (provider === undefined || providers.has(provider)) continue;
         providers.add(provider);
         anchors.push(entry.peerId);
         if (anchors.length === ANCHORS_MAX) break;
@@ -464,9 +463,8 @@ export const createPeerBook = (components: PeerBookComponents, init: PeerBookIni
           trusted.push(entry.peerId);
           continue;
         }
-        const address = mainAddress(entry);
-        if (address === null) continue;
-        const { provider } = placeOf(address);
+        const provider = mainPlace(entry)?.provider;
+        if (provider === undefined) continue;
         let found = byProvider.get(provider);
         if (found === undefined) byProvider.set(provider, (found = { tried: [], heard: [] }));
         const answered = entry.addresses.some((one) => one.confirmedAtMs !== null && one.failures === 0);
@@ -475,8 +473,8 @@ export const createPeerBook = (components: PeerBookComponents, init: PeerBookIni
       const shuffled = shuffle(trusted);
       const perProvider = Math.max(CANDIDATES_PER_PROVIDER_MIN, Math.ceil(count * CANDIDATES_PER_PROVIDER_RATIO));
       const providers = shuffle([...byProvider.entries()]).map(([provider, { tried, heard }]) => ({
-        mostly: shuffle(tried),
-        else: shuffle(heard),
+        mostly: tried,
+        else: heard,
         left: provider === NEAR ? Infinity : perProvider,
       }));
       const picked: PeerId[] = shuffled.slice(0, count);
@@ -488,7 +486,7 @@ export const createPeerBook = (components: PeerBookComponents, init: PeerBookIni
           // Every fourth is one that never answered, or nobody new would ever be met.
           const [first, second] =
             random.below(4) === 0 ? [provider.else, provider.mostly] : [provider.mostly, provider.else];
-          const peer = first.pop() ?? second.pop();
+          const peer = draw(first) ?? draw(second);
           if (peer === undefined) continue;
           provider.left -= 1;
           picked.push(peer);
@@ -511,5 +509,14 @@ export const createPeerBook = (components: PeerBookComponents, init: PeerBookIni
       [list[index], list[other]] = [list[other] as T, list[index] as T];
     }
     return list;
+  }
+  /** Takes one out, each as likely as the other. */
+  function draw<T>(list: T[]): T | undefined {
+    if (list.length === 0) return undefined;
+    const index = random.below(list.length);
+    const drawn = list[index];
+    const last = list.pop() as T;
+    if (index < list.length) list[index] = last;
+    return drawn;
   }
 };

@@ -56,6 +56,13 @@ export interface PeerEntry {
   sentBytes: number;
   receivedBytes: number;
   agent: string | null;
+  /** Of {@link mainPlace}: reading an address takes microseconds, and a flood asks for it often. */
+  place: MainPlace | null;
+}
+export interface MainPlace {
+  readonly address: Address;
+  readonly group: string;
+  readonly provider: string;
 }
 
 /** How much a claim about an address is worth: the owner's word, then the peer's own, then what others say. */
@@ -94,6 +101,7 @@ export const newEntry = (peerId: PeerId, source: PeerSource, teller: string, now
   sentBytes: 0,
   receivedBytes: 0,
   agent: null,
+  place: null,
 });
 
 /** @returns points now: halved every hour. A time before the last offence changes nothing. */
@@ -104,11 +112,13 @@ export const isBannedAt = (entry: PeerEntry, nowMs: number): boolean =>
   entry.ban !== null && (entry.ban.untilMs === null || nowMs < entry.ban.untilMs);
 
 /** Where the peer counts: the address that answered last, or the first that was named. */
-export const mainAddress = (entry: PeerEntry): Address | null => {
+export const mainPlace = (entry: PeerEntry): MainPlace | null => {
   let best: EntryAddress | null = null;
   for (const one of entry.addresses)
     if (best === null || (one.confirmedAtMs ?? -1) > (best.confirmedAtMs ?? -1)) best = one;
-  return best?.address ?? null;
+  if (best === null) return null;
+  if (entry.place?.address !== best.address) entry.place = { address: best.address, ...placeOf(best.address) };
+  return entry.place;
 };
 
 /** One name for all that is near: its groups say nothing about whose it is. */
@@ -149,8 +159,9 @@ export const addAddress = (entry: PeerEntry, address: Address, source: PeerSourc
     if (rankOf(worst) > rankOf(added)) return false;
     entry.addresses.splice(entry.addresses.indexOf(worst), 1);
   }
-  entry.addresses.push(added);
-  entry.addresses.sort((a, b) => compareAddresses(a.address, b.address));
+  // In order of dialling.
+  const before = entry.addresses.findIndex((one) => compareAddresses(address, one.address) < 0);
+  entry.addresses.splice(before === -1 ? entry.addresses.length : before, 0, added);
   return true;
 };
 const isWorse = (a: EntryAddress, b: EntryAddress): boolean =>

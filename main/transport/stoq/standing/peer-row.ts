@@ -163,6 +163,7 @@ const read = (row: Uint8Array, time: BookTime): PeerEntry => {
     sentBytes: countOf(fields['sentBytes'], 'sentBytes'),
     receivedBytes: countOf(fields['receivedBytes'], 'receivedBytes'),
     agent: orNull(fields['agent'], (text) => textOf(text, AGENT_LENGTH_MAX, 'agent')),
+    place: null,
   };
 };
 

@@ -13,7 +13,7 @@ import {
   TRIED_MAX,
   TRIED_SAFE_MS,
 } from './constants.ts';
-import { isBannedAt, isOwners, mainAddress, NEAR, placeOf, type PeerEntry } from './peer-entry.ts';
+import { isBannedAt, isOwners, mainPlace, NEAR, type PeerEntry } from './peer-entry.ts';
 
 /**
  * Where an entry has its place. `kept`: the owner's. `banned`: until the ban ends. `tried`: proved itself where we dialled it.
@@ -54,9 +54,8 @@ interface Placed {
 /** Shares of a table that an entry counts in, with how many may. */
 const keysOf = (entry: PeerEntry, table: TableName): string[] => {
   if (table === 'kept' || table === 'banned') return [];
-  const address = mainAddress(entry);
   // One without an address, such as one that dialled us and said none, counts where it was heard of.
-  const { group, provider } = address === null ? { group: entry.teller, provider: entry.teller } : placeOf(address);
+  const { group, provider } = mainPlace(entry) ?? { group: entry.teller, provider: entry.teller };
   const keys = [`provider ${provider}`, `group ${group}`];
   if (table === 'heard') keys.push(`teller ${entry.teller}`);
   return keys;
@@ -78,27 +77,31 @@ export const createPeerTables = ({ random }: { random: Random }): PeerTables => 
     tried: new Set(),
     heard: new Set(),
   };
-  /** Entries per share of a table. */
-  const counts: Readonly<Record<TableName, Map<string, number>>> = {
+  /** Who is in a share of a table. */
+  const shares: Readonly<Record<TableName, Map<string, Set<Placed>>>> = {
     kept: new Map(),
     banned: new Map(),
     tried: new Map(),
     heard: new Map(),
   };
 
-  const count = (table: TableName, key: string): number => counts[table].get(key) ?? 0;
+  const count = (table: TableName, key: string): number => shares[table].get(key)?.size ?? 0;
   const put = (placed: Placed): void => {
     all.set(placed.entry.peerId, placed);
     tables[placed.table].add(placed);
-    for (const key of placed.keys) counts[placed.table].set(key, count(placed.table, key) + 1);
+    for (const key of placed.keys) {
+      const share = shares[placed.table].get(key);
+      if (share === undefined) shares[placed.table].set(key, new Set([placed]));
+      else share.add(placed);
+    }
   };
   const take = (placed: Placed): void => {
     all.delete(placed.entry.peerId);
     tables[placed.table].delete(placed);
     for (const key of placed.keys) {
-      const left = count(placed.table, key) - 1;
-      if (left === 0) counts[placed.table].delete(key);
-      else counts[placed.table].set(key, left);
+      const share = shares[placed.table].get(key);
+      share?.delete(placed);
+      if (share?.size === 0) shares[placed.table].delete(key);
     }
   };
   const oneOf = <T>(list: readonly T[]): T | null =>
@@ -157,9 +160,9 @@ export const createPeerTables = ({ random }: { random: Random }): PeerTables => 
     if (table === 'kept' || table === 'banned') return [...tables[table]];
     const kind = table === 'heard' ? 'teller ' : 'provider ';
     let largest = '';
-    for (const [key, number] of counts[table])
-      if (key.startsWith(kind) && number > count(table, largest)) largest = key;
-    return [...tables[table]].filter((one) => one.keys.includes(largest));
+    let most = 0;
+    for (const [key, { size }] of shares[table]) if (size > most && key.startsWith(kind)) [largest, most] = [key, size];
+    return [...(shares[table].get(largest) ?? [])];
   };
 
   /** @returns who must leave the table so that the entry fits into its shares; null when somebody would have to who may not */
@@ -168,7 +171,7 @@ export const createPeerTables = ({ random }: { random: Random }): PeerTables => 
     for (const key of keys) {
       const left = [...leaving].filter((one) => one.keys.includes(key)).length;
       if (count(table, key) - left < shareOf(key)) continue;
-      const crowd = [...tables[table]].filter((one) => one.keys.includes(key) && !leaving.has(one));
+      const crowd = [...(shares[table].get(key) ?? [])].filter((one) => !leaving.has(one));
       const victim = victimFor(crowd, entry, table, nowMs);
       if (victim === null) return null;
       leaving.add(victim);

@@ -518,7 +518,7 @@ describe('rows', () => {
 describe('bounds', () => {
   it('hold whatever is told', () => {
     const { book } = testBook();
-    for (let number = 0; number < 12_000; number++) {
+    for (let number = 0; number < 9_000; number++) {
       const id = peerNumber(number);
       const address = globalAddress(number % 3_000, number % 7);
       if (number % 3 === 0) book.confirm(id, address, remoteInfo());
