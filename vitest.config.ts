@@ -13,6 +13,8 @@ export default defineConfig({
           pool: 'forks',
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Nodes that tests start as programs keep to themselves unless a test says otherwise.
+          env: { HYPERMESH_NETWORK: 'off' },
         },
       },
       {

@@ -121,9 +121,10 @@ const terminal: Terminal = {
 const runHeadless: RunHeadless = async ({ dataFolder, apiPort, passphrase }, onReady) => {
   // Whatever the node writes is for its own user alone.
   process.umask(0o077);
-  const [{ openNode }, { createTerminalPresence }] = await Promise.all([
+  const [{ openNode }, { createTerminalPresence }, { networkFromEnvironment }] = await Promise.all([
     import('./node.ts'),
     import('./kernel/monitor/index.ts'),
+    import('./config.ts'),
   ]);
   const node = await openNode(
     {
@@ -142,6 +143,7 @@ const runHeadless: RunHeadless = async ({ dataFolder, apiPort, passphrase }, onR
       apiPort,
       passphrase,
       environment: { DOCKER_HOST: env['DOCKER_HOST'], XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'] },
+      network: networkFromEnvironment(env['HYPERMESH_NETWORK']),
       logToTerminal: false,
     },
   );

@@ -1,4 +1,4 @@
-import { config, type Config } from '../preload/contract/index.ts';
+import { config, type Config, type NetworkSettings } from '../preload/contract/index.ts';
 import { type ConfigFormat, type ConfigStore, createConfigStore, type Logger } from './base/index.ts';
 
 /** The settings of `preload/contract/node.ts` in a file, docs/formats/data-folder.md. */
@@ -28,3 +28,14 @@ export const configFormat: ConfigFormat<Config> = {
  */
 export const loadConfig = (path: string, logger?: Logger): Promise<ConfigStore<Config>> =>
   createConfigStore(logger === undefined ? {} : { logger }, { path, format: configFormat });
+
+/**
+ * Network settings for all that the settings file leaves out.
+ *
+ * @param value - of `HYPERMESH_NETWORK`: `off` keeps the node to itself, `loopback` to its machine; trials and tests use it.
+ *   Anything else that is not empty counts as `off`: whoever sets it does not want the node to talk to everybody
+ */
+export const networkFromEnvironment = (value: string | undefined): Partial<NetworkSettings> => {
+  if (value === undefined || value === '' || value === 'on') return {};
+  return value === 'loopback' ? { loopbackOnly: true } : { enabled: false };
+};

@@ -172,7 +172,7 @@ const start = async (): Promise<void> => {
     // Loading the node takes this thread for a moment; the first picture comes before.
     await Promise.race([painted, outside.clock.sleep(FIRST_PICTURE_DEADLINE_MS)]);
   }
-  const { openNode } = await import('./node.ts');
+  const [{ openNode }, { networkFromEnvironment }] = await Promise.all([import('./node.ts'), import('./config.ts')]);
   if (ending !== null) return;
   const opened = await openNode(
     {
@@ -189,6 +189,7 @@ const start = async (): Promise<void> => {
       mode: 'desktop',
       version: readVersion(),
       environment: { DOCKER_HOST: env['DOCKER_HOST'], XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'] },
+      network: networkFromEnvironment(env['HYPERMESH_NETWORK']),
       logToTerminal: false,
     },
   );

@@ -21,7 +21,7 @@ import { createIdentity, type Identity, type KeyStore } from './apps/satchel/ind
 import { createDiagnostics } from './api/diagnostics/index.ts';
 import { createDispatcher } from './api/dispatcher/index.ts';
 import { HttpError, TOKEN_BYTES, createHttpServer } from './api/http/index.ts';
-import { createNetworkControl } from './api/network/index.ts';
+import { createNetworkControl, createPeerRows } from './api/network/index.ts';
 import type {
   ConfigSource,
   Dispatcher,
@@ -47,10 +47,11 @@ import {
   type ProverInit,
 } from './kernel/prover/index.ts';
 import { type Runtime, createRuntime } from './kernel/runtime/index.ts';
+import { createPeerBook, createStoq } from './transport/stoq/index.ts';
 import { loadConfig } from './config.ts';
 import { ledgerModules } from './ledger-modules.ts';
 import type { ProgramPaths } from './paths.ts';
-import type { NodeStatus } from '../preload/contract/index.ts';
+import type { NetworkSettings, NodeStatus } from '../preload/contract/index.ts';
 
 export interface NodeComponents {
   outside: Outside;
@@ -77,6 +78,8 @@ export interface NodeInit {
   environment: AdapterEnvironment;
   /** Unlocks the identity at the start, where nobody is there to do it. @default null */
   passphrase?: string | null;
+  /** Network settings for whatever the settings file leaves out, in place of the program's own. @default none */
+  network?: Partial<NetworkSettings>;
   /** How much is proved. Tests make it small, on the side of what is demanded too. @default as each room has it */
   proving?: ProvingInit;
 }
@@ -104,19 +107,28 @@ export interface HyperMeshNode {
 const PHASES = ['starting', 'running', 'stopping', 'stopped'] as const;
 type Phase = (typeof PHASES)[number];
 
+/** Both ends' work of one handshake runs side by side; more would only wait for the same processors. */
+const NETWORK_THREADS = 2;
+
 /** So long a reply to `node:stop` may need to leave before its connection closes. */
 const STOP_DELAY_MS = 50;
 
 /**
- * Where the node stands on its way into the network. This version is phase 0 and cannot be more: what later phases
- * need does not exist in it yet, and it says so.
+ * Where the node stands on its way into the network. This version is phase 0 and cannot be more: what phase 1 needs does not
+ * exist in it yet, and it says so.
+ *
+ * @param connections - nodes that it talks to now; null where it talks to none
  */
-const PHASE_ZERO = {
+const phaseOf = (connections: number | null): NodeStatus['phase'] => ({
   number: 0,
-  reason: 'This node works alone: it lends to jobs that its owner starts.',
-  nextNeeds:
-    'Phase 1 needs a certificate from TrustChain and other nodes to talk to, neither of which this version has yet.',
-} as const;
+  reason:
+    connections === null
+      ? 'This node works alone: it lends to jobs that its owner starts.'
+      : connections === 0
+        ? 'This node is in the network and has met nobody yet: it lends to jobs that its owner starts.'
+        : `This node is in touch with ${connections} ${connections === 1 ? 'other' : 'others'}, each known by a certificate that it made for itself; it lends to jobs that its owner starts.`,
+  nextNeeds: 'Phase 1 needs a certificate from TrustChain, which this version does not have yet.',
+});
 
 /** What was started, so that it can be stopped in reverse. */
 class Started {
@@ -242,7 +254,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       startedAtMs,
       pid: process.pid,
       dataFolder: folder.path,
-      phase: PHASE_ZERO,
+      phase: phaseOf(network?.connections() ?? null),
       api,
       jobsRunning: runtime?.running ?? 0,
       firstRunDone: config.get().firstRunDone,
@@ -378,7 +390,30 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     started.add('prover', () => prover.stop());
     await prover.start();
 
-    const net = createNetworkControl({ config, identity: satchel, assets });
+    // Handshakes wait ten seconds at most, and a proof may hold a thread for longer.
+    const netWorkers = createWorkerPool(
+      { logger, metrics: null, clock },
+      { workerPath: paths.worker, size: NETWORK_THREADS },
+    );
+    started.add('network workers', () => netWorkers.close());
+    const book = createPeerBook({ outside, logger: logger.child('peers'), store: createPeerRows({ store, clock }) });
+    started.add('peer book', () => book.stop());
+    const net = createNetworkControl(
+      {
+        outside,
+        logger,
+        metrics,
+        config,
+        settings,
+        workers: netWorkers,
+        identity: satchel,
+        assets,
+        book,
+        openStoq: (parts) =>
+          createStoq({ outside, logger, metrics, workers: netWorkers }, { ...parts, sideWorker: paths.sideWorker }),
+      },
+      { agent: `hypermesh/${version}`, defaults: init.network ?? {} },
+    );
     network = net;
     started.add('network', () => net.stop());
     await net.start();
@@ -435,7 +470,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       jobs.on('jobChanged', () => control.refresh()),
       satchel.on('viewChanged', () => control.refresh()),
       watch.on('jumped', () => control.refresh()),
-      net.on('stateChanged', () => control.refresh()),
+      net.on('statusChanged', () => control.refresh()),
       config.on('changed', ({ logLevel }) => {
         logs.setLevel(logLevel);
         control.refresh();

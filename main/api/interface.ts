@@ -114,6 +114,8 @@ export interface NetworkControl extends EventSource<NetworkControlEvents> {
   create(request: RequestOf<'network:create'>): Promise<PrivateNetworkView>;
   /** @throws {NetworkError} `NETWORK_UNKNOWN` */
   leave(network: string): Promise<{ id: string }>;
+  /** Peers that are connected now; null while the node talks to nobody. */
+  connections(): number | null;
   /** What needs the owner; for the node's status. */
   warnings(): NodeStatus['warnings'];
 }

@@ -183,8 +183,8 @@ export const traceView = z.strictObject({
     z.strictObject({
       peerId,
       tier,
-      /** Ms from our sending to the answer of this hop. */
-      rttMs: z.number(),
+      /** Ms from our sending to the answer, of the last hop; null for those between, which answer nobody. */
+      rttMs: z.number().nullable(),
       signed: z.boolean(),
     }),
   ),

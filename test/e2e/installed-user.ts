@@ -21,6 +21,7 @@ const environment = (extra: Readonly<Record<string, string>>): string[] =>
     PATH: '/usr/local/bin:/usr/bin:/bin',
     LANG: 'C.UTF-8',
     DISPLAY: process.env['DISPLAY'] ?? '',
+    HYPERMESH_NETWORK: process.env['HYPERMESH_NETWORK'] ?? 'loopback',
     ...extra,
   }).map(([name, value]) => `${name}=${value}`);
 

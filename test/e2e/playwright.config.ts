@@ -3,6 +3,8 @@ import type { AppOptions } from './fixtures.ts';
 
 // One name for the whole run: workers inherit what the runner set.
 process.env['HYPERMESH_TEST_USER'] ??= `hmtest${process.pid}`;
+// Programs under test keep to this machine.
+process.env['HYPERMESH_NETWORK'] ??= 'loopback';
 
 /**
  * `source`: the built source tree under HYPERMESH_TEST_ELECTRON (folder of an unpacked Electron), with Playwright inside.

@@ -325,7 +325,7 @@ export const fakeNetworkHandlers = (
         ok({
           peerId,
           hops: [
-            ...(path?.via == null ? [] : [{ peerId: path.via, tier: 'quic' as const, rttMs: 11.2, signed: true }]),
+            ...(path?.via == null ? [] : [{ peerId: path.via, tier: 'quic' as const, rttMs: null, signed: true }]),
             { peerId, tier: path?.tier ?? 'quic', rttMs: path?.rttMs ?? 12, signed: true },
           ],
         }),

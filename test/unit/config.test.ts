@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { configFormat, loadConfig } from '../../main/config.ts';
+import { configFormat, loadConfig, networkFromEnvironment } from '../../main/config.ts';
 import { config } from '../../preload/contract/index.ts';
 
 let folder: string;
@@ -18,6 +18,17 @@ afterEach(() => {
 it('has a default for every setting of the contract and no other', () => {
   expect(config.parse(configFormat.defaults)).toEqual(configFormat.defaults);
   expect(Object.keys(configFormat.defaults)).toEqual(Object.keys(config.shape));
+});
+
+it.each([
+  [undefined, {}],
+  ['', {}],
+  ['on', {}],
+  ['off', { enabled: false }],
+  ['loopback', { loopbackOnly: true }],
+  ['of', { enabled: false }],
+])('HYPERMESH_NETWORK=%s stands for %j', (value, settings) => {
+  expect(networkFromEnvironment(value)).toEqual(settings);
 });
 
 it('keeps what was set', async () => {
@@ -38,6 +49,9 @@ it.each([
   ['theme', 'blue'],
   ['openAtLogin', 'yes'],
   ['containerEndpoint', 'x'.repeat(513)],
+  ['network', { port: 65_536 }],
+  ['network', { prot: 1 }],
+  ['network', null],
 ])('refuses %s: %.20j, from the file and from a face', async (key, value) => {
   const store = await loadConfig(path);
   await expect(store.set({ [key]: value })).rejects.toMatchObject({ code: 'CONFIG_INVALID', data: { key } });

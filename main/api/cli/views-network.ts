@@ -238,7 +238,7 @@ const viewTrace = ({ hops }: ResponseOf<'network:trace'>, style: Style): string 
       String(index + 1),
       peerId,
       tier,
-      formatRoundTrip(rttMs),
+      rttMs === null ? '' : formatRoundTrip(rttMs),
       signed ? style.good('holds') : style.bad('none'),
     ]),
     style,

@@ -1,2 +1,3 @@
 export { createNetworkControl, type NetworkControlComponents } from './create-network-control.ts';
 export { NetworkError } from './errors.ts';
+export { createPeerRows } from './peer-rows.ts';

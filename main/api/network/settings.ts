@@ -15,10 +15,13 @@ export const DEFAULT_NETWORK_SETTINGS: NetworkSettings = {
 };
 
 /** The file holds only what was set, so that defaults may become better ones. */
-export const networkSettingsOf = ({ network }: Pick<Config, 'network'>): NetworkSettings => {
+export const networkSettingsOf = (
+  { network }: Pick<Config, 'network'>,
+  defaults: Partial<NetworkSettings> = {},
+): NetworkSettings => {
   // Zod's `partial` allows fields that are there and undefined; those stand for nothing.
   const given = Object.fromEntries(Object.entries(network).filter(([, value]) => value !== undefined));
-  return { ...DEFAULT_NETWORK_SETTINGS, ...(given as Partial<NetworkSettings>) };
+  return { ...DEFAULT_NETWORK_SETTINGS, ...defaults, ...(given as Partial<NetworkSettings>) };
 };
 
 /** Whether the transport must be built anew for these settings to hold. */

@@ -44,8 +44,8 @@ export interface StoqProblem {
 export interface TraceHop {
   peerId: PeerId;
   tier: Tier;
-  /** Ms from our sending to the answer of this hop. */
-  rttMs: number;
+  /** Ms from our sending to the answer, of the last hop; null for those between, which answer nobody. */
+  rttMs: number | null;
   /** Whether its signature was there and holds. */
   signed: boolean;
 }

@@ -114,7 +114,7 @@ const Trace = ({ trace, nameOf }: { trace: TraceView; nameOf: (id: string) => st
       <li key={hop.peerId}>
         <span className="hm-dot" data-tone={hop.signed ? 'on' : 'paused'} aria-hidden="true" />
         <span>
-          <strong>{nameOf(hop.peerId)}</strong> {roundTripText(hop.rttMs)}
+          <strong>{nameOf(hop.peerId)}</strong> {hop.rttMs === null ? '' : roundTripText(hop.rttMs)}
         </span>
         <Tag tone={hop.signed ? 'neutral' : 'problem'}>
           {hop.signed ? 'signature holds' : 'signature does not hold'}

@@ -7,6 +7,7 @@ import { createSystemOutside } from '../../../main/base/index.ts';
 import { createTerminalPresence } from '../../../main/kernel/monitor/index.ts';
 import { type HyperMeshNode, type ProvingInit, openNode } from '../../../main/node.ts';
 import { findProgramPaths } from '../../../main/paths.ts';
+import type { NetworkSettings } from '../../../preload/contract/index.ts';
 
 export const sourceRoot = resolve(import.meta.dirname, '..', '..', '..');
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'hypermesh-test-'));
@@ -32,10 +33,16 @@ export interface TestNodeInit {
   /** A data folder of an earlier node, which then outlasts this one. */
   folder?: string;
   proving?: ProvingInit;
+  /** @default off: no test talks to anybody unless it is about that */
+  network?: Partial<NetworkSettings>;
 }
 
 /** The real thing, all of it, on any free port with a data folder of its own. */
-export const openTestNode = async ({ folder: given, proving }: TestNodeInit = {}): Promise<TestNode> => {
+export const openTestNode = async ({
+  folder: given,
+  proving,
+  network = { enabled: false },
+}: TestNodeInit = {}): Promise<TestNode> => {
   const root = temporaryFolder();
   const folder = given ?? join(root, 'data');
   const pageFolder = join(root, 'page');
@@ -57,6 +64,7 @@ export const openTestNode = async ({ folder: given, proving }: TestNodeInit = {}
       version: '0.0.0-test',
       apiPort: 0,
       environment: {},
+      network,
       logToTerminal: false,
       ...(proving !== undefined && { proving }),
     },

@@ -7,7 +7,7 @@ export const migration: Migration = {
       -- Who is known in the network and how they behaved; transport/stoq/standing bounds how many.
       CREATE TABLE peers (
         peer TEXT PRIMARY KEY,            -- libp2p peer id
-        row BLOB NOT NULL,                -- docs/formats/stoq-standing.md
+        row BLOB NOT NULL,                -- docs/formats/stoq-peer-book.md
         written_at_ms INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
     `);
