@@ -48,6 +48,8 @@ export const CLOSE_ACKNOWLEDGE_MS = 2_000;
 export const CLOSE_GOODBYE_MS = 500;
 /** Ms for a channel; and for the handshake and both ends' first message. The handshaker itself gives up after ten seconds. */
 export const DIAL_TIMEOUT_MS = 10_000;
+/** Ms for a channel where a connection waits for its next path. Carriers ask ever more seldom: after a while a new dial is quicker. */
+export const REPAIR_TIMEOUT_MS = 2_500;
 export const HANDSHAKE_TIMEOUT_MS = 12_000;
 /** Head start of QUIC over TLS, ms: the delay of RFC 8305 (Happy Eyeballs), section 5. */
 export const TLS_DELAY_MS = 250;

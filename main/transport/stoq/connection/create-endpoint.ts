@@ -41,6 +41,7 @@ import {
   MEASURE_INTERVAL_MS,
   REDIAL_MS_MAX,
   REDIAL_MS_MIN,
+  REPAIR_TIMEOUT_MS,
   TICK_MS,
 } from './constants.ts';
 import { type Control, createControl } from './control.ts';
@@ -137,8 +138,9 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   const dials = new Map<PeerId, Dial>();
   const listeners = new Set<CarrierListener>();
   const kept = new Map<PeerId, Kept>();
-  let keptDials = 0;
-  const redialing = new Set<PeerConnection>();
+  const redialing = new Map<PeerConnection, AbortController>();
+  /** Dials of peers that are to be kept. */
+  const keeping = new Set<AbortController>();
   const measuring = new Set<PeerConnection>();
   const measureAtMs = new WeakMap<PeerConnection, { dueMs: number; bytes: number }>();
   const traffic = new Map<PeerId, { sent: number; received: number }>();
@@ -444,10 +446,16 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     peer: PeerId | null,
     targets: readonly Address[],
     signal: AbortSignal,
+    timeoutMs?: number,
   ): Promise<{ value: PeerConnection; address: Address } | { value: null; tried: readonly Tried[] }> => {
     const plan = planDials(targets, carriers, udp, peer);
-    const result = await raceDials(clock, plan, udp, signal, (channel, _address, attemptSignal) =>
-      establish(channel, peer, attemptSignal),
+    const result = await raceDials(
+      clock,
+      plan,
+      udp,
+      signal,
+      (channel, _address, attemptSignal) => establish(channel, peer, attemptSignal),
+      timeoutMs,
     );
     if (peer !== null && result.value === null) for (const { address } of result.tried) book.failed(peer, address);
     if (result.value !== null) {
@@ -561,7 +569,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   /** Looks for another path while none answers, as long as the connection lasts. */
   const redial = async (connection: PeerConnection): Promise<void> => {
     if (redialing.has(connection) || stopped) return;
-    redialing.add(connection);
+    redialing.set(connection, new AbortController());
     const { peerId } = connection.peer;
     const endsMs = clock.monotonicMs() + GRACE_MS;
     const isWanted = (): boolean =>
@@ -570,21 +578,28 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       (connection.state === 'stranded' ||
         (connection.state === 'open' && connection.livePaths.every((path) => path.suspicious)));
     const last = connection.livePaths.map((path) => path.remoteAddress);
-    try {
-      for (let waitMs = 250; isWanted(); waitMs = Math.min(2_000, waitMs * 2)) {
+    let waitMs = 250;
+    while (isWanted()) {
+      // Waking up begins anew at once: what was dialled before leads nowhere.
+      const turn = new AbortController();
+      redialing.set(connection, turn);
+      const signal = AbortSignal.any([turn.signal, stopping.signal]);
+      try {
         const targets = knownAddresses(peerId, last);
         if (targets.length > 0) {
-          const result = await dialAddresses(peerId, targets, stopping.signal);
-          if (result.value !== null) return;
+          const result = await dialAddresses(peerId, targets, signal, REPAIR_TIMEOUT_MS);
+          if (result.value !== null) break;
         }
         // Both ends dial: their waits differ, so that they do not meet for ever.
-        await clock.sleep(waitMs + random.below(waitMs), stopping.signal);
+        await clock.sleep(waitMs + random.below(waitMs), signal);
+        waitMs = Math.min(1_000, waitMs * 2);
+      } catch (error) {
+        logger.debug('Looking for another path failed', { problem: messageOf(error) });
+        waitMs = 250;
+        if (!turn.signal.aborted) await clock.sleep(waitMs, stopping.signal).catch(() => undefined);
       }
-    } catch (error) {
-      logger.debug('Looking for another path failed', { problem: messageOf(error) });
-    } finally {
-      redialing.delete(connection);
     }
+    redialing.delete(connection);
   };
 
   /** Dials peers that are to be kept, with growing waits. */
@@ -601,19 +616,18 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
         entry.waitMs = REDIAL_MS_MIN;
         continue;
       }
-      if (nowMs < entry.nextMs || keptDials >= KEEP_DIALS_MAX || dials.has(peer)) continue;
+      if (nowMs < entry.nextMs || keeping.size >= KEEP_DIALS_MAX || dials.has(peer)) continue;
       const { waitMs } = entry;
       // Between half and one and a half of it, so that nodes that lost each other together do not come back together.
       entry.nextMs = nowMs + waitMs / 2 + random.below(Math.ceil(waitMs));
       entry.waitMs = Math.min(REDIAL_MS_MAX, waitMs * 2);
-      keptDials += 1;
-      joinDial(peer, [], undefined)
+      const turn = new AbortController();
+      keeping.add(turn);
+      joinDial(peer, [], turn.signal)
         .catch((error: unknown) => {
           logger.debug('Peer to be kept is away', { problem: messageOf(error) });
         })
-        .finally(() => {
-          keptDials -= 1;
-        });
+        .finally(() => keeping.delete(turn));
     }
   };
 
@@ -680,10 +694,12 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   const wake = (): void => {
     const nowMs = clock.monotonicMs();
     for (const connection of connections()) connection.probe();
+    for (const turn of [...redialing.values(), ...keeping]) turn.abort(new Error('the machine woke up'));
     for (const entry of kept.values()) {
       entry.nextMs = nowMs;
       entry.waitMs = REDIAL_MS_MIN;
     }
+    keepMs = Number.NEGATIVE_INFINITY;
   };
 
   const tick = (): void => {

@@ -88,6 +88,7 @@ const UDP_PATIENCE_MS = 1_000;
  * when one has succeeded.
  *
  * @param prove - handshake and all; the channel is aborted when it fails
+ * @param timeoutMs - for a channel; handshakes have bounds of their own
  * @returns what `prove` gave; `tried` when nothing did
  */
 export const raceDials = async <T>(
@@ -96,6 +97,7 @@ export const raceDials = async <T>(
   udp: UdpMemory,
   signal: AbortSignal,
   prove: (channel: Channel, address: Address, signal: AbortSignal) => Promise<T>,
+  timeoutMs = DIAL_TIMEOUT_MS,
 ): Promise<{ value: T; address: Address } | { value: null; tried: readonly Tried[] }> => {
   signal.throwIfAborted();
   const tried: Tried[] = [];
@@ -112,7 +114,7 @@ export const raceDials = async <T>(
   const attempt = async ({ address, carrier, peer }: PlannedDial): Promise<void> => {
     const { transport, host, relay } = partsOf(address);
     const late = new AbortController();
-    const cancelLate = clock.after(DIAL_TIMEOUT_MS, () => late.abort(new Error('it did not answer in time')));
+    const cancelLate = clock.after(timeoutMs, () => late.abort(new Error('it did not answer in time')));
     try {
       let channel: Channel;
       try {
