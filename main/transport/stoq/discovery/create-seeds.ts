@@ -248,7 +248,8 @@ export const createSeeds = (
             name: SEEDS_PROTOCOL,
             streamsMax: 2,
             opensPerTenSeconds: 8,
-            bytesMax: PEER_RECORD_BYTES_MAX + 256,
+            // Holds for what is answered to us too; requests are held to less where they are read.
+            bytesMax: SEEDS_ANSWER_BYTES_MAX + 64,
             deadlineMs: DEADLINE_MS,
           },
           (stream, connection) =>

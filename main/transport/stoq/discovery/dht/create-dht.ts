@@ -641,7 +641,8 @@ export const createDht = (
             name: protocol,
             streamsMax: 64,
             opensPerTenSeconds: DHT_OPENS_PER_TEN_SECONDS,
-            bytesMax: DHT_REQUEST_BYTES_MAX,
+            // Holds for what is answered to us too; requests are held to less where they are read.
+            bytesMax: Math.max(DHT_REQUEST_BYTES_MAX, DHT_ANSWER_BYTES_MAX) + 64,
             deadlineMs: DHT_REQUEST_MS,
             networks: new Set([network]),
           },
