@@ -109,6 +109,8 @@ export const RENDEZVOUS_INTERVAL_MS = 5 * MINUTE_MS;
 /** While no member is connected it is tried more often, at first. */
 export const RENDEZVOUS_RETRY_MS_MIN = 5_000;
 export const RENDEZVOUS_MEMBERS_ENOUGH = 8;
+export const RENDEZVOUS_DIAL_MS = 20_000;
+export const RENDEZVOUS_DIALS_MAX = 4;
 
 /** Port and groups of RFC 6762. */
 export const MDNS_PORT = 5353;
