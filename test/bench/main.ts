@@ -20,6 +20,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const crypto = await import('./crypto.ts');
     return [crypto.benchFalcon, crypto.benchMlKem, crypto.benchUnlock, crypto.benchRecords];
   },
+  handshake: async () => [(await import('./stoq-handshake.ts')).benchStoqHandshake],
   blocks: async () => {
     const blocks = await import('./blocks.ts');
     return [blocks.benchBlocks, blocks.benchStateRoot];
