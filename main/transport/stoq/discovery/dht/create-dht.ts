@@ -764,7 +764,8 @@ export const createDht = (
         const there = contactOf(connection)?.addresses ?? [];
         if (there.length > 0) return there;
       }
-      let best: SignedPeerRecord | null = peerRecords.get(key);
+      const here: SignedPeerRecord | null = peerRecords.get(key);
+      let best = here;
       let agreeing = best === null ? 0 : 1;
       const claimed = new Set<Address>();
       await search(
@@ -788,9 +789,8 @@ export const createDht = (
         },
         options.signal,
       );
-      const found = best as SignedPeerRecord | null;
       // Unsigned hints are better than nothing: whoever answers there must prove who it is.
-      return found === null ? [...claimed].slice(0, DHT_K) : found.addresses;
+      return best === null ? [...claimed].slice(0, DHT_K) : best.addresses;
     },
     size: () => table.size(),
     refresh,

@@ -27,25 +27,23 @@ import { createSilentLogger } from '../../../../support/silent-logger.ts';
 import { fakeLocal } from '../../../../support/stoq/fake-endpoints.ts';
 
 const HOUR_MS = 3_600_000;
-const ip6 = (address: string, scopeid = 2): NetworkInterfaceInfo =>
-  ({
-    address,
-    family: 'IPv6',
-    internal: false,
-    cidr: `${address}/64`,
-    netmask: '',
-    mac: '',
-    scopeid,
-  }) as NetworkInterfaceInfo;
-const ip4 = (address: string, bits = 24): NetworkInterfaceInfo =>
-  ({
-    address,
-    family: 'IPv4',
-    internal: false,
-    cidr: `${address}/${bits}`,
-    netmask: '',
-    mac: '',
-  }) as NetworkInterfaceInfo;
+const ip6 = (address: string, scopeid = 2): NetworkInterfaceInfo => ({
+  address,
+  family: 'IPv6',
+  internal: false,
+  cidr: `${address}/64`,
+  netmask: '',
+  mac: '',
+  scopeid,
+});
+const ip4 = (address: string, bits = 24): NetworkInterfaceInfo => ({
+  address,
+  family: 'IPv4',
+  internal: false,
+  cidr: `${address}/${bits}`,
+  netmask: '',
+  mac: '',
+});
 const HOME = { eth0: [ip6('fe80::1'), ip6('2a0b:1::1'), ip4('192.168.1.10')] };
 
 /** A link that all nodes of a test share; what is sent is heard by all, the sender too, as real multicast is. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Startable } from '../../../../../main/base/index.ts';
-import { request } from '../../../../../main/transport/stoq/connection/messages.ts';
+import { request, respond } from '../../../../../main/transport/stoq/connection/messages.ts';
 import { createBootstrap } from '../../../../../main/transport/stoq/discovery/create-bootstrap.ts';
 import { createInvites, type InviteStore } from '../../../../../main/transport/stoq/discovery/create-invites.ts';
 import { createRendezvous, epochsAt } from '../../../../../main/transport/stoq/discovery/create-rendezvous.ts';
@@ -12,7 +12,14 @@ import {
   SEEDS_PROTOCOL,
 } from '../../../../../main/transport/stoq/discovery/create-seeds.ts';
 import { createDht, type DhtNode } from '../../../../../main/transport/stoq/discovery/dht/create-dht.ts';
-import { membershipOf, PUBLIC_NETWORK } from '../../../../../main/transport/stoq/discovery/membership.ts';
+import { createPeerIds, topicKey } from '../../../../../main/transport/stoq/discovery/dht/key.ts';
+import { decodeLookupAnswer, encodeRequest } from '../../../../../main/transport/stoq/discovery/dht/messages.ts';
+import { encodeInvite, parseInvite } from '../../../../../main/transport/stoq/discovery/invite.ts';
+import {
+  membershipOf,
+  PUBLIC_NETWORK,
+  rendezvousTopic,
+} from '../../../../../main/transport/stoq/discovery/membership.ts';
 import { createPeerRecords, encodePeerRecord } from '../../../../../main/transport/stoq/discovery/peer-record.ts';
 import { openHint } from '../../../../../main/transport/stoq/discovery/sealed-hint.ts';
 import type { NetworkMembership } from '../../../../../main/transport/stoq/handshake/interface.ts';
@@ -203,7 +210,6 @@ describe('seeds', () => {
       await other.local.sign('stoq-peer', record(other.local, { issuedAtMs: world.clock.nowMs() + 4 * HOUR_MS })),
       good,
     ];
-    const { respond } = await import('../../../../../main/transport/stoq/connection/messages.ts');
     liar.handle(
       { name: SEEDS_PROTOCOL, streamsMax: 1, opensPerTenSeconds: 1, bytesMax: null, deadlineMs: null },
       (stream) => respond(stream, {}, () => encodeSeedsAnswer({ record: null, others })),
@@ -354,12 +360,6 @@ describe('rendezvous', () => {
     const a = await member(world, 'a', [family]);
     await a.endpoint.connect({ peer: null, addresses: ['/memory/ncrowd1' as Address] });
     await world.clock.advance(10);
-    const { rendezvousTopic } = await import('../../../../../main/transport/stoq/discovery/membership.ts');
-    const { request: ask } = await import('../../../../../main/transport/stoq/connection/messages.ts');
-    const { encodeRequest, decodeLookupAnswer } = await import(
-      '../../../../../main/transport/stoq/discovery/dht/messages.ts'
-    );
-    const { createPeerIds, topicKey } = await import('../../../../../main/transport/stoq/discovery/dht/key.ts');
     await done(world.clock, a.rendezvous.lookNow());
     const [epoch = 0] = epochsAt(world.clock.nowMs());
     const topic = rendezvousTopic(family.key, epoch);
@@ -370,7 +370,7 @@ describe('rendezvous', () => {
     let seen = 0;
     for (const { endpoint } of nodes) {
       const connection = await outsider.connect({ peer: null, addresses: endpoint.addresses() });
-      const bytes = await ask(connection, '/hypermesh/dht/1', encodeRequest({ ask: 'providers', key }), {
+      const bytes = await request(connection, '/hypermesh/dht/1', encodeRequest({ ask: 'providers', key }), {
         bytesMax: 2 ** 20,
       });
       const answer = decodeLookupAnswer(bytes, createPeerIds());
@@ -469,7 +469,6 @@ describe('invites', () => {
     const world = createWorld();
     const [host, guest] = [await node(world, 'host'), await node(world, 'guest')];
     const { link } = await host.invites.make();
-    const { encodeInvite, parseInvite } = await import('../../../../../main/transport/stoq/discovery/invite.ts');
     const forged = encodeInvite({ ...parseInvite(link, world.clock.nowMs()), secret: new Uint8Array(16) });
     await expect(guest.invites.accept(forged)).rejects.toMatchObject({ code: 'INVITE_INVALID' });
     expect(host.offences).toEqual([{ peer: guest.endpoint.local.peerId, offence: 'lied' }]);
