@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { createSystemOutside } from '../../../main/base/index.ts';
+import { readFileSync } from 'node:fs';
+import { type DerivedKeys, keyIdBytesOf, keyIdText, signRecord } from '../../../main/base/crypto/index.ts';
+import { createSystemOutside, decodeCbor } from '../../../main/base/index.ts';
 import type { Carrier } from '../../../main/transport/stoq/carriers/interface.ts';
 import { createQuicCarrier } from '../../../main/transport/stoq/carriers/quic/create-quic-carrier.ts';
 import { createTlsCarrier } from '../../../main/transport/stoq/carriers/tls/create-tls-carrier.ts';
@@ -9,16 +11,29 @@ import type { Address, Connection, PeerId } from '../../../main/transport/stoq/i
 import { createReachParts } from '../../../main/transport/stoq/reach/create-reach-parts.ts';
 import { createSideSocket } from '../../../main/transport/stoq/reach/create-side-socket.ts';
 import { RELAY_LIMITS } from '../../../main/transport/stoq/reach/relay-service.ts';
+import { createLocalPeer } from '../../../main/transport/stoq/verifier.ts';
 import { createSilentLogger } from '../silent-logger.ts';
-import { makePeer } from './make-peer.ts';
 import { createStoqWorkers, startTestNode } from './test-node.ts';
 
-// One node of a test in name spaces: seed, port, `relay` or `plain`, ways to map ports (`-` for none). A line in, a line of JSON out.
-const [seed = '1', port = '4001', role = 'plain', maps = '-'] = process.argv.slice(2);
+// One node of a test in name spaces: file of its identity, port, `relay` or `plain`, ways to map ports (`-` for none). A line in, a line of JSON out.
+const [file = '', port = '4001', role = 'plain', maps = '-'] = process.argv.slice(2);
 const outside = createSystemOutside();
 const kept: Parameters<typeof createSilentLogger>[0] = [];
 const logger = createSilentLogger(kept);
 const workers = createStoqWorkers();
+const identity = decodeCbor(readFileSync(file)) as { certificate: Uint8Array; node: DerivedKeys['node'] };
+const { public: publicKeys, secret } = identity.node;
+const keyIdBytes = keyIdBytesOf(publicKeys);
+const local = createLocalPeer(
+  {
+    keyId: keyIdText(keyIdBytes),
+    keyIdBytes,
+    keys: publicKeys,
+    sign: (domain, payload) =>
+      Promise.resolve(signRecord(publicKeys, secret, domain, payload, outside.random.bytes(48))),
+  },
+  identity.certificate,
+);
 const side = await createSideSocket(
   { outside, logger, metrics: null },
   { port: 0, backend: join(import.meta.dirname, '../../../main/transport/stoq/reach/side-worker.ts') },
@@ -29,7 +44,7 @@ const carriers: Carrier[] = [
 ];
 const node = await startTestNode(
   { outside, workers, logger },
-  { local: makePeer(Number(seed)).local, carriers, datagrams: side, relays: () => role === 'relay', idleMs: null },
+  { local, carriers, datagrams: side, relays: () => role === 'relay', idleMs: null },
 );
 const listening: string[] = [];
 for (const host of ['/ip4/0.0.0.0', '/ip6/::'])

@@ -1,7 +1,7 @@
 /** First byte of our own packets, in the range that RFC 9443, section 2, leaves unused beside STUN (0–3), DTLS (20–63 there) and QUIC (64–255). We never speak DTLS. */
 export const DATAGRAM_FIRST_BYTE = 0x20;
 export const CHECK_FIRST_BYTE = 0x21;
-/** Least first byte of a QUIC packet: its fixed bit, RFC 9000, section 17. Short headers and long ones both have it. */
+/** Least first byte of a QUIC packet whose fixed bit is set (RFC 9000, section 17); one where it is not (RFC 9287) is known by its address. */
 export const QUIC_FIRST_BYTE_MIN = 0x40;
 /** Largest first byte of STUN, RFC 9443, section 2. */
 export const STUN_FIRST_BYTE_MAX = 3;

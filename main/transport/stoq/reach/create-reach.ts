@@ -386,12 +386,14 @@ export const createReach = (
     const fresh: ReachState['confirmed'][number][] = [];
     let told = false;
     if (asked.length > 0)
-      for (const address of claims(observations)) {
-        const result = await test(address, asked, signal);
-        if (result === null) continue;
-        told = true;
-        if (result.reached !== null) fresh.push({ address, by: result.reached, atMs: nowMs });
-      }
+      await Promise.all(
+        claims(observations).map(async (address) => {
+          const result = await test(address, asked, signal);
+          if (result === null) return;
+          told = true;
+          if (result.reached !== null) fresh.push({ address, by: result.reached, atMs: nowMs });
+        }),
+      );
     // What was not tried now is still believed for a while.
     const tried = told ? [] : confirmed.filter(({ atMs }) => nowMs - atMs < CONFIRMED_MS);
     confirmed = [...fresh, ...tried];

@@ -6,7 +6,7 @@ import {
   type Outside,
   type Startable,
 } from '../../../base/index.ts';
-import { isCircuit, isDialable, partsOf, readAddress, scopeOf } from '../address.ts';
+import { type AddressFamily, isCircuit, isDialable, partsOf, readAddress, scopeOf } from '../address.ts';
 import type { Carrier } from '../carriers/interface.ts';
 import { readMessage, writeMessage } from '../connection/messages.ts';
 import { exactFields, readCborOf, readCount } from '../discovery/fields.ts';
@@ -22,9 +22,9 @@ const MESSAGE_BYTES_MAX = 512;
  */
 const COST_BYTES_MIN = 30_000;
 const COST_BYTES_SPREAD = 30_000;
-const DIAL_MS = 6_000;
+const DIAL_MS = 4_000;
 const ASK_MS = 20_000;
-const DIALS_AT_ONCE_MAX = 4;
+const DIALS_AT_ONCE_MAX = 8;
 /** Dials for others in a minute. */
 const DIALS_PER_MINUTE_MAX = 60;
 /** Services of the system: dialled for strangers only at their own address. */
@@ -120,11 +120,15 @@ export const createDialBack = ({
 
   const observedOf = ({ path }: Connection): Address | null =>
     path === null || path.via !== null || isCircuit(path.remoteAddress) ? null : path.remoteAddress;
+  const hasFamily = (family: AddressFamily): boolean =>
+    family === 'memory' ||
+    endpoint.addresses().some((own) => partsOf(own).family === family && scopeOf(own) !== 'link-local');
   const dial = async (address: Address, peer: PeerId): Promise<DialBackResult> => {
     const nowMs = clock.monotonicMs();
     dialled = dialled.filter((atMs) => nowMs - atMs < 60_000);
     const carrier = carriers.find((one) => one.canDial(address));
-    if (carrier === undefined) return 'refused';
+    // Who has no such family cannot say that nobody is there.
+    if (carrier === undefined || !hasFamily(partsOf(address).family)) return 'refused';
     if (dialling >= DIALS_AT_ONCE_MAX || dialled.length >= DIALS_PER_MINUTE_MAX) return 'busy';
     dialling += 1;
     dialled.push(nowMs);
@@ -199,8 +203,9 @@ export const createDialBack = ({
       withdraw = endpoint.handle(
         {
           name: DIAL_BACK_PROTOCOL,
-          streamsMax: 2,
-          opensPerTenSeconds: 8,
+          // As many as an asker has claims, and as many that have ended and are not read to their end yet.
+          streamsMax: 8,
+          opensPerTenSeconds: 16,
           bytesMax: 2 * (COST_BYTES_MIN + COST_BYTES_SPREAD),
           deadlineMs: ASK_MS,
         },

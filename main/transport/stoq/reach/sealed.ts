@@ -10,9 +10,11 @@ const TAG_BYTES = 8;
 export const tagOf = (id: Uint8Array): Uint8Array =>
   new Uint8Array(hkdfSync('sha512', id, new Uint8Array(0), 'hypermesh side socket tag', TAG_BYTES));
 
-/** @returns text to find a session by */
+/** @returns text to find a session by, empty where the packet is too short for a tag */
 export const tagText = (packet: Uint8Array, start = 0): string =>
-  Buffer.from(packet.buffer, packet.byteOffset + start, TAG_BYTES).toString('latin1');
+  packet.length < start + TAG_BYTES
+    ? ''
+    : Buffer.from(packet.buffer, packet.byteOffset + start, TAG_BYTES).toString('latin1');
 
 /** Remembers the last {@link REPLAY_WINDOW} counters, RFC 6479. */
 export interface ReplayWindow {

@@ -15,7 +15,6 @@ import {
   NOMINATE_AFTER_MS,
   PUNCH_TIMEOUT_MS,
   QUIC_FIRST_BYTE_MIN,
-  SEALED_HEADER_BYTES,
   SESSIONS_MAX,
   STUN_ADDRESSES_MAX,
   STUN_ANSWERS_BURST,
@@ -30,6 +29,7 @@ import type { FromSide, SideCounts, ToSide } from './side-messages.ts';
 import {
   encodeBindingAnswer,
   encodeBindingRequest,
+  isStun,
   readBindingAnswer,
   readBindingRequest,
   type UdpAddress,
@@ -256,7 +256,7 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
     sessionsByTag.delete(session.tag);
   };
   const onDatagram = (packet: Uint8Array, from: UdpAddress): void => {
-    const session = packet.length > SEALED_HEADER_BYTES ? sessionsByTag.get(tagText(packet, 1)) : undefined;
+    const session = sessionsByTag.get(tagText(packet, 1));
     const opened = session?.opener.open(packet);
     if (session === undefined || opened === null || opened === undefined || opened.plain.length === 0) {
       counts.strange += 1;
@@ -412,7 +412,7 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
     return found;
   };
   const onCheck = (packet: Uint8Array, from: UdpAddress): void => {
-    const hole = packet.length > SEALED_HEADER_BYTES ? holesByTag.get(tagText(packet, 1)) : undefined;
+    const hole = holesByTag.get(tagText(packet, 1));
     const opened = hole?.opener.open(packet);
     if (hole === undefined || opened === null || opened === undefined || opened.plain.length !== CHECK_BYTES) {
       counts.strange += 1;
@@ -465,7 +465,7 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
     const shim: NonNullable<Hole['shim']> = {
       quicPort,
       socket: await openLoopback((packet, fromPort) => {
-        if (hole.remote === null || (packet[0] ?? 0) < QUIC_FIRST_BYTE_MIN) return;
+        if (hole.remote === null || packet.length === 0) return;
         if (quicPort === null) shim.quicPort = fromPort;
         else if (fromPort !== quicPort) return;
         counts.shimSentPackets += 1;
@@ -496,10 +496,11 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
       const first = packet[0];
       if (first === undefined) return;
       if (first >= QUIC_FIRST_BYTE_MIN) onQuic(packet, from);
-      else if (first === DATAGRAM_FIRST_BYTE) onDatagram(packet, from);
-      else if (first === CHECK_FIRST_BYTE) onCheck(packet, from);
-      else if (first <= STUN_FIRST_BYTE_MAX) onStun(packet, from);
-      else counts.strange += 1;
+      else if (first === DATAGRAM_FIRST_BYTE && sessionsByTag.has(tagText(packet, 1))) onDatagram(packet, from);
+      else if (first === CHECK_FIRST_BYTE && holesByTag.has(tagText(packet, 1))) onCheck(packet, from);
+      else if (first <= STUN_FIRST_BYTE_MAX && isStun(packet)) onStun(packet, from);
+      // quinn clears QUIC's fixed bit at random (RFC 9287) and cannot be told not to: then only the address says what it is.
+      else onQuic(packet, from);
     },
     onMessage: (message) => {
       switch (message.kind) {

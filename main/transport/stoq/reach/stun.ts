@@ -73,6 +73,9 @@ const readHeader = (packet: Uint8Array): { type: number; view: DataView } | null
   return { type: view.getUint16(0), view };
 };
 
+/** Whether a packet is STUN by its cookie and length, RFC 8489, section 5. */
+export const isStun = (packet: Uint8Array): boolean => readHeader(packet) !== null;
+
 /** @param transaction - 12 random bytes, which the answer brings back */
 export const encodeBindingRequest = (transaction: Uint8Array): Uint8Array => {
   const packet = new Uint8Array(STUN_REQUEST_BYTES);

@@ -63,8 +63,12 @@ export const createRelayCarrier = (
     bytes: Uint8Array,
     signal: AbortSignal,
   ): Promise<{ stream: Stream; terms: RelayTerms }> => {
-    const stream = await relay.openStream(RELAY_PROTOCOL, { signal });
-    const cancel = outside.clock.after(ANSWER_MS, () => stream.reset());
+    // Not handed the signal: it is the dial's, and the stream outlives that.
+    const stream = await relay.openStream(RELAY_PROTOCOL);
+    const giveUp = (): void => stream.reset();
+    const cancel = outside.clock.after(ANSWER_MS, giveUp);
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
     try {
       await writeMessage(stream, bytes);
       const reply = await readMessage(stream, { bytesMax: RELAY_MESSAGE_BYTES_MAX });
@@ -78,6 +82,7 @@ export const createRelayCarrier = (
       throw error;
     } finally {
       cancel();
+      signal.removeEventListener('abort', giveUp);
     }
   };
   const secure = async (
