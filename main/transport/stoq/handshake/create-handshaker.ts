@@ -207,10 +207,13 @@ export const createHandshaker = (components: HandshakerComponents, init: Handsha
     const isOpen = init.open();
     const { binding } = channel;
 
-    const share = createX25519Share(random.bytes(X25519_BYTES));
-    const kem = await line.wait(
+    const x25519Secret = random.bytes(X25519_BYTES);
+    // Threads work while this one does.
+    const making = line.wait(
       workers.run<Uint8Array, { public: Uint8Array; secret: Uint8Array }>('stoq.kemKeys', random.bytes(KEM_SEED_BYTES)),
     );
+    const share = createX25519Share(x25519Secret);
+    const kem = await making;
     const offered = options.expected === null ? null : tickets.take(options.expected);
     const core = {
       versions,
@@ -229,11 +232,12 @@ export const createHandshaker = (components: HandshakerComponents, init: Handsha
 
     const answer = parseAnswer(await line.readFrame(), versions);
     if (answer.resumed && offered === null) throw malformed('it resumes what it was not asked to');
-    const x25519 = share.agree(answer.x25519);
-    if (x25519 === null) throw refused('its X25519 share is of small order');
-    const shared = await line.wait(
+    const decapsulating = line.wait(
       workers.run<unknown, Uint8Array>('stoq.decapsulate', { secret: kem.secret, cipherText: answer.kem }),
     );
+    const x25519 = share.agree(answer.x25519);
+    const shared = await decapsulating;
+    if (x25519 === null) throw refused('its X25519 share is of small order');
     kem.secret.fill(0);
     const ticket = answer.resumed ? offered : null;
     const shares = transcriptOfShares(binding, hello, answer);
@@ -337,16 +341,18 @@ export const createHandshaker = (components: HandshakerComponents, init: Handsha
     const heard = await hear(line, channel, networks, isOpen);
     const { hello } = heard;
 
-    const share = createX25519Share(random.bytes(X25519_BYTES));
-    const x25519 = share.agree(hello.x25519);
-    if (x25519 === null) throw refused('its X25519 share is of small order');
+    const x25519Secret = random.bytes(X25519_BYTES);
     const nonce = random.bytes(NONCE_BYTES);
-    const encapsulated = await line.wait(
+    const encapsulating = line.wait(
       workers.run<unknown, Outcome<{ cipherText: Uint8Array; shared: Uint8Array }>>('stoq.encapsulate', {
         key: hello.kem,
         random: random.bytes(KEM_RANDOM_BYTES),
       }),
     );
+    const share = createX25519Share(x25519Secret);
+    const x25519 = share.agree(hello.x25519);
+    const encapsulated = await encapsulating;
+    if (x25519 === null) throw refused('its X25519 share is of small order');
     if (!encapsulated.ok) throw malformed('its ML-KEM key is none');
     const ticket = redeem(heard);
     const resumed = ticket !== null;

@@ -9,8 +9,8 @@ export const PROOFS_BYTES = NETWORKS_MAX * MAC_BYTES;
 /** Where there is no network, so that the time taken does not tell how many there are. */
 const NO_KEY = new Uint8Array(32);
 
-const proofOf = (key: Uint8Array, role: Role, hash: Uint8Array): Uint8Array =>
-  macOf(key, encodeCbor(['hypermesh stoq network', role, hash]));
+/** What the key of each network is put to. */
+const provedBy = (role: Role, hash: Uint8Array): Uint8Array => encodeCbor(['hypermesh stoq network', role, hash]);
 
 /**
  * @param memberships - at most {@link NETWORKS_MAX}
@@ -30,9 +30,10 @@ export const makeNetworkProofs = (
     const other = random.below(last + 1);
     [places[last], places[other]] = [places[other] as number, places[last] as number];
   }
+  const message = provedBy(role, hash);
   for (let n = 0; n < NETWORKS_MAX; n++) {
     const membership = memberships[n];
-    const proof = proofOf(membership?.key ?? NO_KEY, role, hash);
+    const proof = macOf(membership?.key ?? NO_KEY, message);
     if (membership !== undefined) proofs.set(proof, (places[n] as number) * MAC_BYTES);
   }
   return proofs;
@@ -46,9 +47,10 @@ export const checkNetworkProofs = <M extends Pick<NetworkMembership, 'key'>>(
   proofs: Uint8Array,
 ): M[] => {
   const proved: M[] = [];
+  const message = provedBy(role, hash);
   for (let n = 0; n < NETWORKS_MAX; n++) {
     const membership = memberships[n];
-    const expected = proofOf(membership?.key ?? NO_KEY, role, hash);
+    const expected = macOf(membership?.key ?? NO_KEY, message);
     let found = false;
     for (let place = 0; place < NETWORKS_MAX; place++)
       if (timingSafeEqual(expected, proofs.subarray(place * MAC_BYTES, (place + 1) * MAC_BYTES))) found = true;
