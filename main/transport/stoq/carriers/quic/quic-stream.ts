@@ -6,11 +6,16 @@ import type { NativeStream } from './native-quic.ts';
 /** The native layer tells causes apart by message only; these are quinn's for a reset in either direction. */
 const RESET_MESSAGES = /^(stream reset by peer|sending stopped by peer)/;
 
+/** A native call costs some 20 µs, so short reads, such as of a header byte by byte, are served from a longer one. */
+const READ_BYTES_MIN = 4 * 1024;
+
 type State = 'open' | 'reset' | 'closed';
 
 /** @param onEnd - called once both directions have ended, whichever way */
 export const createQuicStream = (native: NativeStream, onEnd: () => void): CarrierStream & { close(): void } => {
   let state: State = 'open';
+  /** What was read beyond what was asked for. */
+  let rest: Uint8Array | null = null;
   let readDone = false;
   let writeDone = false;
   /** Ends the calls under way: the native ones only end when the other side does something. */
@@ -59,17 +64,27 @@ export const createQuicStream = (native: NativeStream, onEnd: () => void): Carri
   };
 
   return {
-    read: (maxBytes) =>
-      readDone
-        ? Promise.resolve(null)
-        : call(
-            () => native.read(maxBytes),
-            (bytes) => {
-              if (bytes !== null || readDone) return;
-              readDone = true;
-              if (writeDone) onEnd();
-            },
-          ),
+    read: async (maxBytes) => {
+      if (rest === null) {
+        if (readDone) return null;
+        rest = await call(
+          () => native.read(Math.max(maxBytes, READ_BYTES_MIN)),
+          (bytes) => {
+            if (bytes !== null || readDone) return;
+            readDone = true;
+            if (writeDone) onEnd();
+          },
+        );
+      } else if (state !== 'open') throw errorOf(state);
+      const bytes = rest;
+      if (bytes === null || bytes.length <= maxBytes) {
+        rest = null;
+        return bytes;
+      }
+      rest = bytes.subarray(maxBytes);
+      // A copy: the little that its reader wants may be kept for long.
+      return bytes.slice(0, maxBytes);
+    },
     write: (bytes) =>
       bytes.length === 0 && state === 'open'
         ? Promise.resolve()
