@@ -138,4 +138,7 @@ export const MDNS_INTERFACES_MS = 2_000;
 
 export const INVITE_LIFE_MS_MAX = 30 * 24 * HOUR_MS;
 export const INVITES_OPEN_MAX = 256;
+/** Characters of a link: a QR code of version 20 with 15 % of repair holds 858 bytes. */
+export const INVITE_CHARACTERS_MAX = 800;
+export const INVITE_ADDRESSES_MAX = 8;
 export const INVITE_NAME_CHARACTERS_MAX = 64;

@@ -18,6 +18,7 @@ import {
   type DhtRequest,
 } from '../../../../../main/transport/stoq/discovery/dht/messages.ts';
 import { decodeDhtPayload, encodeDhtPayload } from '../../../../../main/transport/stoq/discovery/dht/record.ts';
+import { encodeInvite, parseInvite } from '../../../../../main/transport/stoq/discovery/invite.ts';
 import { readPacket } from '../../../../../main/transport/stoq/discovery/mdns/packets.ts';
 import { membershipOf } from '../../../../../main/transport/stoq/discovery/membership.ts';
 import { decodePeerRecord, encodePeerRecord } from '../../../../../main/transport/stoq/discovery/peer-record.ts';
@@ -138,6 +139,45 @@ describe('codecs of discovery', () => {
     const answer = fc.record({ record: fc.option(record), others: fc.array(record, { maxLength: 32 }) });
     holds(answer, (value) => expect(decodeSeedsAnswer(encodeSeedsAnswer(value))).toEqual(value), 50);
     holds(hurt(answer.map(encodeSeedsAnswer)), (bytes) => onlyOurErrors(() => decodeSeedsAnswer(bytes)));
+  });
+
+  it('read invites that they wrote, at most 800 characters, and throw our errors at others', () => {
+    const nowMs = Date.UTC(2026, 0, 5);
+    const network = fc
+      .tuple(
+        fc.stringMatching(/^[a-z0-9 ]{1,64}$/).filter((name) => name.trim() === name && name !== ''),
+        key,
+      )
+      .map(([name, bytes]) => membershipOf(name, bytes));
+    const good = fc.record({
+      inviter: peer,
+      addresses: addresses(8),
+      network: fc.option(network),
+      expiresAtMs: fc.integer({ min: nowMs, max: nowMs * 2 }),
+      id: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+      secret: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+    });
+    holds(good, (value) => {
+      const link = encodeInvite(value);
+      expect(link.length).toBeLessThanOrEqual(800);
+      const read = parseInvite(link, nowMs);
+      expect({ ...read, addresses: [] }).toEqual({ ...value, addresses: [] });
+      // What did not fit was left out, from the end.
+      expect(read.addresses).toEqual(value.addresses.slice(0, read.addresses.length));
+    });
+    holds(
+      fc.tuple(good.map(encodeInvite), fc.nat(), fc.string({ minLength: 1, maxLength: 3 })),
+      ([link, at, over]) => {
+        const place = at % link.length;
+        onlyOurErrors(() => parseInvite(link.slice(0, place) + over + link.slice(place + over.length), nowMs));
+        onlyOurErrors(() => parseInvite(link.slice(0, place), nowMs));
+      },
+      500,
+    );
+    holds(fc.string({ maxLength: 900 }), (text) => {
+      onlyOurErrors(() => parseInvite(text, nowMs));
+      onlyOurErrors(() => parseInvite(`hypermesh:join/${text}`, nowMs));
+    });
   });
 
   it('open hints that they sealed with the same key and context only', () => {

@@ -1,12 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { encodeCbor, type Startable } from '../../../../../main/base/index.ts';
+import type { Startable } from '../../../../../main/base/index.ts';
 import { request, respond } from '../../../../../main/transport/stoq/connection/messages.ts';
 import { createBootstrap } from '../../../../../main/transport/stoq/discovery/create-bootstrap.ts';
-import {
-  createInvites,
-  INVITE_PROTOCOL,
-  type TicketStore,
-} from '../../../../../main/transport/stoq/discovery/create-invites.ts';
+import { createInvites, type InviteStore } from '../../../../../main/transport/stoq/discovery/create-invites.ts';
 import { createRendezvous, epochsAt } from '../../../../../main/transport/stoq/discovery/create-rendezvous.ts';
 import {
   createSeeds,
@@ -18,6 +14,7 @@ import {
 import { createDht, type DhtNode } from '../../../../../main/transport/stoq/discovery/dht/create-dht.ts';
 import { createPeerIds, topicKey } from '../../../../../main/transport/stoq/discovery/dht/key.ts';
 import { decodeLookupAnswer, encodeRequest } from '../../../../../main/transport/stoq/discovery/dht/messages.ts';
+import { encodeInvite, parseInvite } from '../../../../../main/transport/stoq/discovery/invite.ts';
 import {
   membershipOf,
   PUBLIC_NETWORK,
@@ -390,8 +387,9 @@ describe('rendezvous', () => {
   });
 });
 
-describe('tickets of invites', () => {
-  const rows = (): TicketStore & { kept: Map<string, Uint8Array> } => {
+describe('invites', () => {
+  const family = membershipOf('family', new Uint8Array(32).fill(7));
+  const rows = (): InviteStore & { kept: Map<string, Uint8Array> } => {
     const kept = new Map<string, Uint8Array>();
     return {
       kept,
@@ -402,96 +400,107 @@ describe('tickets of invites', () => {
       },
     };
   };
-  const node = async (world: World, seed: string, store: TicketStore | null = null) => {
-    const endpoint = world.fake.add(seed);
+  const node = async (world: World, seed: string, options: { store?: InviteStore; networks?: string[] } = {}) => {
+    const endpoint = world.fake.add(seed, options.networks === undefined ? {} : { networks: options.networks });
     const kept = createBook();
-    const invites = await start(createInvites({ ...world.parts(endpoint), book: kept.book, store }));
-    return { endpoint, invites, ...kept };
+    const left: string[] = [];
+    const invites = await start(
+      createInvites({
+        ...world.parts(endpoint),
+        addresses: () => endpoint.addresses(),
+        book: kept.book,
+        store: options.store ?? null,
+        join: async ({ id, name }) => {
+          endpoint.networks.add(id);
+          return async () => {
+            left.push(name);
+          };
+        },
+      }),
+    );
+    return { endpoint, invites, left, ...kept };
   };
-  const dial = (from: { endpoint: FakeEndpoint }, to: { endpoint: FakeEndpoint }) =>
-    from.endpoint.connect({ peer: null, addresses: to.endpoint.addresses() });
 
   it('let one guest in, by the name that the inviter gave, and no second one', async () => {
     const world = createWorld();
     const [host, guest, late] = [await node(world, 'host'), await node(world, 'guest'), await node(world, 'late')];
-    const { ticket, id } = await host.invites.issue({ trustAs: 'Anna' });
-    expect(ticket).toHaveLength(24);
-    const accepted: unknown[] = [];
-    host.invites.on('accepted', (one) => accepted.push(one));
-    await guest.invites.show(await dial(guest, host), ticket);
-    const peer = guest.endpoint.local.peerId;
-    expect(accepted).toEqual([{ peer, id, trusted: true }]);
-    expect(host.names.get(peer)).toBe('Anna');
-    expect(host.trusted.has(peer)).toBe(true);
+    const { link } = await host.invites.make({ trustAs: 'Anna' });
+    expect(link).toMatch(/^hypermesh:join\/[A-Za-z0-9_-]+$/);
+    expect(link.length).toBeLessThan(400);
+    const accepted: PeerId[] = [];
+    host.invites.on('accepted', ({ peer }) => accepted.push(peer));
+    const { connection, network } = await guest.invites.accept(` ${link}\n`, { trustAs: 'Host' });
+    expect(connection.peer.peerId).toBe(host.endpoint.local.peerId);
+    expect(network).toBeNull();
+    expect(accepted).toEqual([guest.endpoint.local.peerId]);
+    expect(host.names.get(guest.endpoint.local.peerId)).toBe('Anna');
+    expect(host.trusted.has(guest.endpoint.local.peerId)).toBe(true);
+    expect(guest.trusted.has(host.endpoint.local.peerId)).toBe(true);
     expect(host.invites.list()).toEqual([]);
-    const tooLate = late.invites.show(await dial(late, host), ticket);
-    await expect(tooLate).rejects.toMatchObject({ code: 'INVITE_INVALID' });
-    expect(host.trusted.size).toBe(1);
+    await expect(late.invites.accept(link)).rejects.toMatchObject({ code: 'INVITE_INVALID' });
+    expect(late.trusted.size).toBe(0);
   });
 
-  it('let one of two in who come at the same time', async () => {
+  it('let into a private network whose members are closed to all others', async () => {
     const world = createWorld();
-    const [host, a, b] = [await node(world, 'host', rows()), await node(world, 'a'), await node(world, 'b')];
-    const { ticket } = await host.invites.issue();
-    const outcomes = await Promise.allSettled([
-      a.invites.show(await dial(a, host), ticket),
-      b.invites.show(await dial(b, host), ticket),
-    ]);
-    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    const host = await node(world, 'host', { networks: [family.id] });
+    const guest = await node(world, 'guest');
+    const { link } = await host.invites.make({ network: family });
+    expect(link.length).toBeLessThanOrEqual(800);
+    const { connection, network } = await guest.invites.accept(link);
+    expect(network).toEqual(family);
+    expect([...connection.networks]).toEqual([family.id]);
+    expect(guest.left).toEqual([]);
   });
 
-  it('expire by the clock of who gave them out, whatever that of the guest says', async () => {
+  it('expire by the clock of who made them, and are refused by the guest three hours later', async () => {
     const world = createWorld();
     const [host, guest] = [await node(world, 'host'), await node(world, 'guest')];
-    const { ticket, expiresAtMs } = await host.invites.issue({ lifeMs: HOUR_MS });
+    const { link } = await host.invites.make({ lifeMs: HOUR_MS, network: family });
     await world.clock.advance(2 * HOUR_MS);
-    await expect(guest.invites.show(await dial(guest, host), ticket)).rejects.toMatchObject({
-      code: 'INVITE_EXPIRED',
-      data: { expiredAtMs: expiresAtMs },
-    });
+    await expect(guest.invites.accept(link)).rejects.toMatchObject({ code: 'INVITE_EXPIRED' });
+    expect(guest.left).toEqual(['family']);
+    await world.clock.advance(3 * HOUR_MS);
+    expect(() => guest.invites.parse(link)).toThrow(expect.objectContaining({ code: 'INVITE_EXPIRED' }));
     expect(host.invites.list()).toEqual([]);
   });
 
   it('are worth nothing with another secret, and whoever tries loses standing', async () => {
     const world = createWorld();
     const [host, guest] = [await node(world, 'host'), await node(world, 'guest')];
-    const { ticket } = await host.invites.issue();
-    const connection = await dial(guest, host);
-    const forged = new Uint8Array(ticket);
-    forged[23] = (forged[23] ?? 0) ^ 1;
-    await expect(guest.invites.show(connection, forged)).rejects.toMatchObject({ code: 'INVITE_INVALID' });
+    const { link } = await host.invites.make();
+    const forged = encodeInvite({ ...parseInvite(link, world.clock.nowMs()), secret: new Uint8Array(16) });
+    await expect(guest.invites.accept(forged)).rejects.toMatchObject({ code: 'INVITE_INVALID' });
     expect(host.offences).toEqual([{ peer: guest.endpoint.local.peerId, offence: 'lied' }]);
-    await expect(guest.invites.show(connection, new Uint8Array(23))).rejects.toMatchObject({ code: 'INVITE_INVALID' });
-    // A number that was never given out says nothing of its sender: a link may be old.
-    await expect(guest.invites.show(connection, new Uint8Array(24))).rejects.toMatchObject({ code: 'INVITE_INVALID' });
-    expect(host.offences).toHaveLength(1);
-    await guest.invites.show(connection, ticket);
-  });
-
-  it('count messages of another form against their sender', async () => {
-    const world = createWorld();
-    const [host, guest] = [await node(world, 'host'), await node(world, 'guest')];
-    const connection = await dial(guest, host);
-    for (const bytes of [new Uint8Array(0), encodeCbor({ id: new Uint8Array(8) }), encodeCbor([1])])
-      await expect(request(connection, INVITE_PROTOCOL, bytes)).rejects.toMatchObject({ code: 'RESET' });
-    expect(host.endpoint.faults).toHaveLength(3);
+    // It is still there for who has the right one.
+    await guest.invites.accept(link);
   });
 
   it('outlive a restart, can be taken back, and there are at most 256', async () => {
     const world = createWorld();
     const store = rows();
-    const [host, guest] = [await node(world, 'host', store), await node(world, 'guest')];
-    const [first, second] = [await host.invites.issue(), await host.invites.issue({ trustAs: 'Bert' })];
+    const host = await node(world, 'host', { store });
+    const guest = await node(world, 'guest');
+    const first = await host.invites.make();
+    const second = await host.invites.make();
     store.kept.set('damaged', new Uint8Array([1, 2]));
     await host.invites.stop();
-    const again = await start(createInvites({ ...world.parts(host.endpoint), book: host.book, store }));
-    expect(again.list()).toEqual([first, second].map(({ ticket: _ticket, ...view }) => view));
+    const again = await start(
+      createInvites({
+        ...world.parts(host.endpoint),
+        addresses: () => host.endpoint.addresses(),
+        book: host.book,
+        store,
+        join: async () => async () => undefined,
+      }),
+    );
+    expect(again.list().map(({ id }) => id)).toEqual([first.id, second.id]);
     expect(await again.revoke(second.id)).toBe(true);
     expect(await again.revoke(second.id)).toBe(false);
-    const connection = await dial(guest, host);
-    await expect(guest.invites.show(connection, second.ticket)).rejects.toMatchObject({ code: 'INVITE_INVALID' });
-    await guest.invites.show(connection, first.ticket);
-    for (let n = 0; n < 256; n++) await again.issue();
-    await expect(again.issue()).rejects.toMatchObject({ code: 'TOO_MANY_INVITES' });
+    await expect(guest.invites.accept(second.link)).rejects.toMatchObject({ code: 'INVITE_INVALID' });
+    await guest.invites.accept(first.link);
+    for (let n = 0; n < 256; n++) await again.make();
+    await expect(again.make()).rejects.toMatchObject({ code: 'TOO_MANY_INVITES' });
+    await expect(host.invites.accept(first.link)).rejects.toMatchObject({ code: 'INVITE_INVALID' });
   });
 });
