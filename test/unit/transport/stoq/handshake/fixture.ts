@@ -1,4 +1,4 @@
-import type { Clock } from '../../../../../main/base/index.ts';
+import type { Clock, MetricsRegistry, WorkerPool } from '../../../../../main/base/index.ts';
 import type { Channel } from '../../../../../main/transport/stoq/carriers/interface.ts';
 import {
   createHandshaker,
@@ -52,6 +52,8 @@ export const makeNode = (
     networks?: NetworkMembership[];
     isOpen?: boolean;
     seed?: number;
+    workers?: WorkerPool;
+    metrics?: MetricsRegistry;
   } = {},
 ): TestNode => {
   const state = { networks: options.networks ?? [], open: options.isOpen ?? true };
@@ -59,8 +61,8 @@ export const makeNode = (
     {
       outside: { clock: options.clock ?? createManualClock(), random: createSeededRandom(options.seed ?? seed++) },
       logger: createSilentLogger(),
-      workers,
-      metrics: null,
+      workers: options.workers ?? workers,
+      metrics: options.metrics ?? null,
     },
     {
       local,

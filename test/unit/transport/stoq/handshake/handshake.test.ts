@@ -1,7 +1,25 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { createWorkerPool, type MetricsRegistry } from '../../../../../main/base/index.ts';
+import type { Address, LocalPeer } from '../../../../../main/transport/stoq/interface.ts';
+import { createSelfMadeVerifier } from '../../../../../main/transport/stoq/verifier.ts';
+import { createSilentLogger } from '../../../../support/silent-logger.ts';
+import { createSilentMetrics } from '../../../../support/silent-metrics.ts';
+import { forgeHello } from './attacker.ts';
 import { createPipe } from '../../../../support/stoq/pipe.ts';
 import { createManualClock } from '../../../../support/manual-clock.ts';
-import { channelOf, codeOf, identity, makeNode, meet, network, optionsOf, sessionsOf } from './fixture.ts';
+import {
+  binding,
+  channelOf,
+  codeOf,
+  identity,
+  makeNode,
+  meet,
+  network,
+  optionsOf,
+  sessionsOf,
+  type TestNode,
+} from './fixture.ts';
 
 const alice = identity(1).local;
 const bob = identity(2).local;
@@ -98,5 +116,84 @@ describe('a handshake', () => {
     await expect(
       makeNode(alice, { clock }).handshaker.initiate(channelOf('out'), createPipe()[0], options),
     ).rejects.toThrow('enough');
+  });
+
+  it('at an open node tells at once what is wrong with a hello', async () => {
+    for (const [change, code] of [
+      [{ versions: [9, 4] }, 'VERSION_UNKNOWN'],
+      [{ x25519: new Uint8Array(32) }, 'HANDSHAKE_REFUSED'],
+      [{ kem: new Uint8Array(1568).fill(255) }, 'HANDSHAKE_MALFORMED'],
+    ] as const) {
+      const [evil, end] = createPipe();
+      const heard = makeNode(bob).handshaker.respond(channelOf('in'), end, optionsOf());
+      await evil.write(forgeHello(binding(1), change).bytes);
+      await expect(heard).rejects.toMatchObject({ code });
+      await expect(evil.read(1)).rejects.toMatchObject({ code: 'RESET' });
+      expect(end.written).toEqual([]);
+    }
+  });
+
+  it('leaves out what is too much to say rather than being refused for it', async () => {
+    const addresses = Array.from({ length: 40 }, (_, n) => `/ip6/::1/udp/${n + 1}/quic-v1` as Address);
+    const info = {
+      agent: `a\u0007${'b'.repeat(62)}\u{1f600}`,
+      addresses: ['no address' as Address, ...addresses],
+      sidePort: null,
+      relays: true,
+    };
+    const [, heard] = sessionsOf(await meet(makeNode(alice), makeNode(bob), { from: { info, observed: null } }));
+    expect(heard.remote).toEqual({
+      agent: `a${'b'.repeat(62)}\ufffd`,
+      addresses: addresses.slice(0, 16),
+      sidePort: null,
+      relays: true,
+      observed: null,
+    });
+  });
+
+  it('runs its cryptography in the program’s own threads, and says when those are gone', async () => {
+    const pool = createWorkerPool(
+      { logger: createSilentLogger(), metrics: null, clock: createManualClock() },
+      { workerPath: fileURLToPath(new URL('../../../../../main/worker.ts', import.meta.url)), size: 2 },
+    );
+    const make = (local: LocalPeer): TestNode =>
+      makeNode(local, { workers: pool, verifier: createSelfMadeVerifier({ workers: pool }) });
+    try {
+      const [a, b] = sessionsOf(await meet(make(alice), make(bob)));
+      expect(a.id).toEqual(b.id);
+    } finally {
+      await pool.close();
+    }
+    const [left, right] = createPipe();
+    await expect(make(alice).handshaker.initiate(channelOf('out'), left, optionsOf())).rejects.toMatchObject({
+      code: 'POOL_CLOSED',
+    });
+    await expect(right.read(1)).rejects.toMatchObject({ code: 'RESET' });
+  });
+
+  it('is counted by role and result, with its time', async () => {
+    const counted: string[] = [];
+    const registry = {
+      ...createSilentMetrics(),
+      counter: (name: string) => ({
+        inc: (by = 1, labels: Record<string, string> = {}) =>
+          counted.push(`${name} ${labels['role']} ${labels['result']} ${by}`),
+      }),
+      histogram: (name: string) => ({
+        observe: (_: number, labels: Record<string, string> = {}) => counted.push(`${name} ${labels['kind']}`),
+      }),
+    } as MetricsRegistry;
+    const a = makeNode(alice, { metrics: registry });
+    const b = makeNode(bob);
+    await meet(a, b);
+    await meet(a, b);
+    await meet(a, b, { expected: alice.peerId });
+    expect(counted).toEqual([
+      'hypermesh_stoq_handshakes_total initiator full 1',
+      'hypermesh_stoq_handshake_seconds full',
+      'hypermesh_stoq_handshakes_total initiator resumed 1',
+      'hypermesh_stoq_handshake_seconds resumed',
+      'hypermesh_stoq_handshakes_total initiator refused 1',
+    ]);
   });
 });
