@@ -158,7 +158,7 @@ export const networkState = z.strictObject({
 export type NetworkState = z.infer<typeof networkState>;
 
 export const inviteView = z.strictObject({
-  /** `hypermesh:join/…`; whoever has it can join and reach this node. */
+  /** `hypermesh:join/…`; whoever has it can join and reach this node, once. */
   link: z.string(),
   expiresAtMs: timestampMs,
   network: networkId,
@@ -359,7 +359,7 @@ export const networkCalls = defineCalls({
       hours: z.coerce.number().int().min(1).max(8760).default(24),
     }),
     response: inviteView,
-    errors: ['NETWORK_UNKNOWN', 'NOT_RUNNING', 'NO_ADDRESS'],
+    errors: ['NETWORK_UNKNOWN', 'NOT_RUNNING', 'NO_ADDRESS', 'TOO_MANY_INVITES'],
     cli: { command: 'invite', examples: ['hypermesh invite', 'hypermesh invite --network home --hours 2'] },
   },
   'network:join': {
@@ -372,7 +372,7 @@ export const networkCalls = defineCalls({
       network: privateNetworkView.nullable(),
       problem: z.string().nullable(),
     }),
-    errors: ['INVITE_INVALID', 'INVITE_EXPIRED', 'SELF', 'NOT_RUNNING'],
+    errors: ['INVITE_INVALID', 'INVITE_EXPIRED', 'NOT_RUNNING', 'UNREACHABLE', 'NAME_TAKEN', 'NETWORKS_FULL'],
   },
   'network:create': {
     method: 'POST',

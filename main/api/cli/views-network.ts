@@ -268,7 +268,7 @@ export const viewQr = (rows: readonly string[], style: Style): string => {
 
 const viewInvite = ({ link, qr, expiresAtMs, networkName }: ResponseOf<'network:invite'>, style: Style): string => {
   const what = networkName === '' ? 'Leads to this node' : `Leads into the private network ${text(networkName)}`;
-  return `${viewQr(qr, style)}\n${link}\n\n${wrap(`${what}, until ${formatTime(expiresAtMs)}. Whoever has the link can use it; the other node follows it with: hypermesh join LINK`, style.columns, 0)}\n`;
+  return `${viewQr(qr, style)}\n${link}\n\n${wrap(`${what}, until ${formatTime(expiresAtMs)}. Whoever has the link can use it, once; the other node follows it with: hypermesh join LINK`, style.columns, 0)}\n`;
 };
 
 const viewPrivateNetwork = ({ name, id, peers, joinedAtMs }: PrivateNetworkView, style: Style): string =>

@@ -28,18 +28,21 @@ import {
   PeerError,
   type RateGateControl,
   type StoqNode,
+  type NetworkId,
+  type NetworkMembership,
+  RELAY_LIMITS,
+  type RelayLimits,
   type StoqParts,
-  createInvite,
   createLocalPeer,
   createRateGate,
   deriveMembership,
   membershipOf,
-  openInvite,
   splitPeer,
 } from '../../transport/stoq/index.ts';
 import type { ConfigSource, NetworkControl, NetworkControlEvents } from '../interface.ts';
 import { findingsAtRest, findingsOf } from './doctor.ts';
 import { NetworkError } from './errors.ts';
+import { createInviteRows } from './invite-rows.ts';
 import { findPeer, sameName } from './find-peer.ts';
 import { type NetworkLimits, networkLimits } from './limits.ts';
 import { createNetworkMetrics } from './metrics.ts';
@@ -81,8 +84,6 @@ const PING_MS_MAX = 5_000;
 const CONNECT_MS_MAX = 30_000;
 const TRACE_MS_MAX = 15_000;
 const DOCTOR_MS_MAX = 20_000;
-/** Addresses of an invite: enough for IPv6 and IPv4 by both carriers, few enough for a QR code. */
-const INVITE_ADDRESSES_MAX = 4;
 const PORT_SETTING = 'network.port';
 const HOUR_MS = 3_600_000;
 const NETWORK_KEY_BYTES = 32;
@@ -113,6 +114,7 @@ export const createNetworkControl = (
   const logger = components.logger.child('network');
   const metrics = components.metrics === null ? null : createNetworkMetrics(components.metrics);
   const networks = createPrivateNetworks({ settings, random, logger });
+  const inviteRows = createInviteRows(settings);
   const emitter = new Emitter<NetworkControlEvents>();
 
   let phase: Phase = { status: 'idle' };
@@ -341,6 +343,35 @@ export const createNetworkControl = (
     await book.flush();
     logger.info('Network stopped');
   };
+  /** What others' circuits may take: the level of the network, like anything that is lent. */
+  const relayLimits = (): RelayLimits | null => {
+    const level = assets.levels().find(({ resource }) => resource === 'network');
+    if (level === undefined || wanted().loopbackOnly) return RELAY_LIMITS;
+    if (level.percent === 0 || limits().stopped !== null) return null;
+    return {
+      ...RELAY_LIMITS,
+      bytesPerSecondMax: Math.max(1, Math.floor((RELAY_LIMITS.bytesPerSecondMax * level.percent) / 100)),
+    };
+  };
+  /** @returns whether it is new here @throws {NetworkError} */
+  const enter = (membership: NetworkMembership): Promise<boolean> =>
+    inTurn(async () => {
+      const isNew = await networks.add({ membership, joinedAtMs: clock.nowMs() });
+      if (isNew) await current()?.stoq.joinNetwork(membership);
+      return isNew;
+    });
+  const exit = (network: string): Promise<NetworkId> =>
+    inTurn(async () => {
+      const id = await networks.remove(network);
+      await current()?.stoq.leaveNetwork(id);
+      return id;
+    });
+  const keepMembership: StoqParts['keepMembership'] = async (membership) => {
+    const isNew = await enter(membership);
+    return async () => {
+      if (isNew) await exit(membership.id);
+    };
+  };
   const open = async (keys: Running['keys']): Promise<void> => {
     const now = wanted();
     phase = { status: 'starting' };
@@ -359,7 +390,6 @@ export const createNetworkControl = (
         loopbackOnly: now.loopbackOnly,
         localDiscovery: now.localDiscovery,
         portMapping: now.portMapping,
-        relay: now.relay,
         open: now.open,
         bootstrap: now.bootstrap.flatMap((text) => {
           const split = splitPeer(text);
@@ -367,6 +397,9 @@ export const createNetworkControl = (
         }),
         connectionsMax: now.connectionsMax,
       },
+      relayLimits: () => (now.relay ? relayLimits() : null),
+      keepMembership,
+      invites: inviteRows,
     });
     try {
       await stoq.start();
@@ -520,7 +553,7 @@ export const createNetworkControl = (
           { clock },
           (what) => {
             logger.debug('Paths are checked', { because: what });
-            current()?.stoq.endpoint.wake();
+            current()?.stoq.wake();
           },
           init.powers,
         ),
@@ -646,45 +679,38 @@ export const createNetworkControl = (
     invite: async ({ network, hours }) => {
       const membership = network === '' ? null : networks.find(network).membership;
       const { stoq } = runningOrRefuse();
-      const addresses = stoq.announced().slice(0, INVITE_ADDRESSES_MAX);
-      if (addresses.length === 0)
+      if (stoq.announced().length === 0)
         throw new NetworkError(
           { code: 'NO_ADDRESS' },
           'Nothing is known of where this node can be reached, so a link would lead nowhere; see hypermesh net doctor.',
         );
-      const expiresAtMs = clock.nowMs() + hours * HOUR_MS;
-      const link = createInvite({ peer: stoq.endpoint.local.peerId, addresses, membership, expiresAtMs });
+      const { link, expiresAtMs } = await stoq.invites.make({ lifeMs: hours * HOUR_MS, network: membership });
       return {
         link,
         expiresAtMs,
         network: membership?.id ?? 'public',
         networkName: membership?.name ?? '',
-        // In capitals it takes a smaller code; links are read either way.
-        qr: qrRows(link.toUpperCase()),
+        qr: qrRows(link),
       };
     },
     join: async (link) => {
-      if (identity.node() === null || !wanted().enabled) throw notRunning();
-      const invite = openInvite(link, { nowMs: clock.nowMs(), self: identity.view().identity?.peerId ?? null });
-      const { membership } = invite;
-      if (membership !== null)
-        await inTurn(async () => {
-          if (await networks.add({ membership, joinedAtMs: clock.nowMs() }))
-            await current()?.stoq.joinNetwork(membership);
-        });
-      const running = runningOrRefuse();
-      book.learn(invite.peer, invite.addresses, 'invite');
+      const { stoq } = runningOrRefuse();
+      const { inviter, addresses, network } = stoq.invites.parse(link);
       let problem: string | null = null;
       try {
-        await connect(running, { peer: invite.peer, addresses: invite.addresses });
+        await within(CONNECT_MS_MAX, 'Joining', (signal) => stoq.invites.accept(link, { signal }));
       } catch (error) {
-        if (!isNodeError(error)) throw error;
-        problem = `Whoever made the invite could not be reached now (${error.message.replace(/\.$/, '')}); this node goes on trying.`;
+        const away = error instanceof PeerError && (error.code === 'UNREACHABLE' || error.code === 'NO_ADDRESS');
+        // Who has the key of a network is in it, whether or not the one who gave it is there at this moment.
+        if (network === null || !away) throw error;
+        await enter(network);
+        book.learn(inviter, addresses, 'invite');
+        problem = `This node is in the network, but whoever made the invite is not reached now (${error.message.replace(/\.$/, '')}); it goes on trying.`;
       }
       changed();
       return {
-        peer: book.get(invite.peer) === null ? null : detailOf(invite.peer),
-        network: membership === null ? null : networkView(networks.find(membership.id)),
+        peer: book.get(inviter) === null ? null : detailOf(inviter),
+        network: network === null ? null : networkView(networks.find(network.id)),
         problem,
       };
     },
@@ -694,20 +720,15 @@ export const createNetworkControl = (
         secret === null
           ? membershipOf(name, random.bytes(NETWORK_KEY_BYTES))
           : await deriveMembership({ workers }, { name, secret });
-      await inTurn(async () => {
-        if (await networks.add({ membership, joinedAtMs: clock.nowMs() }))
-          await current()?.stoq.joinNetwork(membership);
-      });
+      await enter(membership);
       changed();
       return networkView(networks.find(membership.id));
     },
-    leave: (network) =>
-      inTurn(async () => {
-        const id = await networks.remove(network);
-        await current()?.stoq.leaveNetwork(id);
-        changed();
-        return { id };
-      }),
+    leave: async (network) => {
+      const id = await exit(network);
+      changed();
+      return { id };
+    },
     connections: () => (current() === null ? null : connections().length),
     warnings,
   };

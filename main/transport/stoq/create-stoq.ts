@@ -14,22 +14,25 @@ import { createCarrierMetrics } from './carriers/metrics.ts';
 import { createQuicCarrier } from './carriers/quic/create-quic-carrier.ts';
 import { createTlsCarrier } from './carriers/tls/create-tls-carrier.ts';
 import { createEndpoint } from './connection/create-endpoint.ts';
-import { createBootstrap } from './discovery/create-bootstrap.ts';
+import { createBootstrap, type Bootstrap } from './discovery/create-bootstrap.ts';
+import { createInvites, type Invites } from './discovery/create-invites.ts';
+import { createRendezvous, type Rendezvous } from './discovery/create-rendezvous.ts';
 import { createSeeds } from './discovery/create-seeds.ts';
 import { createDht, type DhtNode } from './discovery/dht/create-dht.ts';
 import type { Discovery } from './discovery/interface.ts';
-import { createMdns } from './discovery/mdns/create-mdns.ts';
+import { createMdns, type Mdns } from './discovery/mdns/create-mdns.ts';
 import { PUBLIC_NETWORK } from './discovery/membership.ts';
-import { createDiscoveryMetrics } from './discovery/metrics.ts';
+import { createDiscoveryMetrics, type DiscoveryMetrics } from './discovery/metrics.ts';
 import { createPeerRecords } from './discovery/peer-record.ts';
 import { PeerError } from './errors.ts';
-import { createTrace } from './extensions/trace.ts';
+import { createTrace, type Trace } from './extensions/trace.ts';
 import { createHandshaker } from './handshake/create-handshaker.ts';
 import type { NetworkMembership } from './handshake/interface.ts';
 import { findPort, hasFamily, type PortFamily } from './find-port.ts';
 import type { Address, EndpointControl, NetworkId, PeerId } from './interface.ts';
+import { createReachParts } from './reach/create-reach-parts.ts';
 import { createSideSocket, type SideSocketControl } from './reach/create-side-socket.ts';
-import type { ReachState } from './reach/interface.ts';
+import type { Reach, ReachState } from './reach/interface.ts';
 import { reuseMetrics } from './reuse-metrics.ts';
 import type { PeerSource } from './standing/interface.ts';
 import type { StoqNode, StoqNodeEvents, StoqParts, StoqProblem } from './stoq-node.ts';
@@ -59,6 +62,9 @@ const HANDSHAKES_MAX = 64;
 /** Lookups of a peer's addresses end by then. */
 const FIND_MS_MAX = 10_000;
 
+/** Enough for IPv6 and IPv4 by both carriers. */
+const INVITE_ADDRESSES_MAX = 4;
+
 /** What was started, to be stopped in reverse. */
 interface Step {
   name: string;
@@ -86,12 +92,14 @@ const REACH_UNKNOWN: ReachState = {
   mapped: [],
   relays: [],
 };
-const REACH_LOOPBACK: ReachState = {
-  ...REACH_UNKNOWN,
+/** What is tested of reachability means nothing where nothing leaves the machine. */
+const onLoopback = (state: ReachState): ReachState => ({
+  ...state,
   reachable: 'no',
+  nat: 'unknown',
   sentence: 'This node talks to nodes on this machine only.',
   advice: ['Let it talk to others: hypermesh net set --loopback-only off'],
-};
+});
 
 /**
  * All rooms of STOQ as one node. What cannot be had (IPv6, a port, QUIC, the side socket, multicast) is done without and told by
@@ -117,7 +125,16 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
   let port: number | null = null;
   let side: SideSocketControl | null = null;
   let dials = 0;
+  let reach: Reach | null = null;
+  let trace: Trace | null = null;
+  let invites: Invites | null = null;
+  let bootstrap: Bootstrap | null = null;
+  let mdns: Mdns | null = null;
+  let rendezvous: Rendezvous | null = null;
 
+  const notNow = (error: unknown): void => {
+    if (!life.signal.aborted) logger.debug('Not done after waking', { problem: messageOf(error) });
+  };
   const changed = (): void => emitter.emit('changed', null);
   const mayDial = (address: Address): boolean =>
     (!settings.loopbackOnly || isLoopback(address)) && (settings.ipv4 || partsOf(address).family !== 'ip4');
@@ -127,8 +144,11 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
   const carrierMetrics = createCarrierMetrics(metrics);
   const carriers: Carrier[] = [];
   const parts = { outside, logger, metrics: carrierMetrics };
+  /** A carrier of its own for holes: what it dials is a port on loopback that stands for the peer. */
+  let punchedQuic: Carrier | null = null;
   try {
     carriers.push(restricted(createQuicCarrier(parts), mayDial));
+    punchedQuic = createQuicCarrier(parts);
   } catch (error) {
     if (!isNodeError(error)) throw error;
     problems.push({
@@ -175,7 +195,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
           handshakesMax: HANDSHAKES_MAX,
         },
         agent,
-        relays: () => settings.relay && phase === 'running',
+        relays: () => phase === 'running' && init.relayLimits() !== null,
       },
     );
   const endpoint = (): EndpointControl => {
@@ -308,13 +328,54 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     await rooms?.stop();
   };
 
-  const announced = (): readonly Address[] => endpointMade?.addresses() ?? [];
+  const announced = (): readonly Address[] => {
+    const own = endpointMade?.addresses() ?? [];
+    if (settings.loopbackOnly || reach === null) return own;
+    const told = reach.announced();
+    return told.length > 0 ? told : own;
+  };
+  const reachState = (): ReachState => {
+    const state = reach?.state() ?? REACH_UNKNOWN;
+    return settings.loopbackOnly ? onLoopback(state) : state;
+  };
+
+  const portsToMap = (): { protocol: 'udp' | 'tcp'; port: number }[] =>
+    port === null
+      ? []
+      : [
+          { protocol: 'udp', port },
+          { protocol: 'tcp', port },
+          ...(side === null ? [] : [{ protocol: 'udp' as const, port: side.port }]),
+        ];
+  const startMdns = async (made: EndpointControl, discoveryMetrics: DiscoveryMetrics | null): Promise<void> => {
+    if (!settings.localDiscovery || settings.loopbackOnly) return;
+    const onLink = createMdns({
+      outside,
+      logger,
+      metrics: discoveryMetrics,
+      peer: local.peerId,
+      addresses: () => made.addresses(),
+      memberships: () => [...memberships.values()],
+      open: () => settings.open,
+    });
+    try {
+      await startDiscovery(onLink, 'mdns', true);
+      mdns = onLink;
+    } catch (error) {
+      if (!isNodeError(error)) throw error;
+      problems.push({
+        code: 'NO_MDNS',
+        sentence: `Nodes on the local network are not found by themselves (${messageOf(error).replace(/\.$/, '')}).`,
+      });
+    }
+  };
 
   const start = async (): Promise<void> => {
     await startSideSocket();
     steps.push({
       name: 'carriers',
-      stop: () => Promise.all(carriers.map((carrier) => carrier.stop())),
+      stop: () =>
+        Promise.all([...carriers, ...(punchedQuic === null ? [] : [punchedQuic])].map((carrier) => carrier.stop())),
     });
     endpointMade = makeEndpoint();
     const made = endpointMade;
@@ -336,47 +397,69 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     for (const membership of memberships.values()) await startNetwork(membership);
 
     await startDiscovery(createSeeds(rooms), 'seed', false);
-    await startDiscovery(
-      createBootstrap(rooms, {
-        addresses: () => settings.bootstrap.map(({ address, peer }) => withPeer(address, peer)),
-      }),
-      'bootstrap',
-      true,
-    );
-    if (settings.localDiscovery && !settings.loopbackOnly) {
-      const mdns = createMdns({
+    bootstrap = createBootstrap(rooms, {
+      addresses: () => settings.bootstrap.map(({ address, peer }) => withPeer(address, peer)),
+    });
+    await startDiscovery(bootstrap, 'bootstrap', true);
+    const publicDht = networks.get(PUBLIC_NETWORK)?.dht;
+    if (publicDht !== undefined) {
+      rendezvous = createRendezvous({
+        ...rooms,
+        dht: publicDht,
+        memberships: () => [...memberships.values()],
+        addresses: announced,
+      });
+      await startDiscovery(rendezvous, 'rendezvous', true);
+    }
+    await startMdns(made, discoveryMetrics);
+
+    const { reach: tested } = createReachParts(
+      {
         outside,
         logger,
-        metrics: discoveryMetrics,
-        peer: local.peerId,
-        addresses: () => made.addresses(),
-        memberships: () => [...memberships.values()],
-        open: () => settings.open,
-      });
-      try {
-        await startDiscovery(mdns, 'mdns', true);
-      } catch (error) {
-        if (!isNodeError(error)) throw error;
-        problems.push({
-          code: 'NO_MDNS',
-          sentence: `Nodes on the local network are not found by themselves (${messageOf(error).replace(/\.$/, '')}).`,
-        });
-      }
-    }
-    const trace = createTrace({ outside, logger, endpoint: made, verifier });
-    steps.push({ name: 'trace', stop: () => trace.stop() });
-    traces = trace;
+        metrics,
+        endpoint: made,
+        side,
+        carriers,
+        punchedQuic,
+        onLie: (peer) => book.offend(peer, 'lied', 'It said that it reached this node, and did not.'),
+      },
+      {
+        relayLimits: init.relayLimits,
+        mapPorts: settings.portMapping && !settings.loopbackOnly ? { ports: portsToMap } : null,
+      },
+    );
+    reach = tested;
+    steps.push({ name: 'reach', stop: () => tested.stop() });
+    await tested.start();
+
+    const traced = createTrace({ outside, logger, endpoint: made, verifier });
+    trace = traced;
+    steps.push({ name: 'trace', stop: () => traced.stop() });
+    const invited = createInvites({
+      outside,
+      logger,
+      endpoint: made,
+      // A link is read by people and cameras: the best few are enough.
+      addresses: () => announced().slice(0, INVITE_ADDRESSES_MAX),
+      book,
+      join: init.keepMembership,
+      store: init.invites,
+    });
+    invites = invited;
+    steps.push({ name: 'invites', stop: () => invited.stop() });
+    await invited.start();
 
     const endings = [
       made.on('connected', changed),
       made.on('disconnected', changed),
       made.on('addressesChanged', changed),
+      tested.on('changed', changed),
       clock.every(LOOK_MS, look),
     ];
     steps.push({ name: 'listeners', stop: () => endings.forEach((end) => end()) });
     look();
   };
-  let traces: ReturnType<typeof createTrace> | null = null;
 
   return {
     on: (name, listener) => emitter.on(name, listener),
@@ -408,8 +491,23 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
       return stopping;
     },
     problems: () => problems,
-    reach: () => (settings.loopbackOnly ? REACH_LOOPBACK : REACH_UNKNOWN),
-    checkReach: async () => (settings.loopbackOnly ? REACH_LOOPBACK : REACH_UNKNOWN),
+    get invites() {
+      assert(invites !== null, 'Invites are there once the node has started.');
+      return invites;
+    },
+    reach: reachState,
+    checkReach: async (options) => {
+      await reach?.check(options);
+      return reachState();
+    },
+    wake: () => {
+      endpointMade?.wake();
+      side?.wake();
+      bootstrap?.dialNow();
+      mdns?.look();
+      void rendezvous?.lookNow().catch(notNow);
+      void reach?.check().catch(notNow);
+    },
     announced,
     dht: (network) => networks.get(network)?.dht ?? null,
     discoveries: () => [...discoveries.map(({ name }) => name), ...(networks.size > 0 ? ['dht'] : [])],
@@ -417,6 +515,8 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
       memberships.set(membership.id, membership);
       if (networks.has(membership.id)) return;
       await startNetwork?.(membership);
+      void rendezvous?.lookNow().catch(notNow);
+      mdns?.look();
       changed();
     },
     leaveNetwork: async (network) => {
@@ -431,8 +531,8 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
       changed();
     },
     trace: async (peer, options) => {
-      assert(traces !== null, 'A trace is asked of a node that has started.');
-      const { hops, rttMs } = await traces.trace(peer, options);
+      assert(trace !== null, 'A trace is asked of a node that has started.');
+      const { hops, rttMs } = await trace.trace(peer, options);
       return hops.map((hop, index) => ({
         peerId: hop.peer,
         tier: hop.tier,

@@ -9,8 +9,10 @@ export { isLoopback, parsePeerId, scopeOf, splitPeer, withPeer } from './address
 export { createEndpoint, type EndpointComponents, type EndpointInit } from './connection/create-endpoint.ts';
 export { readMessage, request, type RequestOptions, respond, writeMessage } from './connection/messages.ts';
 export { createStoq, type StoqComponents, type StoqInit } from './create-stoq.ts';
+export type { InviteStore } from './discovery/create-invites.ts';
+export { InviteError } from './discovery/errors.ts';
 export { deriveMembership, membershipOf, PUBLIC_NETWORK } from './discovery/membership.ts';
+export { RELAY_LIMITS, type RelayLimits } from './reach/relay-service.ts';
 export { type PeerBookControl, createPeerBook } from './standing/peer-book.ts';
 export { type GateTotals, type RateGateControl, createRateGate } from './standing/rate-gate.ts';
-export { createInvite, InviteError, openInvite } from './invite.ts';
 export { createLocalPeer, createSelfMadeVerifier } from './verifier.ts';
