@@ -83,9 +83,15 @@ export const TEST_NEEDS = [
   },
   {
     name: 'network tools',
-    what: 'the network adapter against real interfaces',
-    programs: ['ip', 'nft'],
+    what: 'the network adapter against real interfaces, nodes behind real NATs',
+    programs: ['ip', 'nft', 'tc'],
     packages: ['iproute2', 'nftables'],
+  },
+  {
+    name: 'router',
+    what: 'ports that a real router opens over UPnP, NAT-PMP and PCP',
+    programs: ['miniupnpd'],
+    packages: ['miniupnpd-nftables'],
   },
 ];
 

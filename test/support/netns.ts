@@ -43,6 +43,8 @@ export interface HostChild {
 export interface TestNetwork {
   router(name: string, init: RouterInit): Host & { readonly lan4: string | null };
   host(name: string, init?: HostInit): Host;
+  /** Name of a host's space, for `ip netns exec`. */
+  namespaceOf(host: string): string;
   /** Runs a program of the system in a host. @returns what it printed @throws {Error} when it fails */
   run(host: string, program: string, args: readonly string[]): string;
   /** @param entry - a TypeScript file, run by the Node that runs the tests */
@@ -207,7 +209,7 @@ export const createTestNetwork = (): TestNetwork => {
       'net',
       '/usr/sbin/nft',
       ['-f', '-'],
-      `table inet cuts\ndelete table inet cuts\ntable inet cuts { chain forward { type filter hook forward priority 0;\n${cuts.join('\n')}\n} }\n`,
+      `table inet cuts\ndelete table inet cuts\ntable inet cuts { chain forward { type filter hook forward priority 0;\n${cuts.join('\n')}\n}\n}\n`,
     );
   };
   const rulesOf = ({ kind, firewall6 = true, miniupnpd }: RouterInit): string => {
@@ -348,6 +350,7 @@ deny 0-65535 0.0.0.0/0 0-65535
       known.set(name, host);
       return host;
     },
+    namespaceOf: (host) => space(host),
     run: (host, program, args) => inside(host, program, args),
     start: (host, entry, args = []) => {
       const child = spawn(
@@ -430,7 +433,7 @@ deny 0-65535 0.0.0.0/0 0-65535
         `table inet block\ndelete table inet block\n${
           what === null
             ? ''
-            : `table inet block { chain forward { type filter hook forward priority -10; ${rule}; } }\n`
+            : `table inet block { chain forward { type filter hook forward priority -10; ${rule}\n}\n}\n`
         }`,
       );
     },
@@ -455,8 +458,9 @@ deny 0-65535 0.0.0.0/0 0-65535
         from === null
           ? []
           : [
-              `addr add ${to}/${bits} dev ${host.uplink}${to.includes(':') ? ' nodad' : ''}`,
+              // In this order: the last address of a network takes its secondary ones with it.
               `addr del ${from}/${bits} dev ${host.uplink}`,
+              `addr add ${to}/${bits} dev ${host.uplink}${to.includes(':') ? ' nodad' : ''}`,
             ];
       const v4 = host.behind === null ? `11.${host.number}.0.${last}` : `10.0.0.${last}`;
       const prefix = host.behind === null ? `2a0b:${host.number}` : `2a0b:${routers.get(host.behind)!.host.number}:1`;
