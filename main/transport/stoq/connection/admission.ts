@@ -24,8 +24,8 @@ export interface Newcomer {
 /** Ms without a stream after which a connection gives way to a stranger's. */
 const IDLE_BEFORE_STRANGERS_MS = 30_000;
 
-/** What a newcomer counts with: many nodes of one home network share a prefix and are no attack. */
-const groupFor = (address: Address | null): string | null =>
+/** What a newcomer counts with, null for nothing: many nodes of one home network share a prefix and are no attack. */
+export const groupFor = (address: Address | null): string | null =>
   address === null || isPrivate(address) || address.startsWith('/memory/') ? null : groupOf(address);
 
 /** Order of giving way: idle before busy, incoming before chosen by us, of bad standing, longest unused. */

@@ -43,6 +43,8 @@ export interface ConnectionHost {
   suspected(connection: PeerConnection): void;
   /** No path is left; one must come within {@link GRACE_MS}. */
   stranded(connection: PeerConnection): void;
+  /** Bytes of a path that has ended, beside what ticks tell. */
+  carried(peer: PeerId, sent: number, received: number): void;
   /** It is over. Once. */
   closed(connection: PeerConnection, reason: CloseReason, detail: string): void;
   pathChanged(connection: PeerConnection): void;
@@ -270,6 +272,7 @@ export const createConnection = (components: ConnectionComponents, init: Connect
         },
       };
     },
+    carried: (sent, received) => host.carried(peer.peerId, sent, received),
     onMessage: (message, path) => onMessage(message, path),
     onGone: (path, goodbye) => {
       paths = paths.filter((one) => one !== path);
@@ -498,7 +501,7 @@ export const createConnection = (components: ConnectionComponents, init: Connect
     openStreamOn: (path, protocol, deadlineMs, bytesMax) =>
       path.openStream(protocol, { sealed: false, deadlineMs, bytesMax, bytesPerSecondMin: null }),
     sendDatagram: (protocol, payload) => {
-      assert(payload.length < DATAGRAM_BYTES_MAX, 'A datagram must fit one packet.');
+      assert(payload.length <= DATAGRAM_BYTES_MAX, 'A datagram must fit one packet.');
       const number = peerNumbers.get(protocol);
       return number === undefined || state !== 'open' ? false : datagrams.send(number, payload);
     },

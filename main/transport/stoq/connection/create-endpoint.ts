@@ -30,7 +30,7 @@ import {
 } from '../interface.ts';
 import { createEndpointMetrics } from '../metrics.ts';
 import { type ConnectionLimits, OFFENCES, type Offence, type PeerBook } from '../standing/interface.ts';
-import { makeRoom, type Occupant } from './admission.ts';
+import { groupFor, makeRoom, type Occupant } from './admission.ts';
 import { type ConnectionHost, createConnection, type PeerConnection } from './connection.ts';
 import {
   ADDRESSES_MAX,
@@ -149,6 +149,8 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   let toldAddresses = '';
   let toldAtMs: number | null = null;
   let handshakesIn = 0;
+  /** The same by address group. */
+  const handshakesOf = new Map<string, number>();
   const counts = { full: 0, resumed: 0, refused: 0, sentBytes: 0, receivedBytes: 0 };
   const cancels: (() => void)[] = [];
   let tickMs = clock.monotonicMs();
@@ -178,6 +180,18 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     emitter.emit('offended', { peer, offence, points: OFFENCES[offence] });
   };
 
+  const count = (peer: PeerId, sent: number, received: number): void => {
+    if (sent === 0 && received === 0) return;
+    counts.sentBytes += sent;
+    counts.receivedBytes += received;
+    metrics?.sentBytes.inc(sent);
+    metrics?.receivedBytes.inc(received);
+    const sum = traffic.get(peer) ?? { sent: 0, received: 0 };
+    sum.sent += sent;
+    sum.received += received;
+    traffic.set(peer, sum);
+  };
+
   const protocols = createProtocolTable(() => {
     for (const connection of connections()) connection.announceDatagrams();
   });
@@ -201,6 +215,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     suspected: (connection) => {
       void redial(connection);
     },
+    carried: (peer, sent, received) => count(peer, sent, received),
     stranded: (connection) => {
       void redial(connection);
     },
@@ -226,15 +241,18 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   };
 
   const occupants = (): Occupant[] =>
-    connections().map((connection) => ({
-      peer: connection.peer.peerId,
-      direction: connection.direction,
-      address: connection.path?.remoteAddress ?? null,
-      kept: isKept(connection.peer.peerId),
-      streamsOpen: connection.streamsOpen,
-      usedAtMs: connection.usedAtMs,
-      points: book.get(connection.peer.peerId)?.points ?? 0,
-    }));
+    // Who says goodbye has left its place.
+    connections()
+      .filter(({ state }) => state !== 'closing')
+      .map((connection) => ({
+        peer: connection.peer.peerId,
+        direction: connection.direction,
+        address: connection.path?.remoteAddress ?? null,
+        kept: isKept(connection.peer.peerId),
+        streamsOpen: connection.streamsOpen,
+        usedAtMs: connection.usedAtMs,
+        points: book.get(connection.peer.peerId)?.points ?? 0,
+      }));
   /** @throws {PeerError} `BANNED` | `FULL` */
   const admit = (peer: PeerId, channel: Channel): void => {
     if (book.isBanned(peer)) {
@@ -413,11 +431,15 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       turnAway('banned');
       return;
     }
-    if (handshakesIn >= limits.handshakesMax) {
+    const group = groupFor(remoteAddress);
+    const ofGroup = group === null ? 0 : (handshakesOf.get(group) ?? 0);
+    // One part of the network leaves half of the places to others.
+    if (handshakesIn >= limits.handshakesMax || ofGroup >= Math.ceil(limits.handshakesMax / 2)) {
       turnAway('busy');
       return;
     }
     handshakesIn += 1;
+    if (group !== null) handshakesOf.set(group, ofGroup + 1);
     try {
       const connection = await establish(channel, null, stopping.signal);
       const { peerId } = connection.peer;
@@ -433,6 +455,11 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
         book.offendAddress(remoteAddress, code === 'CERTIFICATE_REFUSED' ? 'badSignature' : 'handshakeRefused');
     } finally {
       handshakesIn -= 1;
+      if (group !== null) {
+        const left = (handshakesOf.get(group) ?? 1) - 1;
+        if (left === 0) handshakesOf.delete(group);
+        else handshakesOf.set(group, left);
+      }
     }
   };
 
@@ -482,6 +509,10 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
         : 'The peer did not answer at any of its addresses; check that it runs, or try again later.',
     );
   };
+  const cameMeanwhile = (peer: PeerId): PeerConnection | null => {
+    const connection = slots.get(peer)?.connection ?? null;
+    return connection !== null && connection.path !== null ? connection : null;
+  };
   const dialPeer = async (
     peer: PeerId | null,
     given: readonly Address[],
@@ -508,14 +539,14 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
         found = await attempt(more.filter((address) => isDialable(address)));
       }
       // It may have come to us meanwhile.
-      found ??= peer === null ? null : (slots.get(peer)?.connection ?? null);
+      found ??= peer === null ? null : cameMeanwhile(peer);
       if (found !== null) {
         metrics?.dials.inc(1, { result: 'connected' });
         metrics?.dialSeconds.observe((clock.monotonicMs() - startMs) / 1000);
         return found;
       }
     } catch (error) {
-      const came = peer === null ? null : (slots.get(peer)?.connection ?? null);
+      const came = peer === null ? null : cameMeanwhile(peer);
       if (came === null || signal.aborted) throw error;
       return came;
     }
@@ -531,6 +562,15 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     throw failure;
   };
 
+  const untilAborted = <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+    if (signal === undefined) return work;
+    return new Promise<T>((resolve, reject) => {
+      const onAbort = (): void => reject(signal.reason as Error);
+      if (signal.aborted) onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    });
+  };
   /** Callers share one dial; it is called off when the last of them gives up. */
   const joinDial = async (
     peer: PeerId,
@@ -538,6 +578,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     signal: AbortSignal | undefined,
   ): Promise<PeerConnection> => {
     let dial = dials.get(peer);
+    const isOther = dial !== undefined;
     if (dial === undefined) {
       const controller = new AbortController();
       const promise = dialPeer(peer, given, AbortSignal.any([controller.signal, stopping.signal])).finally(() => {
@@ -550,13 +591,11 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     const joined = dial;
     joined.callers += 1;
     try {
-      if (signal === undefined) return await promise;
-      return await new Promise<PeerConnection>((resolve, reject) => {
-        const onAbort = (): void => reject(signal.reason as Error);
-        if (signal.aborted) onAbort();
-        signal.addEventListener('abort', onAbort, { once: true });
-        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-      });
+      return await untilAborted(promise, signal);
+    } catch (error) {
+      // The dial that was joined knew nothing of these addresses.
+      const isNews = isOther && given.length > 0 && error instanceof PeerError && !dials.has(peer);
+      if (!isNews) throw error;
     } finally {
       joined.callers -= 1;
       if (joined.callers === 0) {
@@ -564,6 +603,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
         controller.abort(new Error('nobody waits for this connection any more'));
       }
     }
+    return await joinDial(peer, given, signal);
   };
 
   /** Looks for another path while none answers, as long as the connection lasts. */
@@ -711,17 +751,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     tickWallMs = wallMs;
     for (const connection of connections()) {
       const { sent, received } = connection.tick(nowMs);
-      if (sent > 0 || received > 0) {
-        counts.sentBytes += sent;
-        counts.receivedBytes += received;
-        metrics?.sentBytes.inc(sent);
-        metrics?.receivedBytes.inc(received);
-        const { peerId } = connection.peer;
-        const sum = traffic.get(peerId) ?? { sent: 0, received: 0 };
-        sum.sent += sent;
-        sum.received += received;
-        traffic.set(peerId, sum);
-      }
+      count(connection.peer.peerId, sent, received);
       measureDue(connection, sent + received, nowMs);
       if (
         idleMs !== null &&

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { DatagramLink, DatagramPort, RateGate, Stream } from '../interface.ts';
-import { DATAGRAM_BYTES_MAX } from '../constants.ts';
+import { DATAGRAM_BYTES_MAX, LINK_DATAGRAM_BYTES_MAX } from '../constants.ts';
 import { DATAGRAMS_WAITING_MAX } from './constants.ts';
 import { readMessage, writeMessage } from './messages.ts';
 
@@ -75,7 +75,7 @@ export const createConnectionDatagrams = (components: ConnectionDatagramsCompone
   };
   return {
     send: (number, payload) => {
-      if (closed || payload.length > DATAGRAM_BYTES_MAX - 1) return false;
+      if (closed || payload.length > DATAGRAM_BYTES_MAX) return false;
       const packet = Buffer.allocUnsafe(1 + payload.length);
       packet[0] = number;
       packet.set(payload, 1);
@@ -97,7 +97,7 @@ export const createConnectionDatagrams = (components: ConnectionDatagramsCompone
     },
     readLossy: async (stream) => {
       for (;;) {
-        const packet = await readMessage(stream, { bytesMax: DATAGRAM_BYTES_MAX });
+        const packet = await readMessage(stream, { bytesMax: LINK_DATAGRAM_BYTES_MAX });
         if (packet === null) return;
         received(packet);
       }

@@ -53,6 +53,8 @@ export interface PathOwner {
   admit(opening: Opening, path: ConnectionPath): Admission;
   /** Messages that are not the path's own business. */
   onMessage(message: ControlMessage, path: ConnectionPath): void;
+  /** Bytes on the wire that no tick has told, as a path ends. */
+  carried(sent: number, received: number): void;
   /** The path is gone: what the peer said, or null where it is lost. Once per path. */
   onGone(path: ConnectionPath, goodbye: { reason: CloseReason; detail: string } | null): void;
   offended(offence: Offence, detail: string): void;
@@ -210,11 +212,31 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
     offended,
   };
 
+  /**
+   * What streams moved went through the gate as they moved it; the rest is told here. Bytes that the carrier has taken and not sent
+   * yet make the rest negative, and are set against what comes.
+   */
+  const account = (stats: ChannelStats): { sent: number; received: number } => {
+    const sent = stats.wireSentBytes - last.wireSentBytes;
+    const received = stats.wireReceivedBytes - last.wireReceivedBytes;
+    const restSent = sent - payloadSent;
+    const restReceived = received - payloadReceived;
+    payloadSent = Math.max(0, -restSent);
+    payloadReceived = Math.max(0, -restReceived);
+    if (restSent > 0 || restReceived > 0) gate.charge(Math.max(0, restSent), Math.max(0, restReceived));
+    last = stats;
+    return { sent, received };
+  };
+
   const end = (): void => {
     if (gone) return;
     gone = true;
     final = channel.stats();
     channel.abort();
+    const moved = account(final);
+    // What streams handed over and the wire never saw is given back.
+    if (payloadSent > 0 || payloadReceived > 0) gate.charge(-payloadSent, -payloadReceived);
+    owner.carried(moved.sent, moved.received);
     openingFreed?.();
     tellSettled();
     for (const stream of [...live.values(), ...awaiting.values()]) stream.fail(closedStream());
@@ -587,20 +609,11 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
     tick: (nowMs) => {
       if (gone) return { sent: 0, received: 0 };
       const stats = channel.stats();
-      const sent = stats.wireSentBytes - last.wireSentBytes;
-      const received = stats.wireReceivedBytes - last.wireReceivedBytes;
-      // What streams moved went through the gate as they moved it; the rest is told afterwards. Bytes that the carrier has
-      // taken and not sent yet make the rest negative, and are set against what comes.
-      const restSent = sent - payloadSent;
-      const restReceived = received - payloadReceived;
-      payloadSent = Math.max(0, -restSent);
-      payloadReceived = Math.max(0, -restReceived);
-      if (restSent > 0 || restReceived > 0) gate.charge(Math.max(0, restSent), Math.max(0, restReceived));
       samples[2 * sampleAt] = last.wireSentBytes;
       samples[2 * sampleAt + 1] = last.wireReceivedBytes;
       sampleAt = (sampleAt + 1) % SAMPLES;
       sampleCount += 1;
-      last = stats;
+      const { sent, received } = account(stats);
 
       if (received > 0) {
         heardMs = nowMs;

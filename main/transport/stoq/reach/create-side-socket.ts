@@ -8,7 +8,7 @@ import {
   type MetricsRegistry,
   type Outside,
 } from '../../../base/index.ts';
-import { DATAGRAM_BYTES_MAX } from '../constants.ts';
+import { LINK_DATAGRAM_BYTES_MAX } from '../constants.ts';
 import type { DatagramLink, DatagramPort } from '../interface.ts';
 import { RESTART_MS, RESTART_MS_MAX, SESSIONS_MAX, TO_SIDE_BYTES_MAX } from './constants.ts';
 import { ReachError } from './errors.ts';
@@ -280,7 +280,7 @@ export const createSideSocket = async (
     }
     const datagramPort: DatagramPort = {
       send: (payload) => {
-        assert(payload.length <= DATAGRAM_BYTES_MAX, `A datagram holds at most ${DATAGRAM_BYTES_MAX} bytes.`);
+        assert(payload.length <= LINK_DATAGRAM_BYTES_MAX, `A datagram holds at most ${LINK_DATAGRAM_BYTES_MAX} bytes.`);
         if (!live || untaken + payload.length > TO_SIDE_BYTES_MAX) return false;
         untaken += payload.length;
         stats.sent += 1;

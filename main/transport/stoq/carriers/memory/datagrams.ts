@@ -1,5 +1,5 @@
 import type { DatagramLink, DatagramPort } from '../../interface.ts';
-import { DATAGRAM_BYTES_MAX } from '../../constants.ts';
+import { LINK_DATAGRAM_BYTES_MAX } from '../../constants.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Links } from './links.ts';
 
@@ -29,8 +29,6 @@ interface Host {
 }
 
 const FIRST_PORT = 40_000;
-/** What an endpoint may put in front of a payload: which protocol it is for. */
-const HEADER_BYTES = 16;
 /** Session id, nonce and tag of a sealed datagram. */
 const SEAL_BYTES = 16 + 12 + 16;
 
@@ -52,7 +50,7 @@ export const createDatagramHosts = (components: { queue: EventQueue; links: Link
     session.init.onDatagram(payload);
   };
   const send = (from: Host, id: string, session: OpenSession, payload: Uint8Array): boolean => {
-    if (session.closed || session.remote === null || payload.length > DATAGRAM_BYTES_MAX + HEADER_BYTES) return false;
+    if (session.closed || session.remote === null || payload.length > LINK_DATAGRAM_BYTES_MAX) return false;
     const name = aliases.get(session.remote.host) ?? session.remote.host;
     session.counts.sent += 1;
     session.counts.sentBytes += payload.length;
