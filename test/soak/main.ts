@@ -20,6 +20,7 @@ export interface SoakOptions {
 const soaks: Record<string, () => Promise<{ run: (options: SoakOptions) => Promise<readonly SoakFigure[]> }>> = {
   simulation: () => import('./simulation.ts'),
   churn: () => import('./churn.ts'),
+  'rate-cap': () => import('./rate-cap.ts'),
 };
 
 const { values } = parseArgs({

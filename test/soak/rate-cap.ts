@@ -1,46 +1,44 @@
 import { netnsMissing } from '../support/netns.ts';
 import { type CapFigure, measureBudget, measureRates } from '../support/stoq/rate-cap.ts';
+import type { SoakFigure, SoakOptions } from './main.ts';
 
-/** As long as a cap must hold. */
-const SECONDS = 300;
+/** Share of the minutes asked for that each tier is under its rates: five of the usual ten. */
+const SECONDS_PER_MINUTE = 30;
 /** How far the interface may be from the cap. */
 const RATIO_MAX = 0.03;
 /** A home's uplink and downlink. */
 const RATES = { sendBytesPerSecond: 1_250_000, receiveBytesPerSecond: 2_500_000 };
-/** What both directions use up in two thirds of the time. */
-const MONTH_BYTES = 250_000_000;
-const MONTH_SECONDS = 100;
+/** So much a second uses the month up in two thirds of its time. */
+const MONTH_BYTES_PER_SECOND = 2_500_000;
+/** Of a tier's time. */
+const MONTH_SHARE = 1 / 3;
 
 /**
  * The owner's caps under full load, by the counters of a real interface between two processes on two hosts: sending and receiving
- * at once for five minutes, and a month that is used up.
+ * at once, and a month that is used up.
  *
- * @throws {Error} when a cap is missed by more than 3 %
+ * @throws {Error} where there are no network name spaces
  */
-export const run = async (options: { seconds?: number } = {}): Promise<readonly CapFigure[]> => {
+export const run = async ({ minutes }: SoakOptions): Promise<readonly SoakFigure[]> => {
   if (netnsMissing !== null) throw new Error(`This needs network name spaces: ${netnsMissing}.`);
-  const seconds = options.seconds ?? SECONDS;
-  const figures: CapFigure[] = [];
-  const note = (all: readonly CapFigure[]): void => {
-    for (const one of all) {
-      figures.push(one);
-      process.stdout.write(
-        `${one.what}: ${one.wireBytes} bytes on the wire in ${one.seconds.toFixed(1)} s, ${one.allowedBytes.toFixed(0)} allowed, ratio ${one.ratio.toFixed(4)}\n`,
-      );
-    }
-  };
+  const seconds = minutes * SECONDS_PER_MINUTE;
+  const monthSeconds = seconds * MONTH_SHARE;
+  const found: CapFigure[] = [];
   for (const tier of ['quic', 'tls'] as const) {
-    note(await measureRates(tier, seconds, RATES));
-    const share = seconds / SECONDS;
-    note([
-      await measureBudget(tier, MONTH_SECONDS * share, {
+    found.push(...(await measureRates(tier, seconds, RATES)));
+    found.push(
+      await measureBudget(tier, monthSeconds, {
         sendBytesPerSecond: null,
         receiveBytesPerSecond: 2 * RATES.receiveBytesPerSecond,
-        budgetBytes: Math.round(MONTH_BYTES * share),
+        budgetBytes: Math.round(MONTH_BYTES_PER_SECOND * monthSeconds),
       }),
-    ]);
+    );
   }
-  const missed = figures.filter(({ ratio }) => Math.abs(ratio - 1) > RATIO_MAX);
-  if (missed.length > 0) throw new Error(`Caps missed: ${missed.map(({ what }) => what).join(', ')}.`);
-  return figures;
+  return found.map(({ what, ratio, wireBytes, seconds: took }) => ({
+    name: `cap: ${what}, ${wireBytes} bytes on the wire in ${took.toFixed(0)} s`,
+    value: ratio,
+    unit: 'of what is allowed',
+    target: `within ${RATIO_MAX * 100} % of 1`,
+    reached: Math.abs(ratio - 1) <= RATIO_MAX,
+  }));
 };

@@ -16,6 +16,8 @@ interface Settings {
   receiveBytesPerSecond: number | null;
   budgetBytes: number | null;
 }
+/** Deriving FALCON keys takes seconds, and much more where other tests run beside it. */
+const START_MS = 120_000;
 const CHILD = fileURLToPath(new URL('../children/move-bytes.ts', import.meta.url));
 
 const counters = (network: TestNetwork): { sent: number; received: number } => {
@@ -38,10 +40,10 @@ const withPair = async <T>(
     for (const host of ['capped', 'free'])
       network.run(host, '/usr/sbin/ip', ['link', 'set', 'dev', 'wan', 'gso_max_segs', '1']);
     const answering = network.start('free', CHILD, ['2', tier, free.v6 ?? '', '{}']);
-    const address = await answering.nextLine();
+    const address = await answering.nextLine(START_MS);
     const dialling = network.start('capped', CHILD, ['1', tier, capped.v6 ?? '', JSON.stringify(settings), address]);
-    await dialling.nextLine();
-    await dialling.nextLine();
+    await dialling.nextLine(START_MS);
+    await dialling.nextLine(START_MS);
     return await work(network, () => {
       dialling.write('go');
       answering.write('go');
