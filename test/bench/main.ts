@@ -25,6 +25,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const blocks = await import('./blocks.ts');
     return [blocks.benchBlocks, blocks.benchStateRoot];
   },
+  dht: async () => [(await import('./stoq-dht.ts')).benchStoqDht],
   desktop: async () => {
     const desktop = await import('./desktop.ts');
     return [desktop.benchWindowPaint, desktop.benchIdleTray, desktop.benchIdleHeadless, desktop.benchMainThreadBlock];
