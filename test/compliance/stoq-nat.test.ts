@@ -43,7 +43,7 @@ describe.skipIf(netnsMissing !== null)(`nodes behind NATs and firewalls (${netns
         await node.connect(r2);
       }),
     );
-  }, 180_000);
+  }, 300_000);
   afterAll(() => world.close());
 
   it('says what stands between each node and the others, and how others reach it', async () => {
@@ -118,27 +118,40 @@ describe.skipIf(netnsMissing !== null)(`nodes behind NATs and firewalls (${netns
     const { a, symmetric } = nodes;
     await meet(a, symmetric, 'relay', 1_000);
     // It was tried.
-    const { counts } = await symmetric.ask<{ counts: { checksSent: number } }>('received');
-    expect(counts.checksSent).toBeGreaterThan(10);
+    const checksSent = async (): Promise<number> =>
+      (await symmetric.ask<{ counts: { checksSent: number } }>('received')).counts.checksSent;
+    await expect.poll(checksSent, { timeout: 15_000 }).toBeGreaterThan(10);
+    expect(await a.tierTo(symmetric)).toBe('relay');
   });
 
-  it('stays on the relay where nothing comes through between both', async () => {
-    const { network } = world;
-    const { b, fullCone } = nodes;
-    network.cut('11.4.0.1', '11.6.0.1', 'all');
-    await meet(b, fullCone, 'relay', 1_000);
-    network.mend();
+  it('stays on the relay where UDP between both is dropped', async () => {
+    const { b, noUdp } = nodes;
+    await meet(b, noUdp, 'relay', 1_000);
   });
 
-  it('keeps a punched connection when an end moves to another address', async () => {
+  /** Sends until it came whole: paths that break take their streams with them, and say so. */
+  const sendWhole = async (from: WorldNode, to: WorldNode): Promise<boolean> => {
+    const deadlineMs = performance.now() + 40_000;
+    while (performance.now() < deadlineMs) {
+      try {
+        return (await from.send(to, 100_000)).right;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        await from.connectAnnounced(to).catch(() => undefined);
+      }
+    }
+    return false;
+  };
+
+  it('comes back through another hole when an end moves to another address', async () => {
     const { a, b } = nodes;
     expect(await a.tierTo(b)).toBe('punched');
     world.network.move('a');
     await a.ask('wake');
-    await b.tierWhen(a, 'punched', 10_000);
-    const { right } = await b.send(a, 500_000);
-    expect(right).toBe(true);
-  });
+    expect(await sendWhole(b, a)).toBe(true);
+    // Filters of both routers know the old addresses: the relay leads to a new hole.
+    expect(await b.tierWhen(a, 'punched', 40_000)).toBe('punched');
+  }, 120_000);
 
   it('finds another relay when the one in the middle is killed', async () => {
     const { a, symmetric, r1, r2 } = nodes;
@@ -146,21 +159,11 @@ describe.skipIf(netnsMissing !== null)(`nodes behind NATs and firewalls (${netns
     const { paths } = await a.ask<{ paths: { remoteAddress: string }[] }>(`paths ${symmetric.peer}`);
     const used = paths.some(({ remoteAddress }) => remoteAddress.includes(r1.peer)) ? r1 : r2;
     await used.child.kill();
-    const deadlineMs = performance.now() + 40_000;
-    let right = false;
-    while (!right && performance.now() < deadlineMs) {
-      try {
-        ({ right } = await a.send(symmetric, 100_000));
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 250));
-        await a.connectAnnounced(symmetric).catch(() => undefined);
-      }
-    }
-    expect(right).toBe(true);
+    expect(await sendWhole(a, symmetric)).toBe(true);
     const other = used === r1 ? r2 : r1;
     const now = await a.ask<{ paths: { remoteAddress: string }[] }>(`paths ${symmetric.peer}`);
     expect(now.paths.some(({ remoteAddress }) => remoteAddress.includes(other.peer))).toBe(true);
-  });
+  }, 120_000);
 });
 
 describe.skipIf(miniupnpdMissing !== null)(`ports of a real router (${miniupnpdMissing ?? 'miniupnpd'})`, () => {

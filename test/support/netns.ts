@@ -489,7 +489,7 @@ deny 0-65535 0.0.0.0/0 0-65535
     },
     close: async () => {
       await Promise.all([...children].map((child) => child.kill()));
-      for (const name of [...daemons.keys()]) await stopDaemon(name);
+      for (const name of daemons.keys()) await stopDaemon(name);
       for (const one of spaces) removeSpace(one);
       rmSync(folder, { recursive: true, force: true });
     },

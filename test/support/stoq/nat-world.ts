@@ -50,7 +50,7 @@ export const createWorld = (): World => {
     const file = join(folder, `${seed}.cbor`);
     writeFileSync(file, encodeCbor({ certificate: local.certificate, node: keys.node }));
     const child = network.start(host, entry, [file, '4001', role, maps]);
-    const first = JSON.parse(await child.nextLine(60_000)) as { peer: string; addresses: string[] };
+    const first = JSON.parse(await child.nextLine(150_000)) as { peer: string; addresses: string[] };
     let turn: Promise<unknown> = Promise.resolve();
     const ask = <T>(command: string, timeoutMs = 60_000): Promise<T> => {
       const answer = turn.then(async () => {
@@ -76,7 +76,15 @@ export const createWorld = (): World => {
       addresses: first.addresses.filter((address) => !address.includes('/ip6zone/')),
       child,
       ask,
-      connect: (to) => ask<PathsOf>(`connect ${to.peer} ${to.addresses.join(' ')}`),
+      connect: async (to) => {
+        const command = `connect ${to.peer} ${to.addresses.join(' ')}`;
+        // A machine that runs ten nodes on two processors lets dials run out of time.
+        for (let tries = 0; tries < 4; tries++) {
+          const answer = await ask<PathsOf>(command).catch(() => null);
+          if (answer !== null) return answer;
+        }
+        return ask<PathsOf>(command);
+      },
       connectAnnounced: async (to) => {
         const { announced } = await to.ask<{ announced: string[] }>('who');
         return ask<PathsOf>(`connect ${to.peer} ${announced.join(' ')}`);

@@ -240,10 +240,12 @@ export const createReach = (
   const announced = (): readonly Address[] => {
     const sure = confirmed.map(({ address }) => address);
     const circuits = [...places].map(([peer, { address }]) => circuitAddress(address, peer));
-    // Local ones stay: peers of the own network dial those. Global ones that witnesses could not dial would cost others time.
+    const better = sure.length + places.size > 0;
+    // Global ones that witnesses could not dial would cost others time. Local ones lead strangers to machines of their own network:
+    // they are told only while nothing better is known, as the own network finds us by itself.
     const own = endpoint
       .addresses()
-      .filter((address) => letIn !== false || scopeOf(address) !== 'global' || sure.includes(address));
+      .filter((address) => (scopeOf(address) === 'global' ? letIn !== false || sure.includes(address) : !better));
     return [...new Set([...sure.toSorted(compareAddresses), ...mappedListeners(), ...circuits, ...own])];
   };
   const publish = (): void => {

@@ -65,6 +65,8 @@ export interface PortMapperInit {
   protocols?: readonly MappingProtocol[];
   /** @default the system's table of routes */
   gateways?: () => Promise<Gateways>;
+  /** Ms to wait for an answer of NAT-PMP and PCP, one for each try. @default 250, 500, 1000 */
+  askMs?: readonly number[];
 }
 
 interface Kept {
@@ -81,7 +83,7 @@ const refuse = (detail: string): ReachError =>
 
 export const createPortMapper = (
   { outside, logger: parentLogger, metrics: registry }: PortMapperComponents,
-  { ports, protocols = MAPPING_PROTOCOLS, gateways = findGateways }: PortMapperInit,
+  { ports, protocols = MAPPING_PROTOCOLS, gateways = findGateways, askMs = ASK_MS }: PortMapperInit,
 ): PortMapper => {
   const { clock } = outside;
   const logger = parentLogger.child('stoq-ports');
@@ -113,7 +115,7 @@ export const createPortMapper = (
     socket.connect(GATEWAY_PORT, host, () => {
       void (async () => {
         const sent = packet(normalHost(socket.address().address.replace(/%.*$/, '')));
-        for (const waitMs of ASK_MS) {
+        for (const waitMs of askMs) {
           if (signal.aborted || done) return answered.reject(refuse('it was given up'));
           socket.send(sent, (error) => error && fail(error));
           await Promise.race([answered.promise.catch(() => undefined), clock.sleep(waitMs)]);

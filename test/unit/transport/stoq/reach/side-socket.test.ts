@@ -45,11 +45,11 @@ describe('sealed packets', () => {
         for (const counter of counters) {
           const isNew = window.isNew(counter);
           expect(isNew).toBe(!taken.has(counter) && counter > highest - 1024);
-          if (isNew) {
-            expect(window.add(counter)).toBe(counter > highest);
-            taken.add(counter);
-            highest = Math.max(highest, counter);
-          }
+          if (!isNew) continue;
+          const isHighest = window.add(counter);
+          expect(isHighest).toBe(counter > highest);
+          taken.add(counter);
+          highest = Math.max(highest, counter);
         }
       }),
     );
@@ -267,27 +267,22 @@ describe('holes', () => {
     return until(clock, both);
   };
   const kinds: FakeNat[] = ['none', 'full-cone', 'address-restricted', 'port-restricted', 'symmetric', 'firewall'];
-  for (const natA of kinds)
-    for (const natB of kinds) {
-      // A port-restricted filter waits for the told port, a symmetric NAT sends from another: no check ever fits.
-      const hopeless =
-        [natA, natB].filter((nat) => nat === 'symmetric').length === 2 ||
-        ([natA, natB].includes('symmetric') &&
-          [natA, natB].some((nat) => nat === 'port-restricted' || nat === 'firewall'));
-      if (hopeless)
-        it(`gives up on ${natA} and ${natB}`, async () => {
-          const { clock, a, b } = await network(natA, natB);
-          await expect(punchBoth(clock, a, b)).rejects.toMatchObject({ code: 'NOT_PUNCHED' });
-        });
-      else
-        it(`goes through ${natA} and ${natB}`, async () => {
-          const { clock, a, b } = await network(natA, natB);
-          const [holeA, holeB] = await punchBoth(clock, a, b, natA < natB ? 'a' : 'b');
-          expect([holeA.remote.host, holeB.remote.host]).toEqual(['198.51.100.1', '203.0.113.1']);
-          // What the peer told is right but behind a symmetric NAT.
-          expect(natB !== 'symmetric' || holeA.peerReflexive).toBe(true);
-        });
-    }
+  const pairs = kinds.flatMap((natA) => kinds.map((natB) => [natA, natB] as const));
+  /** A filter by port waits for the told port, a symmetric NAT sends from another: no check ever fits. */
+  const isHopeless = ([natA, natB]: readonly [FakeNat, FakeNat]): boolean =>
+    (natA === 'symmetric' && ['symmetric', 'port-restricted', 'firewall'].includes(natB)) ||
+    (natB === 'symmetric' && ['port-restricted', 'firewall'].includes(natA));
+  it.each(pairs.filter((pair) => !isHopeless(pair)))('goes through %s and %s', async (natA, natB) => {
+    const { clock, a, b } = await network(natA, natB);
+    const [holeA, holeB] = await punchBoth(clock, a, b, natA < natB ? 'a' : 'b');
+    expect([holeA.remote.host, holeB.remote.host]).toEqual(['198.51.100.1', '203.0.113.1']);
+    // What the peer told is right but behind a symmetric NAT.
+    expect(natB !== 'symmetric' || holeA.peerReflexive).toBe(true);
+  });
+  it.each(pairs.filter(isHopeless))('gives up on %s and %s', async (natA, natB) => {
+    const { clock, a, b } = await network(natA, natB);
+    await expect(punchBoth(clock, a, b)).rejects.toMatchObject({ code: 'NOT_PUNCHED' });
+  });
   it('is lost when the other end is silent for half a minute, and follows one that moves', async () => {
     const { clock, net, a, b, fakeA } = await network('full-cone', 'full-cone');
     const [, holeB] = await punchBoth(clock, a, b);
