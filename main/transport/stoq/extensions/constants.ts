@@ -1,8 +1,6 @@
 /** Version of tokens, split messages, hop records and traces alike, docs/formats/stoq-extensions.md. */
 export const EXTENSIONS_VERSION = 1;
 
-/** Name under which a token travels with the opening of a stream. */
-export const TOKEN_EXTENSION = 'token';
 /** A token's life at most: what has not been used by then was not meant to be. */
 export const TOKEN_LIFE_MS_MAX = 10 * 60_000;
 /** Ms that two clocks may differ: what NTP keeps by far, and what a person sets by hand mostly does not. */

@@ -30,8 +30,8 @@ const pairsOf = ({ nodes }: Simulation): [number, number][] => {
 };
 
 describe('a mesh of nodes', () => {
-  it('comes together, through partition, crash and lies, and every pair can connect', { timeout: 60_000 }, async () => {
-    const characters: Character[] = [...honest(5), 'record', 'address', 'impostor'];
+  it('comes together, through partition, crash and lies, and every pair can connect', { timeout: 120_000 }, async () => {
+    const characters: Character[] = [...honest(4), 'record', 'address', 'impostor'];
     let connected = 0;
     const { timersLeft } = await withSimulation({ seed: 1, characters, ...LINK }, async (simulation) => {
       await story(simulation);
@@ -49,11 +49,11 @@ describe('a mesh of nodes', () => {
       const impostor = simulation.nodes.at(-1)?.running;
       expect(impostor?.node.endpoint.connections()).toEqual([]);
     });
-    expect(connected).toBe((7 * 6) / 2);
+    expect(connected).toBe((6 * 5) / 2);
     expect(timersLeft).toBe(0);
   });
 
-  it('replays by its seed', { timeout: 60_000 }, async () => {
+  it('replays by its seed', { timeout: 120_000 }, async () => {
     const runOnce = (seed: number) => withSimulation({ seed, characters: honest(4), ...LINK }, story);
     const first = await runOnce(2);
     expect((await runOnce(2)).hash).toBe(first.hash);
