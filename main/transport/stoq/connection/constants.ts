@@ -76,6 +76,9 @@ export const IN_USE_BYTES = 1024 * 1024;
 /** First and longest wait between dials of a peer that is to be kept, ms. */
 export const REDIAL_MS_MIN = 1_000;
 export const REDIAL_MS_MAX = 300_000;
+/** First and longest wait between tries of a connection through others to find a direct way, ms. */
+export const IMPROVE_MS_MIN = 5_000;
+export const IMPROVE_MS_MAX = 300_000;
 /** Datagrams that wait for the lossy stream; further ones are dropped. */
 export const DATAGRAMS_WAITING_MAX = 16;
 /** Protocol of the stream that takes datagrams where they have no way of their own. */

@@ -37,6 +37,8 @@ import {
   DATAGRAM_PROTOCOL,
   GRACE_MS,
   HANDSHAKE_TIMEOUT_MS,
+  IMPROVE_MS_MAX,
+  IMPROVE_MS_MIN,
   IN_USE_BYTES,
   MEASURE_INTERVAL_MS,
   REDIAL_MS_MAX,
@@ -143,6 +145,8 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   const keeping = new Set<AbortController>();
   const measuring = new Set<PeerConnection>();
   const measureAtMs = new WeakMap<PeerConnection, { dueMs: number; bytes: number }>();
+  const improveAtMs = new WeakMap<PeerConnection, { dueMs: number; waitMs: number }>();
+  let improving = 0;
   const traffic = new Map<PeerId, { sent: number; received: number }>();
   let finder: ((peer: PeerId, signal: AbortSignal) => Promise<readonly Address[]>) | null = null;
   let announced: readonly Address[] | null = null;
@@ -717,6 +721,36 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       .finally(() => measuring.delete(connection));
   };
 
+  /** Tries direct addresses of a peer that is reached through others only. Holes in NATs come through `addPath`. */
+  const improveDue = (connection: PeerConnection, nowMs: number): void => {
+    const tier = connection.path?.tier;
+    if (connection.state !== 'open' || (tier !== 'relay' && tier !== 'punched')) {
+      improveAtMs.delete(connection);
+      return;
+    }
+    const entry = improveAtMs.get(connection);
+    const waitMs = entry?.waitMs ?? IMPROVE_MS_MIN;
+    if (entry !== undefined && (nowMs < entry.dueMs || improving >= KEEP_DIALS_MAX)) return;
+    improveAtMs.set(connection, {
+      dueMs: nowMs + waitMs / 2 + random.below(waitMs),
+      waitMs: entry === undefined ? waitMs : Math.min(IMPROVE_MS_MAX, waitMs * 2),
+    });
+    if (entry === undefined) return;
+    const targets = knownAddresses(connection.peer.peerId, []).filter((address) => {
+      const carrier = carriers.find((one) => one.canDial(address));
+      return carrier !== undefined && carrier.tier !== 'relay';
+    });
+    if (targets.length === 0) return;
+    improving += 1;
+    dialAddresses(connection.peer.peerId, targets, stopping.signal, REPAIR_TIMEOUT_MS)
+      .catch((error: unknown) => {
+        logger.debug('Looking for a direct path failed', { problem: messageOf(error) });
+      })
+      .finally(() => {
+        improving -= 1;
+      });
+  };
+
   const tellAddresses = (nowMs: number): void => {
     const now = toldNow();
     const text = now.join(' ');
@@ -753,6 +787,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       const { sent, received } = connection.tick(nowMs);
       count(connection.peer.peerId, sent, received);
       measureDue(connection, sent + received, nowMs);
+      improveDue(connection, nowMs);
       if (
         idleMs !== null &&
         connection.state === 'open' &&

@@ -160,6 +160,31 @@ describe('a better path', () => {
     expect(b.endpoint.connection(a.peerId)?.exportKey('x')).toEqual(key);
   });
 
+  it('is looked for while there are relays only, and taken when there is one', async () => {
+    net = createNet();
+    const relay = (number: number): Record<string, MemoryCarrierOptions> => ({
+      [`r${number}`]: {
+        tier: 'relay',
+        address: `/memory/r${number}` as Address,
+        canDial: (address) => address.startsWith('/memory/r'),
+      },
+    });
+    const [a, b] = [
+      await net.add(1, { carriers: { ...twoTiers(1), ...relay(1) } }),
+      await net.add(2, { carriers: { ...twoTiers(2), ...relay(2) } }),
+    ];
+    net.network.setUp('q2', false);
+    net.network.setUp('t2', false);
+    const connection = await net.during(a.endpoint.connect({ peer: b.peerId, addresses: ['/memory/r2' as Address] }));
+    b.endpoint.announce(addressesOf(2));
+    await net.pass(20_000);
+    expect(connection.path?.tier).toBe('relay');
+    net.network.setUp('q2', true);
+    await net.until(() => connection.path?.tier === 'quic', 120_000);
+    await net.pass(10_000);
+    expect(connection.paths().length).toBe(1);
+  });
+
   it('is found by measuring, while the connection is in use', async () => {
     net = createNet({ seed: 5 });
     const [a, b] = [await net.add(1, { carriers: twoTiers(1) }), await net.add(2, { carriers: twoTiers(2) })];
