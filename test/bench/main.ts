@@ -25,6 +25,10 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const blocks = await import('./blocks.ts');
     return [blocks.benchBlocks, blocks.benchStateRoot];
   },
+  carriers: async () => {
+    const carriers = await import('./stoq-throughput.ts');
+    return [carriers.benchStoqThroughput, carriers.benchStoqRoundTrip];
+  },
   dht: async () => [(await import('./stoq-dht.ts')).benchStoqDht],
   desktop: async () => {
     const desktop = await import('./desktop.ts');
