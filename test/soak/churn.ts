@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from '../support/child.ts';
@@ -11,6 +12,8 @@ const PORT = 47_100;
 const KILL_EVERY_MS = 20_000;
 const DOWN_MS_MAX = 6_000;
 const RECOVERY_MS_MAX = 5_000;
+/** Ms that a busy machine may take to start a process with its keys, and to let it meet the others. */
+const BACK_MS_MAX = 60_000;
 const INSIDE = 'HYPERMESH_SOAK_INSIDE';
 /** A line as bad as a poor radio link. Where the kernel has no netem, a filter drops as many packets, without the delay. */
 const NETEM = 'tc qdisc add dev lo root netem loss 2% delay 10ms 3ms limit 20000';
@@ -72,6 +75,7 @@ export const run = async (options: SoakOptions): Promise<readonly SoakFigure[]> 
   let isOver = false;
   const fallen = Promise.withResolvers<never>();
 
+  const isWhole = (): boolean => missing.size === 0 && places.every(({ listeningAtMs }) => listeningAtMs !== null);
   const hear = (number: number, line: Line): void => {
     const place = places[number] as Place;
     if (line.kind === 'listening') {
@@ -126,6 +130,8 @@ export const run = async (options: SoakOptions): Promise<readonly SoakFigure[]> 
         `  ${totals.sent} transfers, ${(totals.bytes / 2 ** 20).toFixed(0)} MiB, ${totals.failed} failed, ${totals.kills} kills, slowest recovery ${Math.max(0, ...recoveries)} ms`,
       );
       if (endMs - Date.now() < KILL_EVERY_MS) continue;
+      // One at a time: the one before is back, or will not come back.
+      for (let waited = 0; waited < BACK_MS_MAX && !isWhole(); waited += 500) await sleep(500);
       await kill(victim);
       await sleep(500 + random.below(DOWN_MS_MAX));
       start(victim);
@@ -154,6 +160,12 @@ export const run = async (options: SoakOptions): Promise<readonly SoakFigure[]> 
       unit: 'offences',
       target: '0',
       reached: totals.offended === 0,
+    },
+    {
+      name: 'Load of the machine, for each processor',
+      value: Number(((loadavg()[1] ?? 0) / availableParallelism()).toFixed(1)),
+      unit: 'programs',
+      target: 'below 1, or times say little',
     },
     {
       name: 'Recovery, median of both directions',
