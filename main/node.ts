@@ -426,6 +426,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       config,
       assets,
       node: control,
+      network: net,
       identity: satchel,
       chain,
       plots,

@@ -29,6 +29,7 @@ const IDENTIFYING = new Set([
   'addresses',
   'pciAddress',
   'privacyNames',
+  'bootstrap',
 ]);
 
 /** The same text without the owner's name, home and machine name. */

@@ -8,7 +8,7 @@ import type { Chain } from '../../kernel/blocks/index.ts';
 import type { ClockWatch } from '../../kernel/proof/index.ts';
 import type { Plots } from '../../kernel/proof/space/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
-import type { ConfigSource, NodeControl } from '../interface.ts';
+import type { ConfigSource, NetworkControl, NodeControl } from '../interface.ts';
 import { bundleEntries, writeBundle } from './bundle.ts';
 import {
   checkClock,
@@ -23,6 +23,7 @@ import {
 } from './checks.ts';
 import { BUNDLE_LOG_LINES_MAX, PREVIEW_MS_MAX } from './constants.ts';
 import { DiagnosticsError } from './errors.ts';
+import { checkNetwork } from './network-check.ts';
 import { checkChain, checkClockWatch, checkIdentity, checkPlots, checkProver } from './proving-checks.ts';
 import type { BundleEntry, Diagnostics } from './interface.ts';
 import { readLedger } from './ledger.ts';
@@ -35,6 +36,7 @@ export interface DiagnosticsComponents {
   config: ConfigSource;
   assets: Assets;
   node: NodeControl;
+  network: Pick<NetworkControl, 'state'>;
   identity: Pick<Identity, 'view'>;
   chain: Pick<Chain, 'head' | 'block' | 'verification'>;
   plots: Pick<Plots, 'list'>;
@@ -72,6 +74,7 @@ export const createDiagnostics = ({
   config,
   assets,
   node,
+  network,
   identity,
   chain,
   plots,
@@ -191,6 +194,7 @@ export const createDiagnostics = ({
     checkPlots(plots, prover),
     checkProver(prover),
     await checkChain(chain),
+    checkNetwork(network),
     checkCpuShare(),
     await checkOpenFiles(),
     checkWarnings(),

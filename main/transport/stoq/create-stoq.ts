@@ -59,6 +59,8 @@ const DIAL_MS_MAX = 20_000;
 const INCOMING_RATIO = 0.75;
 const PER_GROUP_RATIO = 0.125;
 const HANDSHAKES_MAX = 64;
+/** Connections that are made anew when this node joins a network. */
+const MEET_AGAIN_MAX = 16;
 /** Lookups of a peer's addresses end by then. */
 const FIND_MS_MAX = 10_000;
 
@@ -308,6 +310,16 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     }
   };
 
+  /** Sessions prove the networks of their beginning: peers that may be in a new one, too, show it in a new session. */
+  const meetAgain = async (network: NetworkId): Promise<void> => {
+    const idle = endpoint()
+      .connections()
+      .filter((connection) => !connection.networks.has(network) && (connection.streamsOpen ?? 0) === 0)
+      .slice(0, MEET_AGAIN_MAX);
+    await Promise.all(idle.map((connection) => connection.close('replaced')));
+    for (const { peer } of idle) void endpoint().connect(peer.peerId, { signal: life.signal }).catch(notNow);
+  };
+
   const startDiscovery = async (discovery: Discovery, source: PeerSource, greet: boolean): Promise<void> => {
     const end = discovery.on('found', found(source, greet));
     steps.push({
@@ -371,6 +383,8 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
   };
 
   const start = async (): Promise<void> => {
+    // Threads load what handshakes need while sockets are opened: the first peer would wait for it otherwise.
+    void verifier.verify(local.certificate).catch(notNow);
     await startSideSocket();
     steps.push({
       name: 'carriers',
@@ -515,6 +529,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
       memberships.set(membership.id, membership);
       if (networks.has(membership.id)) return;
       await startNetwork?.(membership);
+      await meetAgain(membership.id);
       void rendezvous?.lookNow().catch(notNow);
       mdns?.look();
       changed();
