@@ -45,6 +45,8 @@ export interface ConnectionHost {
   stranded(connection: PeerConnection): void;
   /** Bytes of a path that has ended, beside what ticks tell. */
   carried(peer: PeerId, sent: number, received: number): void;
+  /** It takes nothing new any more and says goodbye. At most once, before {@link closed}. */
+  leaving(connection: PeerConnection): void;
   /** It is over. Once. */
   closed(connection: PeerConnection, reason: CloseReason, detail: string): void;
   pathChanged(connection: PeerConnection): void;
@@ -515,6 +517,8 @@ export const createConnection = (components: ConnectionComponents, init: Connect
       closing ??= (async () => {
         if (state === 'closed') return;
         state = 'closing';
+        cancelGrace();
+        host.leaving(connection);
         for (const { reject } of readyWaiters.splice(0)) reject(closedStream());
         const controller = new AbortController();
         const over = clock.sleep(CLOSE_ACKNOWLEDGE_MS, controller.signal).catch(() => undefined);

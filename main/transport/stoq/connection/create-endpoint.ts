@@ -137,6 +137,8 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   let stopped = false;
   const stopping = new AbortController();
   const slots = new Map<PeerId, Slot>();
+  /** Connections that say goodbye. */
+  const leaving = new Set<PeerConnection>();
   const dials = new Map<PeerId, Dial>();
   const listeners = new Set<CarrierListener>();
   const kept = new Map<PeerId, Kept>();
@@ -209,6 +211,16 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     for (const tier of TIERS) metrics.paths.set(paths.filter((path) => path.tier === tier).length, { tier });
   };
 
+  /** Gives the peer's place to the next connection, which both ends must take for another one. */
+  const vacate = (connection: PeerConnection): void => {
+    const { peerId } = connection.peer;
+    const slot = slots.get(peerId);
+    if (slot?.connection !== connection) return;
+    slot.connection = null;
+    slot.id = random.bytes(ID_BYTES);
+    if (slot.pending === 0) slots.delete(peerId);
+  };
+
   const host: ConnectionHost = {
     protocols,
     datagrams: components.datagrams,
@@ -223,14 +235,14 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     stranded: (connection) => {
       void redial(connection);
     },
+    leaving: (connection) => {
+      leaving.add(connection);
+      vacate(connection);
+    },
     closed: (connection, reason, detail) => {
       const { peerId } = connection.peer;
-      const slot = slots.get(peerId);
-      if (slot?.connection === connection) {
-        slot.connection = null;
-        slot.id = random.bytes(ID_BYTES);
-        if (slot.pending === 0) slots.delete(peerId);
-      }
+      leaving.delete(connection);
+      vacate(connection);
       metrics?.closed.inc(1, { reason });
       countGauges();
       emitter.emit('disconnected', { peer: peerId, reason, detail });
@@ -245,18 +257,15 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   };
 
   const occupants = (): Occupant[] =>
-    // Who says goodbye has left its place.
-    connections()
-      .filter(({ state }) => state !== 'closing')
-      .map((connection) => ({
-        peer: connection.peer.peerId,
-        direction: connection.direction,
-        address: connection.path?.remoteAddress ?? null,
-        kept: isKept(connection.peer.peerId),
-        streamsOpen: connection.streamsOpen,
-        usedAtMs: connection.usedAtMs,
-        points: book.get(connection.peer.peerId)?.points ?? 0,
-      }));
+    connections().map((connection) => ({
+      peer: connection.peer.peerId,
+      direction: connection.direction,
+      address: connection.path?.remoteAddress ?? null,
+      kept: isKept(connection.peer.peerId),
+      streamsOpen: connection.streamsOpen,
+      usedAtMs: connection.usedAtMs,
+      points: book.get(connection.peer.peerId)?.points ?? 0,
+    }));
   /** @throws {PeerError} `BANNED` | `FULL` */
   const admit = (peer: PeerId, channel: Channel): void => {
     if (book.isBanned(peer)) {
@@ -783,6 +792,10 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     if (nowMs - tickMs > SLEEP_MS || wallMs - tickWallMs > SLEEP_MS + (nowMs - tickMs)) wake();
     tickMs = nowMs;
     tickWallMs = wallMs;
+    for (const connection of leaving) {
+      const { sent, received } = connection.tick(nowMs);
+      count(connection.peer.peerId, sent, received);
+    }
     for (const connection of connections()) {
       const { sent, received } = connection.tick(nowMs);
       count(connection.peer.peerId, sent, received);
@@ -845,7 +858,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       for (const cancel of cancels.splice(0)) cancel();
       await Promise.all([...listeners].map((listener) => listener.close()));
       listeners.clear();
-      await Promise.all(connections().map((connection) => connection.close('stopping')));
+      await Promise.all([...connections(), ...leaving].map((connection) => connection.close('stopping')));
       stopping.abort(notRunning());
       writeTraffic();
       await Promise.all(carriers.map((carrier) => carrier.stop()));

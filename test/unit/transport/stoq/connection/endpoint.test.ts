@@ -79,6 +79,22 @@ describe('a connection', () => {
   });
 });
 
+it('can be dialled again while the last connection says goodbye', async () => {
+  net = createNet({ delayMs: 100 });
+  const [a, b] = [await net.add(1), await net.add(2)];
+  b.endpoint.handle(ECHO, echo);
+  const first = await net.connect(a, b);
+  const closing = first.close();
+  expect(a.endpoint.connection(b.peerId)).toBeNull();
+  const second = await net.connect(a, b);
+  await net.during(closing);
+  await net.pass(5_000);
+  expect(second).not.toBe(first);
+  expect(second.path).not.toBeNull();
+  expect((await net.during(openEcho(second, 10))).length).toBe(10);
+  expect([a.endpoint.connections().length, b.endpoint.connections().length]).toEqual([1, 1]);
+});
+
 const openEcho = async (connection: Connection, bytes: number): Promise<Uint8Array> => {
   const stream = await connection.openStream(ECHO.name);
   await stream.write(new Uint8Array(bytes));
