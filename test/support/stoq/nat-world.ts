@@ -6,7 +6,7 @@ import type { ReachState } from '../../../main/transport/stoq/reach/interface.ts
 import { createTestNetwork, type HostChild, type TestNetwork } from '../netns.ts';
 import { makePeer } from './make-peer.ts';
 
-const entry = join(import.meta.dirname, 'reach-node.ts');
+const entry = join(import.meta.dirname, '../children/reach-node.ts');
 
 export interface PathsOf {
   tier: string | null;

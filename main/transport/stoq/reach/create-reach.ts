@@ -71,6 +71,13 @@ const globalHostsOf = (interfaces = networkInterfaces()): { host: string; isPriv
       return { host, isPrivate: scopeOf(ipAddress(host, 1, 'quic')) !== 'global' };
     });
 
+/** Ends with `outer`, or after `ms` of this node's clock. */
+const within = ({ clock }: Outside, ms: number, outer?: AbortSignal): AbortSignal => {
+  const late = new AbortController();
+  clock.after(ms, () => late.abort(new Error('It took too long.')));
+  return outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
+};
+
 /** Where the direct path of a connection leads, null for others. */
 const directHost = ({ path }: Connection): string | null =>
   path === null || path.via !== null || isCircuit(path.remoteAddress) || path.tier === 'memory'
@@ -142,7 +149,7 @@ export const createObserver = (
     candidates: async () => {
       if (side === null) return [];
       if (lastAtMs === null || outside.clock.monotonicMs() - lastAtMs > REFLEXIVE_FRESH_MS)
-        await observe(AbortSignal.timeout(4_000)).catch(() => undefined);
+        await observe(within(outside, 4_000)).catch(() => undefined);
       const { port } = side;
       const own = globalHostsOf().map(({ host }) => ({ host, port }));
       const seen = last.flatMap((one) => one.seen ?? []);
@@ -303,7 +310,7 @@ export const createReach = (
         try {
           return {
             by: witness.peer.peerId,
-            result: await dialBack.ask(witness, address, AbortSignal.any([signal, AbortSignal.timeout(DIAL_BACK_MS)])),
+            result: await dialBack.ask(witness, address, within(outside, DIAL_BACK_MS, signal)),
           };
         } catch (error) {
           signal.throwIfAborted();
@@ -358,7 +365,7 @@ export const createReach = (
       const { peerId } = connection.peer;
       if (!places.has(peerId) && places.size >= RELAYS_MAX) continue;
       try {
-        const { lifeMs } = await relays.reserve(connection, AbortSignal.any([signal, AbortSignal.timeout(RESERVE_MS)]));
+        const { lifeMs } = await relays.reserve(connection, within(outside, RESERVE_MS, signal));
         const address = dialableOf(connection);
         if (address === null) continue;
         const atMs = clock.monotonicMs();

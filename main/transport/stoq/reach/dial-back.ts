@@ -22,7 +22,7 @@ const MESSAGE_BYTES_MAX = 512;
  */
 const COST_BYTES_MIN = 30_000;
 const COST_BYTES_SPREAD = 30_000;
-const DIAL_MS = 4_000;
+const DIAL_MS = 6_000;
 const ASK_MS = 20_000;
 const DIALS_AT_ONCE_MAX = 8;
 /** Dials for others in a minute. */

@@ -526,7 +526,8 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
           break;
         case 'openShim': {
           const hole = holes.get(message.hole);
-          if (hole !== undefined) void openShim(hole, message.quicPort);
+          if (hole !== undefined)
+            openShim(hole, message.quicPort).catch(() => loseHole(hole, 'there is no port on loopback for it'));
           break;
         }
         case 'closeHole':

@@ -89,7 +89,11 @@ const run = async (): Promise<void> => {
     send: (packet, to) => {
       const socket = to.host.includes(':') ? v6 : v4;
       // With a callback an address without a way is an error of this packet and not of the socket.
-      socket?.send(packet, to.port, to.host, lost);
+      try {
+        socket?.send(packet, to.port, to.host, lost);
+      } catch {
+        // A peer's word, such as port 0: nobody is there.
+      }
     },
     openLoopback: async (onPacket) => {
       const socket = await bind('udp4', '127.0.0.1', 0);

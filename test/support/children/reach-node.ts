@@ -13,7 +13,7 @@ import { createSideSocket } from '../../../main/transport/stoq/reach/create-side
 import { RELAY_LIMITS } from '../../../main/transport/stoq/reach/relay-service.ts';
 import { createLocalPeer } from '../../../main/transport/stoq/verifier.ts';
 import { createSilentLogger } from '../silent-logger.ts';
-import { createStoqWorkers, startTestNode } from './test-node.ts';
+import { createStoqWorkers, startTestNode } from '../stoq/test-node.ts';
 
 // One node of a test in name spaces: file of its identity, port, `relay` or `plain`, ways to map ports (`-` for none). A line in, a line of JSON out.
 const [file = '', port = '4001', role = 'plain', maps = '-'] = process.argv.slice(2);
