@@ -340,17 +340,17 @@ export const describeCarrier = (
       it('are many at once, each with its own bytes', async () => {
         const [a, b] = await connect();
         const count = 100;
-        const echo = (async () => {
-          for (let i = 0; i < count; i++) {
-            const stream = await b.acceptStream();
-            if (stream === null) throw new Error('channel closed');
-            void (async () => {
-              for (let part = await stream.read(8 * KIB); part !== null; part = await stream.read(8 * KIB))
-                await stream.write(part);
-              await stream.finish();
-            })();
-          }
-        })();
+        const echo = async (): Promise<void> => {
+          const stream = await b.acceptStream();
+          if (stream === null) throw new Error('channel closed');
+          const rest = echoes.pop()?.();
+          for (let part = await stream.read(8 * KIB); part !== null; part = await stream.read(8 * KIB))
+            await stream.write(part);
+          await stream.finish();
+          await rest;
+        };
+        const echoes: (() => Promise<void>)[] = Array.from({ length: count - 1 }, () => echo);
+        const echoing = echo();
         const back = await Promise.all(
           Array.from({ length: count }, async (_, i) => {
             const stream = await a.openStream();
@@ -361,7 +361,7 @@ export const describeCarrier = (
             return Buffer.from(await got).equals(sent);
           }),
         );
-        await echo;
+        await echoing;
         expect(back.every(Boolean)).toBe(true);
       });
 

@@ -14,8 +14,8 @@ export const CHANNEL_WINDOW_BYTES = 8 * 2 ** 20;
 export const CREDIT_MAX = 2 ** 31;
 /** Credit is given back in parts of the window: seldom enough to cost nothing, soon enough that a writer need not stop. */
 export const CREDIT_PARTS = 4;
-/** Bytes handed to the pipe at once. One such buffer is under way at a time: the kernel has its own to keep the wire busy. */
-export const BATCH_BYTES = 256 * 1024;
+/** Bytes handed to the pipe at once: a write of 256 KiB with its headers, which would else leave a crumb for the next. One such buffer is under way at a time: the kernel has its own to keep the wire busy. */
+export const BATCH_BYTES = 257 * 1024;
 /** Payload parts smaller than this are copied together, so that a peer that sends single bytes costs us no object for each. */
 export const COPY_BYTES_MAX = 4 * 1024;
 /** Block into which small parts are copied. */

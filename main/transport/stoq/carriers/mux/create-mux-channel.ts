@@ -62,6 +62,8 @@ interface StreamState {
   finishSent: boolean;
 }
 
+/** Bytes that TLS puts into one record (RFC 8446, section 5.1). */
+const RECORD_BYTES = 16 * 1024;
 /** Space for any frame without data. */
 const CONTROL_FRAME_BYTES = HEADER_BYTES + CONTROL_BYTES_MAX;
 /** Smallest piece of a longer write that is worth a frame of its own. */
@@ -169,8 +171,9 @@ export const createMuxChannel = (components: MuxComponents, init: MuxInit): Chan
   const bytesWanted = (): number => {
     let wanted = (credits.size + finishes.size + resets.size + 4) * CONTROL_FRAME_BYTES;
     for (const { writer } of senders) {
-      if (wanted >= BATCH_BYTES) return BATCH_BYTES;
-      if (writer !== null) wanted += HEADER_BYTES + writer.bytes.length - writer.at;
+      if (wanted >= BATCH_BYTES) break;
+      // A second header where the write is cut at a record.
+      if (writer !== null) wanted += 2 * HEADER_BYTES + writer.bytes.length - writer.at;
     }
     return Math.min(wanted, BATCH_BYTES);
   };
@@ -220,7 +223,10 @@ export const createMuxChannel = (components: MuxComponents, init: MuxInit): Chan
       if (room < Math.min(left, CRUMB_BYTES) || channelSendCredit === 0) break;
       senders.delete(stream);
       if (writer === null) continue;
-      const length = Math.min(left, stream.sendCredit, DATA_BYTES_MAX, room, channelSendCredit);
+      let length = Math.min(left, stream.sendCredit, DATA_BYTES_MAX, room, channelSendCredit);
+      // A long write is cut where TLS cuts its records, so that the reader gets few pieces and no crumbs between them.
+      const over = (at + HEADER_BYTES + length) % RECORD_BYTES;
+      if (length < left && over < length) length -= over;
       if (length <= 0) continue;
       at = writeHeader(into, at, FRAME.data, length, stream.id);
       into.set(writer.bytes.subarray(writer.at, writer.at + length), at);

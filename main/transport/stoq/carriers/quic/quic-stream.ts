@@ -1,3 +1,4 @@
+import { assert } from '../../../../base/index.ts';
 import type { CarrierError } from '../../errors.ts';
 import { closedError, resetError } from '../carrier-errors.ts';
 import type { CarrierStream } from '../interface.ts';
@@ -9,6 +10,14 @@ const RESET_MESSAGES = /^(stream reset by peer|sending stopped by peer)/;
 /** A native call costs some 20 µs, so short reads, such as of a header byte by byte, are served from a longer one. */
 const READ_BYTES_MIN = 4 * 1024;
 
+/**
+ * Writes up to this size are copied and answered at once: each native call goes to another thread and back, and whoever writes a
+ * header, a body and then reads would wait for three of them.
+ */
+const COPY_BYTES_MAX = 4 * 1024;
+/** Bytes of small writes that may wait for the native layer; then the writer waits. */
+const SMALL_BYTES_MAX = 32 * 1024;
+
 type State = 'open' | 'reset' | 'closed';
 
 /** @param onEnd - called once both directions have ended, whichever way */
@@ -16,6 +25,11 @@ export const createQuicStream = (native: NativeStream, onEnd: () => void): Carri
   let state: State = 'open';
   /** What was read beyond what was asked for. */
   let rest: Uint8Array | null = null;
+  /** Copies of small writes that the native layer has not been given yet. */
+  let small: Uint8Array[] = [];
+  let smallBytes = 0;
+  let pumping: Promise<void> | null = null;
+  let finishing = false;
   let readDone = false;
   let writeDone = false;
   /** Ends the calls under way: the native ones only end when the other side does something. */
@@ -63,6 +77,25 @@ export const createQuicStream = (native: NativeStream, onEnd: () => void): Carri
     });
   };
 
+  /** Hands on what small writes have left, joined, until there is no more. Whatever goes wrong ends the stream, so it rejects nothing. */
+  const pump = async (): Promise<void> => {
+    while (smallBytes > 0 && state === 'open') {
+      const bytes = small.length === 1 ? (small[0] as Uint8Array) : Buffer.concat(small);
+      small = [];
+      smallBytes = 0;
+      await call(
+        () => native.write(bytes),
+        () => undefined,
+      ).catch(() => undefined);
+    }
+    pumping = null;
+  };
+  /** Waits for all small writes. @throws {CarrierError} when the stream ended meanwhile */
+  const pumped = async (): Promise<void> => {
+    while (pumping !== null) await pumping;
+    if (state !== 'open') throw errorOf(state);
+  };
+
   return {
     read: async (maxBytes) => {
       if (rest === null) {
@@ -85,23 +118,38 @@ export const createQuicStream = (native: NativeStream, onEnd: () => void): Carri
       // A copy: the little that its reader wants may be kept for long.
       return bytes.slice(0, maxBytes);
     },
-    write: (bytes) =>
-      bytes.length === 0 && state === 'open'
-        ? Promise.resolve()
-        : call(
-            () => native.write(bytes),
-            () => undefined,
-          ),
-    finish: () =>
-      writeDone
-        ? Promise.resolve()
-        : call(
-            () => native.finishWrite(),
-            () => {
-              writeDone = true;
-              if (readDone) onEnd();
-            },
-          ),
+    write: async (bytes) => {
+      assert(!finishing, 'A stream that is finished takes no more bytes.');
+      if (state !== 'open') throw errorOf(state);
+      if (bytes.length > COPY_BYTES_MAX) {
+        await pumped();
+        await call(
+          () => native.write(bytes),
+          () => undefined,
+        );
+        return;
+      }
+      if (bytes.length > 0) {
+        small.push(bytes.slice());
+        smallBytes += bytes.length;
+        pumping ??= pump();
+      }
+      if (smallBytes > SMALL_BYTES_MAX) await pumped();
+    },
+    finish: async () => {
+      if (writeDone) return;
+      if (state !== 'open') throw errorOf(state);
+      finishing = true;
+      await pumped();
+      await call(
+        () => native.finishWrite(),
+        () => {
+          if (writeDone) return;
+          writeDone = true;
+          if (readDone) onEnd();
+        },
+      );
+    },
     reset: () => {
       if (state !== 'open' || (readDone && writeDone)) return;
       endNative();
