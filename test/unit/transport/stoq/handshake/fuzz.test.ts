@@ -322,7 +322,8 @@ const attempts: readonly ((change: (bytes: Uint8Array) => Uint8Array) => Promise
 const isExpected = (error: unknown): boolean =>
   error instanceof HandshakeError || error instanceof PeerError || error instanceof CarrierError;
 
-describe('whatever a stranger sends', () => {
+// Twelve seconds of one processor; a machine with other work takes a multiple.
+describe('whatever a stranger sends', { timeout: 240_000 }, () => {
   it(`${PARSED} changed messages are read, or refused as what they are`, () => {
     const x = random.bytes(32);
     const kem = random.bytes(1568);
