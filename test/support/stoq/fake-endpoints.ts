@@ -259,7 +259,7 @@ export const createFakeNetwork = ({ clock }: { clock: Clock }): FakeNetwork => {
             events.emit('disconnected', { peer: peer.peerId, reason: 'done', detail: '' });
             other.events.emit('disconnected', { peer: local.peerId, reason: 'done', detail: '' });
           },
-        } as Connection;
+        };
       };
       const connect: Endpoint['connect'] = async (target, options = {}) => {
         options.signal?.throwIfAborted();

@@ -6,16 +6,12 @@ import type { PeerBook } from '../../standing/interface.ts';
 import {
   DHT_ANSWER_BYTES_MAX,
   DHT_BUCKET_STALE_MS,
-  DHT_CHECKS_MAX,
-  DHT_FAR,
-  DHT_FLOOD_REFUSALS,
   DHT_K,
   DHT_LOOKUP_MS,
   DHT_OPENS_PER_TEN_SECONDS,
   DHT_OWN_RECORDS_MAX,
   DHT_PROVIDERS_PER_TOPIC_MAX,
   DHT_PROVIDER_LIFE_MS,
-  DHT_PROVIDER_TOPICS_MAX,
   DHT_QUORUM,
   DHT_RECORD_LIFE_MS,
   DHT_REFRESH_MS,
@@ -24,10 +20,6 @@ import {
   DHT_REPUBLISH_MS,
   DHT_REQUEST_BYTES_MAX,
   DHT_REQUEST_MS,
-  DHT_STORED_BYTES_MAX,
-  DHT_STORED_PER_SENDER_MAX,
-  DHT_STORED_PER_SIGNER_MAX,
-  DHT_STORED_RECORDS_MAX,
   DHT_TOPICS_PER_PEER_MAX,
   DHT_WRITES_BURST,
   DHT_WRITES_PER_SECOND,
@@ -37,27 +29,23 @@ import type { Dht, DhtRecord } from '../interface.ts';
 import { dhtProtocolOf } from '../membership.ts';
 import type { DiscoveryMetrics } from '../metrics.ts';
 import { isInTime, isItsFault, type PeerRecords, type SignedPeerRecord } from '../peer-record.ts';
-import { isFar, plausible } from '../plausible.ts';
+import { plausible } from '../plausible.ts';
 import { createTokenBuckets } from '../token-buckets.ts';
+import { addressOf, contactOf } from './contact.ts';
+import { createDhtServer, createRecordOpener } from './create-dht-server.ts';
 import { compareDistance, createPeerIds, recordKey, topicKey, type DhtKey } from './key.ts';
 import { lookup } from './lookup.ts';
 import {
   decodeLookupAnswer,
-  decodeRequest,
   decodeWriteAnswer,
-  encodeLookupAnswer,
   encodeRequest,
-  encodeWriteAnswer,
   type Claim,
   type DhtRequest,
   type LookupAnswer,
   type WriteAnswer,
-  type WriteOutcome,
 } from './messages.ts';
-import { createProviderStore } from './provider-store.ts';
-import { checkDhtLimits, decodeDhtPayload, encodeDhtPayload, type OpenedRecord } from './record.ts';
-import { createRecordStore, type Storable } from './record-store.ts';
-import { createRoutingTable, type Contact } from './routing-table.ts';
+import { checkDhtLimits, encodeDhtPayload, type OpenedRecord } from './record.ts';
+import { createRoutingTable } from './routing-table.ts';
 
 /** What others of this room need of a DHT beyond what its users do. */
 export interface DhtNode extends Dht {
@@ -89,8 +77,6 @@ export interface DhtInit {
   automatic?: boolean;
 }
 
-/** Writes while the first of them is still counted as a flood. */
-const FLOOD_WINDOW_MS = 60_000;
 /** An entry that answered so lately need not be asked before it is preferred to a new one. */
 const LIVELY_MS = 10 * 60_000;
 /** Closest to a key that a record is put to at once. */
@@ -120,27 +106,6 @@ export const createDht = (
   const table = createRoutingTable(own);
   const nowMs = (): number => clock.nowMs();
   const monotonicMs = (): number => clock.monotonicMs();
-  const limits = {
-    recordsMax: DHT_STORED_RECORDS_MAX,
-    bytesMax: DHT_STORED_BYTES_MAX,
-    perSignerMax: DHT_STORED_PER_SIGNER_MAX,
-    perSenderMax: DHT_STORED_PER_SENDER_MAX,
-  };
-  const store = createRecordStore<OpenedRecord>({ nowMs }, { own, limits });
-  const peerRecords = createRecordStore<SignedPeerRecord & Storable>({ nowMs }, { own, limits });
-  const providers = createProviderStore(
-    { monotonicMs },
-    {
-      own,
-      limits: {
-        lifeMs: DHT_PROVIDER_LIFE_MS,
-        topicsMax: DHT_PROVIDER_TOPICS_MAX,
-        perTopicMax: DHT_PROVIDERS_PER_TOPIC_MAX,
-        perPeerMax: DHT_TOPICS_PER_PEER_MAX,
-      },
-    },
-  );
-  const writes = createTokenBuckets({ monotonicMs }, { burst: DHT_WRITES_BURST, perSecond: DHT_WRITES_PER_SECOND });
   // A tenth below what peers allow: an honest node never breaks the limit, however busy its programs are.
   const asks = createTokenBuckets(
     { monotonicMs },
@@ -151,19 +116,22 @@ export const createDht = (
     { monotonicMs },
     { burst: DHT_WRITES_BURST - 4, perSecond: DHT_WRITES_PER_SECOND * 0.9 },
   );
-  const refusals = new Map<PeerId, { count: number; sinceMs: number }>();
   const kept = new Map<string, Kept>();
   const provided = new Map<string, { topic: Uint8Array; atMs: number }>();
   const pinging = new Set<PeerId>();
   const undo: (() => void)[] = [];
   const life = new AbortController();
-  let checks = 0;
   let refreshMs = DHT_REFRESH_MS_MIN;
   let announcedAtMs = Number.NEGATIVE_INFINITY;
   let announcedSequence = -1;
   let joining: Promise<void> | null = null;
 
-  const addressOf = (connection: Connection): Address | null => connection.path?.remoteAddress ?? null;
+  const openRecord = createRecordOpener(records.checker, network);
+  const forOthers = createDhtServer(
+    { clock, metrics, endpoint, records, book, table, ids, openRecord },
+    { own, label },
+  );
+  const { store, peerRecords, providers } = forOthers;
   const isOfNetwork = (connection: Connection): boolean => connection.networks.has(network);
 
   /** Reaches a peer on the connection that there is, or dials what is claimed. @throws {PeerError} */
@@ -179,16 +147,6 @@ export const createDht = (
       { code: 'UNREACHABLE', peer: claim.peer, tried: [] },
       'This peer is not in the network that it was asked for.',
     );
-  };
-
-  const contactOf = (connection: Connection): Contact | null => {
-    const peer = connection.peer.peerId;
-    const from = addressOf(connection);
-    const said = plausible(connection.remote.addresses, from);
-    // Where we reached it is better than what it says.
-    const dialled =
-      connection.direction === 'out' && from !== null ? [from, ...said.filter((one) => one !== from)] : said;
-    return dialled.length === 0 ? null : { peer, id: ids.idOf(peer), addresses: dialled };
   };
 
   const send = async (connection: Connection, message: DhtRequest, signal: AbortSignal): Promise<Uint8Array> => {
@@ -209,7 +167,7 @@ export const createDht = (
 
   /** A peer has answered: it belongs into the table, if there is room. */
   const answered = (connection: Connection): void => {
-    const contact = contactOf(connection);
+    const contact = contactOf(connection, ids);
     if (contact === null) return;
     const offered = table.offer(contact, monotonicMs());
     metrics?.tablePeers.set(table.size(), label);
@@ -325,120 +283,6 @@ export const createDht = (
   };
   const signalOf = (signal: AbortSignal | undefined): AbortSignal =>
     signal === undefined ? life.signal : AbortSignal.any([life.signal, signal]);
-
-  const openRecord = async (encoded: Uint8Array): Promise<OpenedRecord> => {
-    const { payload, signer } = await records.checker.open('stoq-dht', encoded);
-    return decodeDhtPayload(payload, { network, signer, encoded });
-  };
-
-  // What others ask of us.
-  const isFarFromUs = (key: DhtKey): boolean => {
-    const others = table.closest(key, DHT_FAR);
-    const last = others.at(-1);
-    return others.length >= DHT_FAR && last !== undefined && compareDistance(key, last.id, own) < 0;
-  };
-  const refuseBusy = (peer: PeerId): WriteAnswer => {
-    const before = refusals.get(peer);
-    const now =
-      before === undefined || monotonicMs() - before.sinceMs > FLOOD_WINDOW_MS
-        ? { count: 1, sinceMs: monotonicMs() }
-        : { count: before.count + 1, sinceMs: before.sinceMs };
-    refusals.delete(peer);
-    refusals.set(peer, now);
-    for (const [oldest] of refusals) {
-      if (refusals.size <= DHT_CHECKS_MAX) break;
-      refusals.delete(oldest);
-    }
-    if (now.count % DHT_FLOOD_REFUSALS === 0)
-      book?.offend(peer, 'flooding', `${now.count} writes to the DHT were refused within a minute`);
-    return { outcome: 'busy', newer: null };
-  };
-  /** Checks signatures of a few at a time. */
-  const checked = async (work: () => Promise<WriteAnswer>): Promise<WriteAnswer> => {
-    if (checks >= DHT_CHECKS_MAX) return { outcome: 'busy', newer: null };
-    checks += 1;
-    try {
-      return await work();
-    } finally {
-      checks -= 1;
-    }
-  };
-  const plain = (outcome: WriteOutcome): WriteAnswer => ({ outcome, newer: null });
-
-  const takeRecord = async (encoded: Uint8Array, sender: PeerId): Promise<WriteAnswer> => {
-    const record = await openRecord(encoded);
-    if (!isInTime(record.issuedAtMs, record.lifeMs, nowMs())) return plain('late');
-    if (isFarFromUs(record.key)) return plain('far');
-    const stored = store.add(record, sender);
-    if (stored.outcome === 'older') return { outcome: 'older', newer: stored.newer.encoded };
-    return plain(stored.outcome === 'full' ? 'full' : 'stored');
-  };
-  const takePeerRecord = async (encoded: Uint8Array, sender: PeerId): Promise<WriteAnswer> => {
-    const record = await records.checker.openPeer(encoded);
-    if (record.peerId !== sender)
-      throw new DhtError(
-        { code: 'DHT_MALFORMED', problem: 'it announces another', verdict: 'reject' },
-        'The peer announced the record of another peer; each announces its own.',
-      );
-    const key = ids.idOf(sender);
-    if (isFarFromUs(key)) return plain('far');
-    const stored = peerRecords.add({ ...record, key, signer: sender }, sender);
-    if (stored.outcome === 'older') return { outcome: 'older', newer: stored.newer.encoded };
-    return plain(stored.outcome === 'full' ? 'full' : 'stored');
-  };
-  const takeWrite = async (
-    message: Extract<DhtRequest, { ask: 'put' | 'announce' | 'provide' }>,
-    sender: PeerId,
-  ): Promise<WriteAnswer> => {
-    if (!writes.take(sender)) return refuseBusy(sender);
-    if (message.ask === 'provide') {
-      if (isFarFromUs(message.key)) return plain('far');
-      return plain(providers.add(message.key, { peer: sender, sealed: message.sealed }) ? 'stored' : 'full');
-    }
-    return checked(() =>
-      message.ask === 'put' ? takeRecord(message.record, sender) : takePeerRecord(message.record, sender),
-    );
-  };
-  const addressesOf = (peer: PeerId): readonly Address[] => {
-    const connection = endpoint.connection(peer);
-    if (connection !== null) return contactOf(connection)?.addresses ?? [];
-    return peerRecords.get(ids.idOf(peer))?.addresses ?? [];
-  };
-  const answerLookup = (
-    message: Extract<DhtRequest, { ask: 'find' | 'get' | 'providers' }>,
-    connection: Connection,
-  ) => {
-    const { ask: kind, key } = message;
-    const from = addressOf(connection);
-    const isNear = from !== null && !isFar(from);
-    // Addresses of our own network are nobody's business outside it.
-    const tell = (addresses: readonly Address[]): readonly Address[] => (isNear ? addresses : addresses.filter(isFar));
-    const closer = table
-      .closest(key, DHT_K + 1)
-      .filter(({ peer }) => peer !== connection.peer.peerId)
-      .slice(0, DHT_K)
-      .map(({ peer, addresses }) => ({ peer, addresses: tell(addresses) }));
-    const found = kind === 'providers' ? providers.get(key) : [];
-    const record = kind === 'find' ? peerRecords.get(key) : kind === 'get' ? store.get(key) : null;
-    return encodeLookupAnswer({
-      closer,
-      record: record?.encoded ?? null,
-      providers: found
-        .filter(({ sealed }) => sealed === null)
-        .slice(0, DHT_K)
-        .map(({ peer }) => ({ peer, addresses: tell(addressesOf(peer)) })),
-      sealed: found.flatMap(({ sealed }) => (sealed === null ? [] : [sealed])).slice(0, DHT_K),
-    });
-  };
-  const handle = async (bytes: Uint8Array, connection: Connection): Promise<Uint8Array> => {
-    const message = decodeRequest(bytes);
-    if (message.ask === 'find' || message.ask === 'get' || message.ask === 'providers')
-      return answerLookup(message, connection);
-    const answer = await takeWrite(message, connection.peer.peerId);
-    metrics?.writes.inc(1, { outcome: answer.outcome });
-    metrics?.storedBytes.set(store.stats().bytes + peerRecords.stats().bytes, label);
-    return encodeWriteAnswer(answer);
-  };
 
   // What we do by ourselves.
   const background = (work: Promise<unknown>): void => {
@@ -558,9 +402,7 @@ export const createDht = (
     return key;
   };
   const refresh = async (): Promise<void> => {
-    store.age();
-    peerRecords.age();
-    providers.age();
+    forOthers.age();
     for (const connection of endpoint.connections()) if (!table.has(connection.peer.peerId)) greetSoon(connection);
     if (table.size() === 0) return;
     await join();
@@ -647,7 +489,7 @@ export const createDht = (
             networks: new Set([network]),
           },
           (stream, connection) =>
-            respond(stream, { bytesMax: DHT_REQUEST_BYTES_MAX }, (bytes) => handle(bytes, connection)),
+            respond(stream, { bytesMax: DHT_REQUEST_BYTES_MAX }, (bytes) => forOthers.answer(bytes, connection)),
         ),
         endpoint.on('connected', ({ connection }) => greetSoon(connection)),
         endpoint.on('addressesChanged', () => {
@@ -761,7 +603,7 @@ export const createDht = (
       const key = ids.idOf(peer);
       const connection = endpoint.connection(peer);
       if (connection !== null && isOfNetwork(connection)) {
-        const there = contactOf(connection)?.addresses ?? [];
+        const there = contactOf(connection, ids)?.addresses ?? [];
         if (there.length > 0) return there;
       }
       const here: SignedPeerRecord | null = peerRecords.get(key);
@@ -794,12 +636,7 @@ export const createDht = (
     },
     size: () => table.size(),
     refresh,
-    stats: () => ({
-      peers: table.size(),
-      records: store.stats().records + peerRecords.stats().records,
-      recordBytes: store.stats().bytes + peerRecords.stats().bytes,
-      topics: providers.size(),
-    }),
+    stats: () => ({ peers: table.size(), ...forOthers.stats() }),
   };
 };
 

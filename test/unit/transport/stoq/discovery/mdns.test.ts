@@ -314,7 +314,10 @@ describe('packets and links', () => {
 });
 
 describe.skipIf(netnsMissing !== null)(`hosts of one LAN (${netnsMissing ?? 'real'})`, () => {
-  it('find each other in less than three seconds, over IPv6 and over IPv4 alone, hidden or not', async () => {
+  // Real time: a machine that does much else may miss it once.
+  it('find each other in less than three seconds, over IPv6 and over IPv4 alone, hidden or not', {
+    retry: 2,
+  }, async () => {
     const network = createTestNetwork();
     try {
       network.router('r', { kind: 'cone' });
@@ -331,7 +334,7 @@ describe.skipIf(netnsMissing !== null)(`hosts of one LAN (${netnsMissing ?? 'rea
         seed: string,
       ): Promise<{ addresses: string[]; afterMs: number }> => {
         for (;;) {
-          const line = JSON.parse(await child.nextLine(10_000)) as {
+          const line = JSON.parse(await child.nextLine(30_000)) as {
             peer?: string;
             addresses: string[];
             afterMs: number;
@@ -341,8 +344,8 @@ describe.skipIf(netnsMissing !== null)(`hosts of one LAN (${netnsMissing ?? 'rea
       };
       const a = start('a', 'a', '', '/ip6/2a0b:1:1::2/udp/4001/quic-v1');
       const hiddenA = start('a', 'hidden a', 'family', '/ip6/2a0b:1:1::2/udp/4002/quic-v1');
-      await a.nextLine();
-      await hiddenA.nextLine();
+      await a.nextLine(30_000);
+      await hiddenA.nextLine(30_000);
       const b = start('b', 'b', '', '/ip6/2a0b:1:1::3/udp/4001/quic-v1');
       const hiddenB = start('b', 'hidden b', 'family', '/ip6/2a0b:1:1::3/udp/4002/quic-v1');
       const byB = await told(b, 'a');
