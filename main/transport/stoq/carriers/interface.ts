@@ -1,4 +1,4 @@
-import type { Address, PeerId, Tier } from '../interface.ts';
+import type { Address, PeerId, Tier } from '../names.ts';
 
 /**
  * A way to carry bytes: QUIC, TLS over TCP, a circuit through a relay, memory. It knows no peers: who is at the other end is
