@@ -47,7 +47,7 @@ import {
   type ProverInit,
 } from './kernel/prover/index.ts';
 import { type Runtime, createRuntime } from './kernel/runtime/index.ts';
-import { createPeerBook, createStoq } from './transport/stoq/index.ts';
+import { createPeerBook, createStandingMetrics, createStoq } from './transport/stoq/index.ts';
 import { loadConfig } from './config.ts';
 import { ledgerModules } from './ledger-modules.ts';
 import type { ProgramPaths } from './paths.ts';
@@ -396,7 +396,12 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       { workerPath: paths.worker, size: NETWORK_THREADS },
     );
     started.add('network workers', () => netWorkers.close());
-    const book = createPeerBook({ outside, logger: logger.child('peers'), store: createPeerRows({ store, clock }) });
+    const book = createPeerBook({
+      outside,
+      logger: logger.child('peers'),
+      store: createPeerRows({ store, clock }),
+      metrics: createStandingMetrics(metrics),
+    });
     started.add('peer book', () => book.stop());
     const net = createNetworkControl(
       {

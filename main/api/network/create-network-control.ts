@@ -82,6 +82,8 @@ const RETRY_MS_MAX = 300_000;
 /** One round trip of `ping`; a peer that needs longer is as good as away. */
 const PING_MS_MAX = 5_000;
 const CONNECT_MS_MAX = 30_000;
+/** Goodbyes that the gate holds back for longer are not said. */
+const RELEASE_MS = 2_000;
 const TRACE_MS_MAX = 15_000;
 const DOCTOR_MS_MAX = 20_000;
 const PORT_SETTING = 'network.port';
@@ -129,7 +131,7 @@ export const createNetworkControl = (
   /** Of gates before the present one. */
   let before = { sentBytes: 0, receivedBytes: 0 };
   /** What was pushed last, and what the traffic was measured against. */
-  let told = { state: '', peers: '' };
+  const told = { state: '', peers: '' };
   let sample = { atMs: 0, sentBytes: 0, receivedBytes: 0 };
   let lastStatus = '';
 
@@ -328,10 +330,13 @@ export const createNetworkControl = (
     phase = { status: 'idle' };
     for (const end of running.endings) end();
     const { sentBytes, receivedBytes } = running.gate.totals();
-    // Who waits at the gate must not keep the stop waiting.
-    running.gate.setBudget(null);
-    running.gate.setRates({ sendBytesPerSecond: null, receiveBytesPerSecond: null });
+    // Nothing passes the limits on the way out, but who waits at the gate must not keep the stop waiting for good.
+    const cancel = clock.after(RELEASE_MS, () => {
+      running.gate.setBudget(null);
+      running.gate.setRates({ sendBytesPerSecond: null, receiveBytesPerSecond: null });
+    });
     await running.stoq.stop();
+    cancel();
     running.gate.stop();
     const after = running.gate.totals();
     const late = after.sentBytes + after.receivedBytes - sentBytes - receivedBytes;

@@ -18,9 +18,11 @@ export const createStandingMetrics = (registry: MetricsRegistry | null): Standin
     ? null
     : {
         peers: registry.gauge('hypermesh_stoq_book_peers', 'Peers in the book.', ['table']),
-        offences: registry.counter('hypermesh_stoq_offences_total', 'Things that peers did and that cost standing.', [
-          'offence',
-        ]),
+        offences: registry.counter(
+          'hypermesh_stoq_book_offences_total',
+          'Things that peers did and that cost standing.',
+          ['offence'],
+        ),
         bans: registry.counter('hypermesh_stoq_bans_total', 'Peers banned.'),
         evicted: registry.counter('hypermesh_stoq_book_evicted_total', 'Peers that made room for others in the book.'),
       };

@@ -50,13 +50,12 @@ describe('a peer', () => {
   });
   it('names ten candidates at most', () => {
     const many = Array.from({ length: 30 }, (_peer, index) => peer(`Z${index}`));
-    try {
-      findPeer(many, 'Z');
-      expect.unreachable();
-    } catch (error) {
-      const { data, message } = error as { data: { candidates: string[] }; message: string };
-      expect(data.candidates).toHaveLength(10);
-      expect(message).toMatch(/ and 20 more; write more of it\.$/);
-    }
+    const candidates = expect.toSatisfy((list: string[]) => list.length === 10) as string[];
+    expect(() => findPeer(many, 'Z')).toThrow(
+      expect.objectContaining({
+        data: { peer: 'Z', candidates },
+        message: expect.stringMatching(/ and 20 more; write more of it\.$/) as string,
+      }) as Error,
+    );
   });
 });

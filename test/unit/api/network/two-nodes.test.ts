@@ -110,7 +110,7 @@ it('refuses addresses of nobody, of itself and of others than those who answer',
     await expect(call(one, 'network:add', { address })).rejects.toMatchObject({ code });
   const stranger = (await call(other, 'network:state', {})).peerId ?? '';
   const wrong = (await addressOf(third)).replace(/12D3KooW\w+$/, stranger);
-  await expect(call(one, 'network:add', { address: wrong })).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  await expect(call(one, 'network:add', { address: wrong })).rejects.toMatchObject({ code: 'WRONG_PEER' });
   await expect(call(one, 'network:peer', { peer: stranger })).rejects.toMatchObject({ code: 'PEER_UNKNOWN' });
 });
 
