@@ -19,7 +19,7 @@ import { createInvites, type Invites } from './discovery/create-invites.ts';
 import { createRendezvous, type Rendezvous } from './discovery/create-rendezvous.ts';
 import { createSeeds } from './discovery/create-seeds.ts';
 import { createDht, type DhtNode } from './discovery/dht/create-dht.ts';
-import type { Discovery } from './discovery/interface.ts';
+import type { Discovery, Found } from './discovery/interface.ts';
 import { createMdns, type Mdns } from './discovery/mdns/create-mdns.ts';
 import { PUBLIC_NETWORK } from './discovery/membership.ts';
 import { createDiscoveryMetrics, type DiscoveryMetrics } from './discovery/metrics.ts';
@@ -286,9 +286,9 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     endpoint().connections().length >= Math.min(PEERS_WANTED, Math.floor(settings.connectionsMax / 2));
   const found =
     (source: PeerSource, greet: boolean) =>
-    ({ peer, addresses }: { peer: PeerId; addresses: readonly Address[] }): void => {
+    ({ peer, addresses, from }: Found): void => {
       if (peer === local.peerId) return;
-      book.learn(peer, addresses, source);
+      book.learn(peer, addresses, source, from ?? null);
       // Whoever is on the same link or in the same private network is met at once; of strangers there are enough.
       if (greet || !enough()) void connect(peer);
     };

@@ -226,7 +226,9 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     datagrams: components.datagrams,
     offended,
     moved: (peer, claimed) => {
-      book.learn(peer, claimed, 'incoming');
+      // What somebody says of itself counts for the network that it speaks from.
+      const from = slots.get(peer)?.connection?.path?.remoteAddress;
+      if (from !== undefined) book.learn(peer, claimed, 'incoming', from);
     },
     suspected: (connection) => {
       void redial(connection);
@@ -455,8 +457,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     if (group !== null) handshakesOf.set(group, ofGroup + 1);
     try {
       const connection = await establish(channel, null, stopping.signal);
-      const { peerId } = connection.peer;
-      book.learn(peerId, connection.remote.addresses, 'incoming');
+      book.met(connection.peer.peerId, remoteAddress, connection.remote);
     } catch (error) {
       const code = isNodeError(error) ? error.code : 'FAILED';
       metrics?.incomingRefused.inc(1, {

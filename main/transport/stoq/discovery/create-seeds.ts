@@ -10,7 +10,7 @@ import {
 } from '../../../base/index.ts';
 import { groupOf } from '../address.ts';
 import { request, respond } from '../connection/messages.ts';
-import type { Address, Connection, Endpoint, NetworkId, PeerId } from '../interface.ts';
+import type { Connection, Endpoint, NetworkId, PeerId } from '../interface.ts';
 import type { PeerBook } from '../standing/interface.ts';
 import {
   PEER_RECORD_BYTES_MAX,
@@ -22,7 +22,7 @@ import {
   SEEDS_PER_SOURCE_MAX,
 } from './constants.ts';
 import { exactFields, readBytes, readCborOf, readCount, readList, type Malformed } from './fields.ts';
-import type { Discovery } from './interface.ts';
+import type { Discovery, Found } from './interface.ts';
 import type { DiscoveryMetrics } from './metrics.ts';
 import { isInTime, isItsFault, isNewer, type PeerRecords, type SignedPeerRecord } from './peer-record.ts';
 import { isFar, plausible } from './plausible.ts';
@@ -106,7 +106,7 @@ export const createSeeds = (
   { outside: { clock, random }, logger, metrics, endpoint, records, book }: SeedsComponents,
   { enough = 16 }: SeedsInit = {},
 ): Seeds => {
-  const events = new Emitter<{ found: { peer: PeerId; addresses: readonly Address[] } }>();
+  const events = new Emitter<{ found: Found }>();
   const life = new AbortController();
   const met = new Map<PeerId, Entry>();
   /** Of whom each peer told us lately. */
@@ -197,11 +197,12 @@ export const createSeeds = (
     }
     if (record.peerId === endpoint.local.peerId || record.peerId === peer) return false;
     if (quota.peers.size >= SEEDS_PER_SOURCE_MAX && !quota.peers.has(record.peerId)) return false;
-    const addresses = plausible(record.addresses, source.path?.remoteAddress ?? null);
+    const from = source.path?.remoteAddress;
+    const addresses = plausible(record.addresses, from ?? null);
     if (addresses.length === 0) return false;
     quota.peers.add(record.peerId);
     metrics?.found.inc(1, { by: 'seeds' });
-    events.emit('found', { peer: record.peerId, addresses });
+    events.emit('found', { peer: record.peerId, addresses, ...(from !== undefined && { from }) });
     return true;
   };
   const ask = async (connection: Connection): Promise<number> => {

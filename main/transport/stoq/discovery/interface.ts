@@ -12,8 +12,15 @@ export interface PeerRecord {
   lifeMs: number;
 }
 
+/** A peer that was heard of. */
+export interface Found {
+  peer: PeerId;
+  addresses: readonly Address[];
+  /** Where whoever told of it is connected from; absent for this node's own finding. */
+  from?: Address;
+}
 /** One way of hearing of peers. */
-export interface Discovery extends Startable, EventSource<{ found: { peer: PeerId; addresses: readonly Address[] } }> {
+export interface Discovery extends Startable, EventSource<{ found: Found }> {
   readonly name: 'mdns' | 'bootstrap' | 'seeds' | 'dht' | 'rendezvous';
 }
 

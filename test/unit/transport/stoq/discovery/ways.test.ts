@@ -14,6 +14,7 @@ import {
 import { createDht, type DhtNode } from '../../../../../main/transport/stoq/discovery/dht/create-dht.ts';
 import { createPeerIds, topicKey } from '../../../../../main/transport/stoq/discovery/dht/key.ts';
 import { decodeLookupAnswer, encodeRequest } from '../../../../../main/transport/stoq/discovery/dht/messages.ts';
+import type { Found } from '../../../../../main/transport/stoq/discovery/interface.ts';
 import { encodeInvite, parseInvite } from '../../../../../main/transport/stoq/discovery/invite.ts';
 import {
   membershipOf,
@@ -112,7 +113,7 @@ describe('seeds', () => {
     const endpoint = world.fake.add(seed, options);
     const kept = createBook();
     const seeds = await start(createSeeds({ ...world.parts(endpoint), book: kept.book }));
-    const found: { peer: PeerId; addresses: readonly Address[] }[] = [];
+    const found: Found[] = [];
     seeds.on('found', (one) => found.push(one));
     return { endpoint, seeds, found, ...kept };
   };
@@ -135,7 +136,14 @@ describe('seeds', () => {
     await dial(world, incoming, hub);
     expect(hub.seeds.size()).toBe(1);
     await dial(world, asker, hub);
-    expect(asker.found).toEqual([{ peer: reached.endpoint.local.peerId, addresses: ['/memory/nreached'] }]);
+    expect(asker.found).toEqual([
+      // The book must know from where it was told.
+      {
+        peer: reached.endpoint.local.peerId,
+        addresses: ['/memory/nreached'],
+        from: expect.stringMatching(/^\/memory\//),
+      },
+    ]);
     // Once the book knows that it was reached, it is told of.
     hub.confirmed.set(incoming.endpoint.local.peerId, '/memory/nincoming' as Address);
     await world.clock.advance(11 * MINUTE_MS);
@@ -216,7 +224,7 @@ describe('seeds', () => {
     );
     await victim.endpoint.connect({ peer: null, addresses: liar.addresses() });
     await world.clock.advance(0);
-    expect(victim.found).toEqual([{ peer: other.local.peerId, addresses: ['/memory/x'] }]);
+    expect(victim.found).toMatchObject([{ peer: other.local.peerId, addresses: ['/memory/x'] }]);
     expect(victim.offences.map(({ peer, offence }) => [peer, offence])).toEqual([
       [liar.local.peerId, 'badRecord'],
       [liar.local.peerId, 'badRecord'],
