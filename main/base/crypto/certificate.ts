@@ -96,7 +96,7 @@ const timeOf = (value: unknown): number => {
 
 /**
  * Checks a self-made certificate from beginning to end: four signatures, every key, and that account and node name each
- * other. It proves that whoever holds the keys says so, and nothing more. Takes some ten milliseconds (two FALCON keys).
+ * other. It proves that whoever holds the keys says so, and nothing more. Takes some five milliseconds (two FALCON keys).
  *
  * @param encoded - a signed record of the domain `certificate`
  * @throws {RecordError} one of the two records does not hold

@@ -1,4 +1,5 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   ed25519PublicKey,
@@ -88,5 +89,50 @@ describe('Ed25519 public keys', () => {
     expect(isEd25519PublicKey(fromHex(`02${'00'.repeat(31)}`))).toBe(false);
     expect(isEd25519PublicKey(new Uint8Array(31))).toBe(false);
     expect(isEd25519PublicKey(new Uint8Array(33))).toBe(false);
+  });
+
+  // What the check was before the platform did it: decoding, then a multiplication by the order of the group.
+  const slowCheck = (key: Uint8Array): boolean => {
+    try {
+      const point = ed25519.Point.fromBytes(key, false);
+      return !point.isSmallOrder() && point.isTorsionFree();
+    } catch {
+      return false;
+    }
+  };
+  const key = fc.uint8Array({ minLength: 32, maxLength: 32 });
+
+  it('says of any 32 bytes, half of them no point, what decoding and multiplying by the order says', () => {
+    fc.assert(
+      fc.property(key, (bytes) => isEd25519PublicKey(bytes) === slowCheck(bytes)),
+      { numRuns: 200 },
+    );
+  });
+
+  it('takes what a seed makes, with either sign, and refuses it with each part of small order', () => {
+    const eighth = ed25519.Point.fromHex(small[4][1]);
+    fc.assert(
+      fc.property(key, (seed) => {
+        const point = ed25519.Point.fromBytes(ed25519PublicKey(seed));
+        expect(isEd25519PublicKey(point.toBytes())).toBe(true);
+        expect(isEd25519PublicKey(point.negate().toBytes())).toBe(true);
+        for (let times = 1n; times < 8n; times++) {
+          const mixed = point.add(eighth.multiplyUnsafe(times)).toBytes();
+          expect(slowCheck(mixed)).toBe(false);
+          expect(isEd25519PublicKey(mixed)).toBe(false);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it.each(Array.from({ length: 19 }, (_, above) => above))('refuses p + %s, a second encoding', (above) => {
+    for (const sign of [0, 0x80]) {
+      const bytes = new Uint8Array(32).fill(0xff);
+      bytes[0] = 0xed + above;
+      bytes[31] = 0x7f | sign;
+      expect(slowCheck(bytes)).toBe(false);
+      expect(isEd25519PublicKey(bytes)).toBe(false);
+    }
   });
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../../../main/base/index.ts';
 import { isKemPublicKey, kemDecapsulate, kemEncapsulate, kemKeys } from '../../../../../main/base/crypto/index.ts';
@@ -45,5 +46,37 @@ describe('public keys that are none', () => {
 
   it('takes those of the known answers', () => {
     expect(encapsulation.every(({ ek }) => isKemPublicKey(fromHex(ek)))).toBe(true);
+  });
+
+  it('agrees with encapsulating on every number around the modulus, wherever it stands', () => {
+    const sound = kemKeys(new Uint8Array(64)).public;
+    fc.assert(
+      fc.property(
+        fc.nat(1023),
+        fc.oneof(fc.integer({ min: 3320, max: 3340 }), fc.nat(4095)),
+        fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        (index, number, seed) => {
+          const changed = new Uint8Array(sound);
+          const place = 3 * (index >> 1);
+          if (index % 2 === 0) {
+            changed[place] = number & 255;
+            changed[place + 1] = ((changed[place + 1] ?? 0) & 0xf0) | (number >> 8);
+          } else {
+            changed[place + 1] = ((changed[place + 1] ?? 0) & 15) | ((number & 15) << 4);
+            changed[place + 2] = number >> 4;
+          }
+          changed.set(seed, 1536);
+          let taken = true;
+          try {
+            kemEncapsulate(changed, new Uint8Array(32));
+          } catch {
+            taken = false;
+          }
+          expect(taken).toBe(number < 3329);
+          expect(isKemPublicKey(changed)).toBe(taken);
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 });
