@@ -427,7 +427,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     }
     await startMdns(made, discoveryMetrics);
 
-    const { reach: tested } = createReachParts(
+    const { reach: tested, relay } = createReachParts(
       {
         outside,
         logger,
@@ -447,7 +447,11 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     steps.push({ name: 'reach', stop: () => tested.stop() });
     await tested.start();
 
-    const traced = createTrace({ outside, logger, endpoint: made, verifier });
+    const traced = createTrace(
+      { outside, logger, endpoint: made, verifier },
+      // Whoever talks through this node may ask it who is on the way; nobody else.
+      { mayForward: (from, target) => relay.carries(from, target) },
+    );
     trace = traced;
     steps.push({ name: 'trace', stop: () => traced.stop() });
     const invited = createInvites({

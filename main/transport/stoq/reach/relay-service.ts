@@ -61,6 +61,8 @@ export interface RelayStats {
   bytes: number;
 }
 export interface RelayService extends Startable {
+  /** Whether a circuit between these two runs now, whichever of them asked for it. */
+  carries(one: PeerId, other: PeerId): boolean;
   stats(): RelayStats;
 }
 
@@ -189,7 +191,8 @@ export const createRelayService = (
         left -= chunk.length;
         bytes += chunk.length;
         metrics?.bytes.inc(chunk.length);
-        if (left < 0) {
+        // The owner may have taken back what was lent.
+        if (left < 0 || limits() === null) {
           end();
           return;
         }
@@ -220,6 +223,7 @@ export const createRelayService = (
   };
 
   return {
+    carries: (one, other) => [...circuits].some(({ ends }) => ends.includes(one) && ends.includes(other)),
     stats: () => ({ reservations: reservations.size, circuits: circuits.size, bytes }),
     start: () => {
       withdraw = endpoint.handle(
