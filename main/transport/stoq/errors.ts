@@ -40,6 +40,8 @@ export type PeerErrorType =
   | { code: 'SELF' }
   | { code: 'BANNED'; peer: string; untilMs: number | null; reason: string }
   | { code: 'FULL'; limit: number }
+  /** It answered, proved itself and would not have us; `reason` is one of `CLOSE_REASONS`. */
+  | { code: 'TURNED_AWAY'; reason: string }
   | { code: 'NOT_RUNNING' };
 /** There is no connection to a peer, and why. */
 export class PeerError extends NodeError<PeerErrorType> {

@@ -10,7 +10,7 @@ import {
 } from '../../../base/index.ts';
 import { compareAddresses, expandAddress, isDialable, partsOf } from '../address.ts';
 import type { Carrier, CarrierListener, Channel } from '../carriers/interface.ts';
-import { CarrierError, PeerError, StreamError } from '../errors.ts';
+import { CarrierError, HandshakeError, PeerError, StreamError } from '../errors.ts';
 import type { Handshaker, Session } from '../handshake/interface.ts';
 import {
   type Address,
@@ -51,6 +51,7 @@ import { createUdpMemory, planDials, raceDials, type Tried } from './dial.ts';
 import type { ControlMessage } from './frames.ts';
 import { answerMeasure, MEASURE_SPEC, measurePath } from './measure.ts';
 import { createProtocolTable } from './protocols.ts';
+import { plausible } from '../discovery/plausible.ts';
 
 export interface EndpointComponents {
   outside: Outside;
@@ -112,10 +113,9 @@ interface Dial {
   callers: number;
 }
 
-/** The other end would not have us, and said why. */
-class RefusedByPeer extends Error {
-  override readonly name = 'RefusedByPeer';
-}
+/** Expected, as every failure here that another node can cause: whoever adds a path lets only bugs through to the top level. */
+const turnedAway = (reason: CloseReason): PeerError =>
+  new PeerError({ code: 'TURNED_AWAY', reason }, `The peer answered and refused (${reason}); try again later.`);
 
 const notRunning = (): PeerError =>
   new PeerError({ code: 'NOT_RUNNING' }, 'The network is not running; start it and try again.');
@@ -268,15 +268,16 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       usedAtMs: connection.usedAtMs,
       points: book.get(connection.peer.peerId)?.points ?? 0,
     }));
+  const bannedError = (peer: PeerId): PeerError => {
+    const ban = book.get(peer)?.ban;
+    return new PeerError(
+      { code: 'BANNED', peer, untilMs: ban?.untilMs ?? null, reason: ban?.reason ?? '' },
+      'This peer is banned here; lift the ban to connect.',
+    );
+  };
   /** @throws {PeerError} `BANNED` | `FULL` */
   const admit = (peer: PeerId, channel: Channel): void => {
-    if (book.isBanned(peer)) {
-      const ban = book.get(peer)?.ban;
-      throw new PeerError(
-        { code: 'BANNED', peer, untilMs: ban?.untilMs ?? null, reason: ban?.reason ?? '' },
-        'This peer is banned here; lift the ban if it is to connect.',
-      );
-    }
+    if (book.isBanned(peer)) throw bannedError(peer);
     const known = slots.get(peer)?.connection ?? null;
     const full = (limit: number): PeerError =>
       new PeerError({ code: 'FULL', limit }, 'There is no room for another connection; close one or raise the limit.');
@@ -308,10 +309,10 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     const message = await control.receive();
     if (message?.type === 'hello') return message;
     if (message?.type === 'bye') {
-      const reason = Object.entries(CLOSE_REASONS).find(([, number]) => number === message.reason)?.[0] ?? 'refused';
-      throw new RefusedByPeer(`the peer refused (${reason})`);
+      const known = Object.entries(CLOSE_REASONS).find(([, number]) => number === message.reason);
+      throw turnedAway((known?.[0] as CloseReason | undefined) ?? 'refused');
     }
-    if (message === null) throw new RefusedByPeer('the peer closed the connection at once');
+    if (message === null) throw turnedAway('refused');
     throw new StreamError(
       { code: 'MALFORMED', problem: 'its first message is no introduction', verdict: 'reject' },
       'The peer did not introduce itself.',
@@ -360,7 +361,12 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   ): Promise<PeerConnection> => {
     const late = new AbortController();
     const cancel = clock.after(HANDSHAKE_TIMEOUT_MS, () =>
-      late.abort(new Error('it did not finish the handshake in time')),
+      late.abort(
+        new HandshakeError(
+          { code: 'HANDSHAKE_TIMED_OUT', verdict: 'ignore' },
+          'The other end did not finish the handshake in time: it is too far or too busy.',
+        ),
+      ),
     );
     const signal = AbortSignal.any([outerSignal, stopping.signal, late.signal]);
     // Whatever waits on the channel ends with it.
@@ -480,7 +486,10 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   /** Addresses to try of a peer, the given ones first. */
   const knownAddresses = (peer: PeerId, given: readonly Address[]): Address[] => {
     const known = book.get(peer)?.addresses.map(({ address }) => address) ?? [];
-    const said = slots.get(peer)?.connection?.remote.addresses ?? [];
+    const connection = slots.get(peer)?.connection ?? null;
+    // What it says of itself counts as far as it speaks from: nobody far away has us knock at doors of this network.
+    const said =
+      connection === null ? [] : plausible(connection.remote.addresses, connection.path?.remoteAddress ?? null);
     return [...new Set([...given, ...known, ...said])].filter((address) => isDialable(address));
   };
   const dialAddresses = async (
@@ -840,7 +849,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
         clock.every(TICK_MS, tick),
         book.on('banned', ({ peer }) => {
           handshaker.forget(peer);
-          dials.get(peer)?.controller.abort(new Error('the peer was banned'));
+          dials.get(peer)?.controller.abort(bannedError(peer));
           void slots.get(peer)?.connection?.close('banned');
         }),
         protocols.add(MEASURE_SPEC, answerMeasure, null),
@@ -909,13 +918,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       if (peer === null)
         return await dialPeer(null, given, AbortSignal.any([stopping.signal, ...(signal ? [signal] : [])]));
       if (peer === local.peerId) throw new PeerError({ code: 'SELF' }, 'That is this node itself; dial another one.');
-      if (book.isBanned(peer)) {
-        const ban = book.get(peer)?.ban;
-        throw new PeerError(
-          { code: 'BANNED', peer, untilMs: ban?.untilMs ?? null, reason: ban?.reason ?? '' },
-          'This peer is banned here; lift the ban to connect.',
-        );
-      }
+      if (book.isBanned(peer)) throw bannedError(peer);
       const known = slots.get(peer)?.connection ?? null;
       if (known !== null && known.path !== null) return known;
       return await joinDial(peer, given, signal);

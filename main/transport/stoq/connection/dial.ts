@@ -1,6 +1,7 @@
 import { type Clock, isNodeError, messageOf } from '../../../base/index.ts';
 import type { Carrier, Channel } from '../carriers/interface.ts';
 import { compareAddresses, partsOf } from '../address.ts';
+import { PeerError } from '../errors.ts';
 import type { Address, PeerId } from '../interface.ts';
 import {
   DIAL_ADDRESSES_MAX,
@@ -38,6 +39,10 @@ export const createUdpMemory = (clock: Clock): UdpMemory => {
     },
   };
 };
+
+/** For people: a code, or what another node gave as its reason. */
+const problemOf = (error: unknown): string =>
+  isNodeError(error) && !(error instanceof PeerError && error.code === 'TURNED_AWAY') ? error.code : messageOf(error);
 
 export interface PlannedDial {
   address: Address;
@@ -144,7 +149,7 @@ export const raceDials = async <T>(
         turn.resolve();
       }
     } catch (error) {
-      tried.push({ address, problem: isNodeError(error) ? error.code : messageOf(error), error });
+      tried.push({ address, problem: problemOf(error), error });
     } finally {
       running -= 1;
       start();
