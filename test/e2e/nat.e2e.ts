@@ -127,7 +127,9 @@ test.describe('two homes behind different routers', () => {
   test.skip(netnsMissing !== null, netnsMissing ?? '');
   test.setTimeout(420_000);
 
-  test('find each other and talk through a hole, and by a relay where holes are blocked', async ({ target }) => {
+  test('@installed find each other and talk through a hole, and by a relay where holes are blocked', async ({
+    target,
+  }) => {
     const network = createTestNetwork();
     const nodes: NodeInHost[] = [];
     try {
@@ -155,7 +157,7 @@ test.describe('two homes behind different routers', () => {
           const { peers } = await attic.json<{ peers: PeerView[] }>('peers', '--connected');
           return peers.find(({ peerId }) => peerId === studioId)?.path?.tier ?? 'not connected';
         };
-        await expect.poll(pathOf, { timeout: FOUND_MS_MAX, intervals: [1000] }).toBe('punched');
+        await expect.poll(pathOf, { timeout: FOUND_MS_MAX, intervals: [3000] }).toBe('punched');
         await attic.cli('peer', 'trust', studioId, '--name', 'studio');
         const ping = await attic.json<PingView>('peer', 'ping', 'studio', '--count', '5');
         expect(ping.roundTripsMs.filter((ms) => ms !== null).length).toBeGreaterThan(3);
@@ -167,7 +169,7 @@ test.describe('two homes behind different routers', () => {
 
         // Now nothing but TCP passes the router of one: the connection goes on through the node in the open.
         network.block('lte', 'udp');
-        await expect.poll(pathOf, { timeout: FOUND_MS_MAX, intervals: [1000] }).toBe('relay');
+        await expect.poll(pathOf, { timeout: FOUND_MS_MAX, intervals: [3000] }).toBe('relay');
         const detail = await attic.json<PeerDetail>('peer', 'show', 'studio');
         expect(detail.path?.via).toBe(openId);
         const relayed = await attic.json<PingView>('peer', 'ping', 'studio', '--count', '5');
