@@ -99,6 +99,7 @@ export const runHandshakeVector = async (
         verifier: createSelfMadeVerifier({ workers }),
         memberships: () => [NETWORK],
         open: () => true,
+        pairAhead: false,
       },
     );
     return { handshaker, draws, peerId: peerIdOf(keys.node.public.ed25519), entropy, certificate };

@@ -62,6 +62,8 @@ export interface HandshakerComponents {
 export interface HandshakerSettings extends HandshakeInit {
   /** Versions that this node speaks, highest first. @default that of this program; tests speak others */
   versions?: readonly number[];
+  /** Whether an ML-KEM key pair is made ahead for the next dial. @default true; vectors draw everything in its place */
+  pairAhead?: boolean;
 }
 
 const PUBLIC = 'public' as NetworkId;
@@ -80,6 +82,10 @@ const noNetwork = (): HandshakeError =>
     'The two nodes have no network in common; join the network of the other one, or let this node be open to the public.',
   );
 
+interface KemPair {
+  public: Uint8Array;
+  secret: Uint8Array;
+}
 /** What both sides have once all was shown. */
 interface Outcomes {
   role: Role;
@@ -200,6 +206,30 @@ export const createHandshaker = (components: HandshakerComponents, init: Handsha
   const sign = async (line: Line, statement: Statement): Promise<Uint8Array> =>
     await line.wait(local.sign('stoq-handshake', encodeStatement(statement)));
 
+  /** One fresh pair that waits for the next dial. Never used twice: it is taken out before anything is sent. */
+  let stock: KemPair | null = null;
+  let restocking = false;
+  const makePair = (): Promise<KemPair> =>
+    workers.run<Uint8Array, KemPair>('stoq.kemKeys', random.bytes(KEM_SEED_BYTES));
+  const restock = (): void => {
+    if (init.pairAhead === false || stock !== null || restocking) return;
+    restocking = true;
+    makePair()
+      .then((pair) => {
+        stock = pair;
+      })
+      // The threads are busy or gone: whoever dials next makes its own, or hears of it.
+      .catch(() => undefined)
+      .finally(() => {
+        restocking = false;
+      });
+  };
+  const takePair = (): KemPair | null => {
+    const pair = stock;
+    stock = null;
+    return pair;
+  };
+
   const initiate = async (line: Line, channel: Channel, options: HandshakeOptions): Promise<Session> => {
     const startMs = clock.monotonicMs();
     const { epoch } = tickets;
@@ -208,10 +238,9 @@ export const createHandshaker = (components: HandshakerComponents, init: Handsha
     const { binding } = channel;
 
     const x25519Secret = random.bytes(X25519_BYTES);
+    const ahead = takePair();
     // Threads work while this one does.
-    const making = line.wait(
-      workers.run<Uint8Array, { public: Uint8Array; secret: Uint8Array }>('stoq.kemKeys', random.bytes(KEM_SEED_BYTES)),
-    );
+    const making = ahead ?? line.wait(makePair());
     const share = createX25519Share(x25519Secret);
     const kem = await making;
     const offered = options.expected === null ? null : tickets.take(options.expected);
@@ -262,15 +291,16 @@ export const createHandshaker = (components: HandshakerComponents, init: Handsha
     let peer: VerifiedPeer;
     let record: Uint8Array | null = null;
     if (ticket === null) {
+      // Signing takes longer than checking, so it begins first. What is signed early is sent only if the check succeeds, so that
+      // nobody learns who dials.
+      const early = options.expected === null ? null : sign(line, statement(options.expected));
+      early?.catch(() => undefined);
       const checking = verify(line, theirs, {
         role: 'responder',
         transcript: shares,
         initiator: null,
         responder: local.peerId,
       });
-      // Signing takes as long as checking. What is signed early is sent only if the check succeeds, so that nobody learns who dials.
-      const early = options.expected === null ? null : sign(line, statement(options.expected));
-      early?.catch(() => undefined);
       peer = await checking;
       refuseWrongPeer(peer.peerId, options.expected);
       record = await (early ?? sign(line, statement(peer.peerId)));
@@ -279,6 +309,7 @@ export const createHandshaker = (components: HandshakerComponents, init: Handsha
     }
     const finish = keys.sealFinish(transcript, encodeIntroduction({ ...ours, record }));
     await line.writeFrame(finish);
+    restock();
     return conclude({
       role: 'initiator',
       keys,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
-import { createWorkerPool, type MetricsRegistry } from '../../../../../main/base/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { createWorkerPool, decodeCbor, type MetricsRegistry, type WorkerPool } from '../../../../../main/base/index.ts';
 import type { Address, LocalPeer } from '../../../../../main/transport/stoq/interface.ts';
 import { createSelfMadeVerifier } from '../../../../../main/transport/stoq/verifier.ts';
 import { createSilentLogger } from '../../../../support/silent-logger.ts';
@@ -19,6 +19,7 @@ import {
   optionsOf,
   sessionsOf,
   type TestNode,
+  workers,
 } from './fixture.ts';
 
 const alice = identity(1).local;
@@ -60,6 +61,41 @@ describe('a handshake', () => {
     const [second] = sessionsOf(await meet(makeNode(alice), makeNode(bob), { expected: null }));
     expect(first.deriveKey('x')).not.toEqual(second.deriveKey('x'));
     expect(first.id).not.toEqual(second.id);
+  });
+
+  it('makes an ML-KEM pair ahead for the next dial, uses none twice, and does without where threads fail', async () => {
+    let refuse = false;
+    const seeds: string[] = [];
+    const watched: WorkerPool = {
+      ...workers,
+      run: async (task, input, options) => {
+        if (task === 'stoq.kemKeys') {
+          seeds.push(Buffer.from(input as Uint8Array).toString('hex'));
+          if (refuse) throw new Error('no thread');
+        }
+        return await workers.run(task, input, options);
+      },
+    };
+    const from = makeNode(alice, { workers: watched });
+    const to = makeNode(bob);
+    const shown: string[] = [];
+    const dial = async (): Promise<void> => {
+      const meeting = await meet(from, to);
+      sessionsOf(meeting);
+      const hello = decodeCbor(meeting.ends[0].written[0] as Uint8Array) as { kem: Uint8Array };
+      shown.push(Buffer.from(hello.kem).toString('hex'));
+    };
+    await dial();
+    await vi.waitFor(() => expect(seeds).toHaveLength(2));
+    refuse = true;
+    // The pair is there, so nothing waits for the thread that fails now.
+    await dial();
+    await vi.waitFor(() => expect(seeds).toHaveLength(3));
+    await expect(dial()).rejects.toThrow('no thread');
+    refuse = false;
+    await dial();
+    expect(new Set(shown).size).toBe(3);
+    expect(new Set(seeds).size).toBe(seeds.length);
   });
 
   it('works with clocks that differ by hours, and leaves no timer behind', async () => {
