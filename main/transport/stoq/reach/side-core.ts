@@ -45,7 +45,12 @@ const NOMINATE = 2;
 const NOMINATE_ANSWER = 3;
 /** Once a hole is made: whether the other end is still there, and from which address. */
 const CONSENT = 4;
+const CONSENT_ANSWER = 5;
 const CHECK_BYTES = 9;
+/** Random bytes of a question whether the peer is where a packet came from. */
+const TOKEN_BYTES = 8;
+/** Least time between two such questions of one session or hole, so that forged senders make us send next to nothing. */
+const MOVE_ASK_MS = 100;
 /** Greetings of a session whose way is not open yet go out at these times. */
 const HELLO_MS = [0, 200, 800, 2500, 6000];
 
@@ -79,6 +84,8 @@ interface Session {
   opener: Opener;
   remote: UdpAddress | null;
   confirmed: boolean;
+  /** Where the peer may be, asked with a token that only who receives there can repeat. */
+  asked: { address: UdpAddress; token: Uint8Array; atMs: number } | null;
   sentAtMs: number;
   cancel: () => void;
 }
@@ -106,6 +113,8 @@ interface Hole {
   /** Set once both ends agreed. */
   remote: UdpAddress | null;
   heardAtMs: number;
+  /** When another address was last asked whether the other end is there. */
+  moveAskedAtMs: number | null;
   cancel: () => void;
   shim: { socket: LoopbackSocket; quicPort: number | null } | null;
 }
@@ -209,15 +218,29 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
 
   // --- Datagrams --------------------------------------------------------------------------------------------------------------
 
-  const sendSealed = (session: Session, kind: number, payload?: Uint8Array): void => {
-    if (session.remote === null) return;
+  const sendSealed = (session: Session, kind: number, payload?: Uint8Array, to = session.remote): void => {
+    if (to === null) return;
     const plain = new Uint8Array(1 + (payload?.length ?? 0));
     plain[0] = kind;
     if (payload !== undefined) plain.set(payload, 1);
     const packet = session.sealer.seal(plain);
     if (packet === null) return;
-    session.sentAtMs = clock.monotonicMs();
-    send(packet, session.remote);
+    if (to === session.remote) session.sentAtMs = clock.monotonicMs();
+    send(packet, to);
+  };
+  /** Asks whether the peer is at an address: it could forge a sender and have all that we send go to somebody else. */
+  const askWhere = (session: Session, address: UdpAddress): void => {
+    const nowMs = clock.monotonicMs();
+    if (session.asked !== null && nowMs - session.asked.atMs < MOVE_ASK_MS) return;
+    const token = random.bytes(TOKEN_BYTES);
+    session.asked = { address, token, atMs: nowMs };
+    sendSealed(session, HELLO, token, address);
+  };
+  const confirm = (session: Session, remote: UdpAddress): void => {
+    session.remote = remote;
+    session.confirmed = true;
+    session.asked = null;
+    tell({ kind: 'confirmed', session: session.number, remote });
   };
   const greet = (session: Session, tries: number): void => {
     if (!session.confirmed) sendSealed(session, HELLO);
@@ -241,6 +264,7 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
       opener: createOpener(message.receiveKey),
       remote: message.remote,
       confirmed: false,
+      asked: null,
       sentAtMs: 0,
       cancel: () => undefined,
     };
@@ -262,15 +286,22 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
       counts.strange += 1;
       return;
     }
-    const isNew = !sameAddress(session.remote, from);
-    // The newest packet shows where the peer is now; older ones were under way when it moved.
-    if (opened.highest && isNew) session.remote = from;
-    if (!session.confirmed || (opened.highest && isNew)) {
-      session.confirmed = true;
-      tell({ kind: 'confirmed', session: session.number, remote: session.remote ?? from });
-    }
     const [kind] = opened.plain;
-    if (kind === HELLO) sendSealed(session, HELLO_ANSWER);
+    const rest = opened.plain.subarray(1);
+    if (sameAddress(session.remote, from)) {
+      if (!session.confirmed) confirm(session, from);
+    } else if (
+      kind === HELLO_ANSWER &&
+      session.asked !== null &&
+      sameAddress(session.asked.address, from) &&
+      Buffer.compare(rest, session.asked.token) === 0
+    )
+      confirm(session, from);
+    // The newest packet shows where the peer is now; older ones were under way when it moved.
+    else if (opened.highest) askWhere(session, from);
+    // A token goes back to where it came from, which is who asked; other answers only to where the peer is known to be.
+    if (kind === HELLO && rest.length <= TOKEN_BYTES)
+      sendSealed(session, HELLO_ANSWER, rest, rest.length === 0 ? session.remote : from);
     if (kind !== DATA) return;
     counts.datagramsReceived += 1;
     const size = opened.plain.length - 1;
@@ -394,6 +425,7 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
       nominateAtMs: null,
       remote: null,
       heardAtMs: nowMs,
+      moveAskedAtMs: null,
       cancel: clock.every(CHECK_PACE_MS, () => tick(hole)),
       shim: null,
     };
@@ -424,7 +456,7 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
     if (isMade(hole)) {
       hole.heardAtMs = clock.monotonicMs();
       // Late checks of other ways are no move.
-      if (kind === CONSENT && opened.highest && !sameAddress(hole.remote, from)) moveHole(hole, from);
+      if (kind === CONSENT && opened.highest && !sameAddress(hole.remote, from)) askMove(hole, from);
     }
     if (kind === CHECK || kind === NOMINATE || kind === CONSENT) {
       sendCheck(hole, kind + 1, transaction, from);
@@ -446,10 +478,20 @@ export const createSideCore = ({ outside, send, openLoopback, tell }: SideCoreCo
     hole.asked.delete(key);
     const nowMs = clock.monotonicMs();
     asked.candidate.rttMs ??= nowMs - asked.atMs;
-    if (isMade(hole)) return;
+    if (isMade(hole)) {
+      if (kind === CONSENT_ANSWER && !sameAddress(hole.remote, from)) moveHole(hole, from);
+      return;
+    }
     if (kind === NOMINATE_ANSWER && hole.controlling && hole.nominated === asked.candidate)
       settle(hole, asked.candidate);
     else if (hole.controlling) hole.nominateAtMs ??= nowMs + NOMINATE_AFTER_MS;
+  };
+  /** The other end seems to be elsewhere. A forged sender looks the same: only whoever receives there can answer. */
+  const askMove = (hole: Hole, address: UdpAddress): void => {
+    const nowMs = clock.monotonicMs();
+    if (hole.moveAskedAtMs !== null && nowMs - hole.moveAskedAtMs < MOVE_ASK_MS) return;
+    hole.moveAskedAtMs = nowMs;
+    check(hole, { address, place: 0, told: false, dueMs: 0, rttMs: null }, CONSENT);
   };
   /** The peer's address changed, or its NAT forgot it and gave it another port. */
   const moveHole = (hole: Hole, remote: UdpAddress): void => {

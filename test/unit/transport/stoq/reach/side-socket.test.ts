@@ -206,6 +206,30 @@ describe('datagrams', () => {
     portB.close();
     expect(portB.send(Buffer.from('five'))).toBe(false);
   });
+  it('sends nothing to somebody else whom a peer names as the sender of its packets', async () => {
+    const { clock, net, a, b } = await network('none', 'none');
+    const got: string[] = [];
+    const portA = sessionOf(a, got, key(1), key(2), { host: '198.51.100.1', port: b.port });
+    const portB = sessionOf(b, [], key(2), key(1), null);
+    await clock.advance(100);
+    let stolen = 0;
+    const victim = net.join({ host: '192.0.2.66', port: 5 }, 'none', null, () => (stolen += 1));
+    // The peer has the keys of the session, and forges the victim's address: data, greetings and answers of its own making.
+    const sealer = createSealer(0x20, tagOf(id(3)), key(1));
+    for (let skip = 0; skip < 100; skip++) sealer.seal(new Uint8Array(1));
+    for (let count = 0; count < 300; count++) {
+      victim.send(sealer.seal(new Uint8Array([count % 3, ...key(5).subarray(0, 8)]))!, {
+        host: '198.51.100.1',
+        port: b.port,
+      });
+      portB.send(Buffer.from('much'));
+      await clock.advance(10);
+    }
+    expect(got.length).toBe(300);
+    // Some three seconds: a question each 100 ms, and an answer for each greeting.
+    expect(stolen).toBeLessThanOrEqual(32 + 100);
+    expect(portA.confirmed).toBe(true);
+  });
   it('keeps the mapping of a NAT alive', async () => {
     const { clock, net, a, b } = await network('port-restricted', 'none');
     sessionOf(a, [], key(1), key(2), { host: '198.51.100.1', port: b.port });
@@ -293,6 +317,21 @@ describe('holes', () => {
     net.filter = () => false;
     await clock.advance(45_000);
     expect(await holeB.closed).toContain('silent');
+  });
+  it('stays where the other end answers, whatever sender it forges', async () => {
+    const { clock, net, a, b } = await network('none', 'none');
+    const [, holeB] = await punchBoth(clock, a, b);
+    const victim = net.join({ host: '192.0.2.66', port: 5 }, 'none', null, () => undefined);
+    const sealer = createSealer(0x21, tagOf(id(9)), key(1));
+    for (let skip = 0; skip < 1000; skip++) sealer.seal(new Uint8Array(1));
+    for (let kind = 0; kind < 6; kind++) {
+      victim.send(sealer.seal(new Uint8Array([kind, ...key(5).subarray(0, 8)]))!, {
+        host: '198.51.100.1',
+        port: b.port,
+      });
+      await clock.advance(200);
+    }
+    expect(holeB.remote.host).toBe('203.0.113.1');
   });
   it('takes no check of somebody without the keys', async () => {
     const { clock, net, a, b } = await network('none', 'none');
