@@ -49,14 +49,21 @@ it.each([
   ['theme', 'blue'],
   ['openAtLogin', 'yes'],
   ['containerEndpoint', 'x'.repeat(513)],
-  ['network', { port: 65_536 }],
-  ['network', { prot: 1 }],
   ['network', null],
+  ['network', { prot: 1 }],
 ])('refuses %s: %.20j, from the file and from a face', async (key, value) => {
   const store = await loadConfig(path);
   await expect(store.set({ [key]: value })).rejects.toMatchObject({ code: 'CONFIG_INVALID', data: { key } });
   writeFileSync(path, JSON.stringify({ version: 1, [key]: value }));
   await expect(loadConfig(path)).rejects.toMatchObject({ code: 'CONFIG_INVALID', data: { path, key } });
+});
+
+it('names what is wrong within the network settings', async () => {
+  const store = await loadConfig(path);
+  await expect(store.set({ network: { port: 65_536 } })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    data: { key: 'network.port' },
+  });
 });
 
 it('names a key that it does not know, and the file', async () => {

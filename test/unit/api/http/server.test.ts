@@ -298,15 +298,15 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'network:trust': { path: `/v1/network/peers/${PEER}`, body: { name: 'attic' }, code: 'PEER_UNKNOWN' },
   'network:ban': { path: `/v1/network/peers/${PEER}/ban`, body: { minutes: 5 }, code: 'PEER_UNKNOWN' },
   'network:unban': { path: `/v1/network/peers/${PEER}/ban`, code: 'PEER_UNKNOWN' },
-  'network:connect': { path: `/v1/network/peers/${PEER}/connect`, code: 'PEER_UNKNOWN' },
+  'network:connect': { path: `/v1/network/peers/${PEER}/connect`, code: 'NOT_RUNNING' },
   'network:disconnect': { path: `/v1/network/peers/${PEER}/disconnect`, code: 'PEER_UNKNOWN' },
   'network:forget': { path: `/v1/network/peers/${PEER}`, code: 'PEER_UNKNOWN' },
-  'network:ping': { path: `/v1/network/peers/${PEER}/ping`, body: { count: 1 }, code: 'PEER_UNKNOWN' },
-  'network:trace': { path: `/v1/network/peers/${PEER}/trace`, code: 'PEER_UNKNOWN' },
+  'network:ping': { path: `/v1/network/peers/${PEER}/ping`, body: { count: 1 }, code: 'NOT_RUNNING' },
+  'network:trace': { path: `/v1/network/peers/${PEER}/trace`, code: 'NOT_RUNNING' },
   'network:invite': { body: { hours: 1 }, code: 'NOT_RUNNING' },
   'network:join': { body: { link: 'hypermesh:join/none' }, code: 'NOT_RUNNING' },
   'network:create': { body: { name: 'home', secret: 'long enough to be one' }, code: 'NOT_RUNNING' },
-  'network:leave': { path: '/v1/network/networks/home', code: 'NETWORK_UNKNOWN' },
+  'network:leave': { path: '/v1/network/networks/home', code: 'NOT_RUNNING' },
 };
 
 describe('every call of the contract', () => {
