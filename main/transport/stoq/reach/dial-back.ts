@@ -27,6 +27,9 @@ const ASK_MS = 20_000;
 const DIALS_AT_ONCE_MAX = 8;
 /** Dials for others in a minute. */
 const DIALS_PER_MINUTE_MAX = 60;
+/** Of these for one asker, who has four addresses and asks four times a minute at most; and of those under way. */
+const DIALS_PER_PEER_MAX = 20;
+const DIALS_AT_ONCE_PER_PEER_MAX = 4;
 /** Services of the system: dialled for strangers only at their own address. */
 const SYSTEM_PORT_MAX = 1023;
 
@@ -115,7 +118,7 @@ export const createDialBack = ({
   const logger = parentLogger.child('stoq-dialback');
   const metrics = createReachMetrics(registry);
   let dialling = 0;
-  let dialled: number[] = [];
+  let dialled: { peer: PeerId; atMs: number; over: boolean }[] = [];
   let withdraw = (): void => undefined;
 
   const observedOf = ({ path }: Connection): Address | null =>
@@ -125,13 +128,21 @@ export const createDialBack = ({
     endpoint.addresses().some((own) => partsOf(own).family === family && scopeOf(own) !== 'link-local');
   const dial = async (address: Address, peer: PeerId): Promise<DialBackResult> => {
     const nowMs = clock.monotonicMs();
-    dialled = dialled.filter((atMs) => nowMs - atMs < 60_000);
+    dialled = dialled.filter(({ atMs, over }) => !over || nowMs - atMs < 60_000);
+    const forPeer = dialled.filter((one) => one.peer === peer);
     const carrier = carriers.find((one) => one.canDial(address));
     // Who has no such family cannot say that nobody is there.
     if (carrier === undefined || !hasFamily(partsOf(address).family)) return 'refused';
     if (dialling >= DIALS_AT_ONCE_MAX || dialled.length >= DIALS_PER_MINUTE_MAX) return 'busy';
+    // One asker does not use up what is there for all.
+    if (
+      forPeer.length >= DIALS_PER_PEER_MAX ||
+      forPeer.filter(({ over }) => !over).length >= DIALS_AT_ONCE_PER_PEER_MAX
+    )
+      return 'busy';
+    const entry = { peer, atMs: nowMs, over: false };
     dialling += 1;
-    dialled.push(nowMs);
+    dialled.push(entry);
     const late = new AbortController();
     const cancel = clock.after(DIAL_MS, () => late.abort(new Error('it did not answer in time')));
     try {
@@ -150,6 +161,7 @@ export const createDialBack = ({
     } finally {
       cancel();
       dialling -= 1;
+      entry.over = true;
     }
   };
 

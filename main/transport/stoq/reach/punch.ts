@@ -12,6 +12,7 @@ import { isDialable, parseAddress, partsOf, scopeOf } from '../address.ts';
 import type { PunchedCarrier } from '../carriers/punched/create-punched-carrier.ts';
 import { readMessage, writeMessage } from '../connection/messages.ts';
 import { exactFields, readBytes, readCborOf, readCount, readList } from '../discovery/fields.ts';
+import { createTokenBuckets } from '../discovery/token-buckets.ts';
 import type { Connection, EndpointControl, PeerId, Stream } from '../interface.ts';
 import { CANDIDATES_MAX } from './constants.ts';
 import type { PunchRequest, SideSocketControl } from './create-side-socket.ts';
@@ -29,6 +30,13 @@ const RETRY_MS = [300, 5_000, 30_000, 300_000, 1_800_000] as const;
 /** Addresses changed: the new ones must be known before they are told. */
 const AGAIN_MS = 3_000;
 const AT_ONCE_MAX = 8;
+/**
+ * Attempts that one peer may ask for, at once and by the minute, and all together. Each sends some 400 small packets to addresses of
+ * the asker's choice, so that more would be a way to flood others through us.
+ */
+const ASKS_PER_PEER_BURST = 6;
+const ASKS_PER_PEER_PER_SECOND = 6 / 60;
+const ASKS_PER_MINUTE_MAX = 30;
 
 const malformed = (problem: string): ReachError =>
   new ReachError(
@@ -104,6 +112,11 @@ export const createPuncher = (
   const metrics = createReachMetrics(registry);
   const watched = new Map<PeerId, { tries: number; cancel: () => void; unlisten: () => void }>();
   const stopping = new AbortController();
+  const asks = createTokenBuckets(
+    { monotonicMs: () => clock.monotonicMs() },
+    { burst: ASKS_PER_PEER_BURST, perSecond: ASKS_PER_PEER_PER_SECOND },
+  );
+  let askedAtMs: number[] = [];
   let running = 0;
   let unlisten: (() => void)[] = [];
 
@@ -163,11 +176,19 @@ export const createPuncher = (
       throw error;
     }
   };
+  /** Only where there is no direct way. One that was punched may be gone without our knowing yet. */
+  const mayAsk = (connection: Connection): boolean => {
+    const nowMs = clock.monotonicMs();
+    askedAtMs = askedAtMs.filter((atMs) => nowMs - atMs < 60_000);
+    const isNeeded = connection.paths().every(({ tier }) => tier === 'relay' || tier === 'punched');
+    return isNeeded && askedAtMs.length < ASKS_PER_MINUTE_MAX && asks.take(connection.peer.peerId);
+  };
   const onStream = async (stream: Stream, connection: Connection): Promise<void> => {
-    if (running >= AT_ONCE_MAX) {
+    if (running >= AT_ONCE_MAX || !mayAsk(connection)) {
       stream.reset();
       return;
     }
+    askedAtMs.push(clock.monotonicMs());
     running += 1;
     try {
       const { nonce, candidates: told } = await readPeer(stream);

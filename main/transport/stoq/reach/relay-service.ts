@@ -37,6 +37,8 @@ export const RELAY_LIMITS: RelayLimits = {
 };
 /** One read of a circuit. */
 const CHUNK_BYTES = 64 * 1024;
+/** A stream that says nothing of what it wants. Longer, it would cost nothing and keep its connection from giving way to others. */
+const REQUEST_MS = 10_000;
 /** A circuit's end that does not answer the relay. */
 const ANSWER_MS = 10_000;
 /** Nothing in either direction for so long: both ends keep alive what they use, every 6 s. */
@@ -214,7 +216,8 @@ export const createRelayService = (
   };
 
   const onStream = async (stream: Stream, connection: Connection): Promise<void> => {
-    const first = await readMessage(stream, { bytesMax: RELAY_MESSAGE_BYTES_MAX });
+    const cancel = clock.after(REQUEST_MS, () => stream.reset());
+    const first = await readMessage(stream, { bytesMax: RELAY_MESSAGE_BYTES_MAX }).finally(cancel);
     if (first === null) return;
     const request = decodeRelayRequest(first);
     if (request.kind === 'reserve') await reserve(stream, connection);
