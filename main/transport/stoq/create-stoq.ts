@@ -29,6 +29,7 @@ import { createTrace, type Trace } from './extensions/trace.ts';
 import { createHandshaker } from './handshake/create-handshaker.ts';
 import type { NetworkMembership } from './handshake/interface.ts';
 import { findPort, hasFamily, type PortFamily } from './find-port.ts';
+import { inviteAddresses } from './invite-addresses.ts';
 import type { Address, EndpointControl, NetworkId, PeerId } from './interface.ts';
 import { createReachParts } from './reach/create-reach-parts.ts';
 import { createSideSocket, type SideSocketControl } from './reach/create-side-socket.ts';
@@ -459,7 +460,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
       logger,
       endpoint: made,
       // A link is read by people and cameras: the best few are enough.
-      addresses: () => announced().slice(0, INVITE_ADDRESSES_MAX),
+      addresses: () => inviteAddresses(announced(), INVITE_ADDRESSES_MAX),
       book,
       join: init.keepMembership,
       store: init.invites,
