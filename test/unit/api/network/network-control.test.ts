@@ -30,7 +30,7 @@ import { createSilentLogger } from '../../../support/silent-logger.ts';
 
 // The control alone, with a STOQ that does nothing, in virtual time: when it runs, with what, and what it tells.
 
-const REACH: ReachState = { ...sampleNetwork().state.reach, confirmed: [], mapped: [], relays: [] } as ReachState;
+const REACH: ReachState = { ...sampleNetwork().state.reach, confirmed: [], mapped: [], relays: [] };
 
 interface FakeStoq extends StoqNode {
   readonly parts: StoqParts;
@@ -181,8 +181,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await bench.control.stop();
   await bench.book.stop();
-  expect(bench.opened.filter(({ state }) => state === 'running')).toEqual([]);
-  expect(bench.clock.pendingCount).toBe(0);
   await store.close();
 });
 let addresses = 'lo ::1';
@@ -304,6 +302,19 @@ describe('the network', () => {
     bench.setLevel({ percent: 100, rule: 'slider', reason: '' });
     await settle();
     expect(bench.control.state().status).toBe('running');
+  });
+  it('leaves nothing behind when it stops, and does not start again', async () => {
+    await start();
+    bench.unlock();
+    await settle();
+    await Promise.all([bench.control.stop(), bench.control.stop()]);
+    expect(bench.opened.map(({ state }) => state)).toEqual(['stopped']);
+    await bench.book.stop();
+    expect(bench.clock.pendingCount).toBe(0);
+    bench.lock();
+    bench.unlock();
+    await settle();
+    expect(bench.opened).toHaveLength(1);
   });
   it('wakes the transport after a sleep and after a change of addresses', async () => {
     await start();
