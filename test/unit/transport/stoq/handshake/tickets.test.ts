@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { PeerVerifier, VerifiedPeer, PeerId } from '../../../../../main/transport/stoq/interface.ts';
 import {
   TICKET_LIFE_MS_MAX,
@@ -11,7 +11,19 @@ import { decodeCbor } from '../../../../../main/base/index.ts';
 import { createManualClock } from '../../../../support/manual-clock.ts';
 import { createPipe } from '../../../../support/stoq/pipe.ts';
 import { dialAs, forgeHello, relay } from './attacker.ts';
-import { binding, channelOf, identity, makeNode, meet, network, optionsOf, sessionsOf, verifier } from './fixture.ts';
+import {
+  binding,
+  channelOf,
+  codeOf,
+  identity,
+  makeNode,
+  meet,
+  network,
+  optionsOf,
+  sessionsOf,
+  verifier,
+  workers,
+} from './fixture.ts';
 
 const alice = identity(1).local;
 const bob = identity(2).local;
@@ -75,6 +87,25 @@ describe('resuming', () => {
     };
     const all = [...(await shares()), ...(await shares())];
     expect(new Set(all).size).toBe(8);
+  });
+
+  it('is refused with an ML-KEM key that is none, as without a ticket', async () => {
+    let pairs = 0;
+    const from = makeNode(alice, {
+      workers: {
+        ...workers,
+        run: async <I, O>(task: string, input: I): Promise<O> => {
+          const output = await workers.run<I, O>(task, input);
+          if (task === 'stoq.kemKeys' && ++pairs > 1) (output as { public: Uint8Array }).public.fill(0xff);
+          return output;
+        },
+      },
+    });
+    const to = makeNode(bob);
+    sessionsOf(await meet(from, to));
+    await vi.waitFor(() => expect(pairs).toBe(2));
+    const { responder } = await meet(from, to);
+    expect(codeOf(responder)).toBe('HANDSHAKE_MALFORMED');
   });
 
   it('needs a ticket of that very peer: whoever else is dialled signs', async () => {
