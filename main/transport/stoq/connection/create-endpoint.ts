@@ -8,7 +8,7 @@ import {
   type MetricsRegistry,
   type Outside,
 } from '../../../base/index.ts';
-import { compareAddresses, expandAddress, isDialable, partsOf } from '../address.ts';
+import { compareAddresses, expandAddress, isDialable, isLoopback, isPrivate, partsOf } from '../address.ts';
 import type { Carrier, CarrierListener, Channel } from '../carriers/interface.ts';
 import { CarrierError, HandshakeError, PeerError, StreamError } from '../errors.ts';
 import type { Handshaker, Session } from '../handshake/interface.ts';
@@ -438,6 +438,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     }
   };
 
+  const isNearHost = (address: Address): boolean => isPrivate(address) && !isLoopback(address);
   const onChannel = async (channel: Channel): Promise<void> => {
     const { remoteAddress } = channel;
     const turnAway = (reason: string): void => {
@@ -452,7 +453,8 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       turnAway('banned');
       return;
     }
-    const group = groupFor(remoteAddress);
+    // Near here every host is one of its own; the own machine, where all may be one, is its owner's.
+    const group = isNearHost(remoteAddress) ? partsOf(remoteAddress).host : groupFor(remoteAddress);
     const ofGroup = group === null ? 0 : (handshakesOf.get(group) ?? 0);
     // One part of the network leaves half of the places to others.
     if (handshakesIn >= limits.handshakesMax || ofGroup >= Math.ceil(limits.handshakesMax / 2)) {

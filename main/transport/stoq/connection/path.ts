@@ -171,8 +171,9 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
   let pingWaiters: { resolve: (ms: number) => void; reject: (error: Error) => void }[] = [];
   let pingRttMs: number | null = null;
   let suspicious = false;
-  let tokens = CONTROL_BURST_MAX;
-  let tokensMs = heardMs;
+  const messagesPaid = { tokens: CONTROL_BURST_MAX, atMs: heardMs };
+  /** Of streams that were opened and ended before they said for what. They are cheap to make, and make us work. */
+  const emptyPaid = { tokens: CONTROL_BURST_MAX, atMs: heardMs };
 
   // Traffic.
   let last: ChannelStats = channel.stats();
@@ -294,6 +295,7 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
     const opening = await readOpening(stream);
     if (opening === null || gone) {
       stream.reset();
+      if (!gone && !pay(emptyPaid)) broken('flooding', 'it opens streams and says nothing in them');
       return;
     }
     const { number, protocol, extensions } = opening;
@@ -352,12 +354,12 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
   };
 
   // The control stream.
-  const pay = (): boolean => {
+  const pay = (paid: { tokens: number; atMs: number }): boolean => {
     const nowMs = clock.monotonicMs();
-    tokens = Math.min(CONTROL_BURST_MAX, tokens + ((nowMs - tokensMs) * CONTROL_PER_SECOND_MAX) / 1000);
-    tokensMs = nowMs;
-    tokens -= 1;
-    return tokens >= 0;
+    paid.tokens = Math.min(CONTROL_BURST_MAX, paid.tokens + ((nowMs - paid.atMs) * CONTROL_PER_SECOND_MAX) / 1000);
+    paid.atMs = nowMs;
+    paid.tokens -= 1;
+    return paid.tokens >= 0;
   };
   /** @returns whether any of them was one that we waited for */
   const onAcks = (message: Extract<ControlMessage, { type: 'ack' }>): boolean => {
@@ -390,7 +392,7 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
     if (isBroken && message.type !== 'bye') return;
     heardMs = clock.monotonicMs();
     const free = message.type === 'ack' && onAcks(message);
-    if (!free && !pay()) {
+    if (!free && !pay(messagesPaid)) {
       broken('flooding', 'it sends too many control messages');
       return;
     }
@@ -404,7 +406,11 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
         onPong(message.number);
         return;
       case 'bye':
-        goodbye = { reason: closeReasonOf(message.reason), detail: message.detail };
+        // Shown to people: nothing in it may move their cursor or turn their letters round.
+        goodbye = {
+          reason: closeReasonOf(message.reason),
+          detail: message.detail.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' '),
+        };
         end();
         return;
       case 'retire':

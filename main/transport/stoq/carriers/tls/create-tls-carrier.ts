@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { assert, type Logger, messageOf, type Outside } from '../../../../base/index.ts';
-import { ipAddress, partsOf } from '../../address.ts';
+import { groupOf, ipAddress, isPrivate, partsOf } from '../../address.ts';
 import { CarrierError } from '../../errors.ts';
 import type { Address } from '../../interface.ts';
 import {
@@ -31,6 +31,17 @@ export interface TlsCarrierInit {
 }
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
+
+/** @returns null for one that is gone already, or whose zone has a name that addresses do not allow */
+const remoteOf = ({ remoteAddress, remotePort }: Socket): Address | null => {
+  if (remoteAddress === undefined || remotePort === undefined) return null;
+  try {
+    return ipAddress(remoteAddress, remotePort, 'tls');
+  } catch {
+    // An assertion meant for our own sockets: this one is a stranger's, who must not end the process by it.
+    return null;
+  }
+};
 
 /** TLS 1.3 over TCP, for where UDP is blocked or slower. Knows zones of link-local addresses. */
 export const createTlsCarrier = (components: TlsCarrierComponents, init: TlsCarrierInit = {}): Carrier => {
@@ -100,11 +111,12 @@ export const createTlsCarrier = (components: TlsCarrierComponents, init: TlsCarr
       // Ours only: a server knows no channel of another listener.
       const own = new Set<Channel>();
       const ownPending = new Set<Socket>();
-      const greet = async (socket: Socket): Promise<void> => {
+      /** How many of them are of one network; near here, of one host. */
+      const pendingOf = new Map<string, number>();
+      const greet = async (socket: Socket, remote: Address): Promise<void> => {
         ownPending.add(socket);
         pending.add(socket);
         try {
-          const remote = ipAddress(socket.remoteAddress ?? '', socket.remotePort ?? 0, 'tls');
           const channel = await secure(socket, 'in', remote);
           own.add(channel);
           void channel.closed.then(() => own.delete(channel));
@@ -118,11 +130,24 @@ export const createTlsCarrier = (components: TlsCarrierComponents, init: TlsCarr
           pending.delete(socket);
         }
       };
-      const server = createServer({ noDelay: true }, (socket) => {
-        // Gone before we looked, or one too many.
-        if (socket.remoteAddress === undefined || ownPending.size >= HANDSHAKES_AT_ONCE) socket.destroy();
-        else void greet(socket);
-      });
+      /** One host or network that connects and says nothing leaves half of the places to others. */
+      const admit = (socket: Socket): void => {
+        const remote = remoteOf(socket);
+        const group = remote === null ? '' : isPrivate(remote) ? partsOf(remote).host : groupOf(remote);
+        const ofGroup = pendingOf.get(group) ?? 0;
+        if (remote === null || ownPending.size >= HANDSHAKES_AT_ONCE || ofGroup >= HANDSHAKES_AT_ONCE / 2) {
+          metrics?.refused.inc(1, { tier: 'tls' });
+          socket.destroy();
+          return;
+        }
+        pendingOf.set(group, ofGroup + 1);
+        void greet(socket, remote).finally(() => {
+          const left = (pendingOf.get(group) ?? 1) - 1;
+          if (left === 0) pendingOf.delete(group);
+          else pendingOf.set(group, left);
+        });
+      };
+      const server = createServer({ noDelay: true }, admit);
       server.listen({ host: hostOf(address), port, ipv6Only: family === 'ip6' });
       try {
         await until(server, 'listening');

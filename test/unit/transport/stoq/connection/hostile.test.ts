@@ -116,6 +116,30 @@ describe('a peer that opens streams', () => {
     await expect(net.during(streams[0]!.read(1))).rejects.toMatchObject({ code: 'RESET' });
   });
 
+  it.each(['reset', 'finish'] as const)(
+    'by the hundred and ends them by %s before it says why is cut off',
+    async (end) => {
+      const { node, raw, offences } = await meet();
+      for (let round = 0; round < 10; round++) {
+        const streams: CarrierStream[] = [];
+        const open = async (): Promise<void> => {
+          for (let count = 0; count < 50; count++) {
+            const stream = await raw.channel.openStream();
+            streams.push(stream);
+            await (end === 'finish' ? stream.finish() : stream.write(Uint8Array.of(0)));
+          }
+        };
+        await net.during(open().catch(() => undefined));
+        await net.pass(10);
+        for (const stream of streams) stream.reset();
+        await net.pass(10);
+      }
+      await net.pass(1_000);
+      expect(offences).toEqual(['flooding']);
+      expect(node.endpoint.connections().length).toBe(0);
+    },
+  );
+
   it('with garbage in front is counted', async () => {
     const { raw, offences } = await meet();
     const stream = await net.during(raw.channel.openStream());

@@ -117,8 +117,7 @@ describe('what is lent to others', () => {
       onLie: () => undefined,
     });
     await dialBack.start();
-    const request = (to: Pick<Stream, 'write'>) =>
-      writeMessage(to as Stream, encodeDialBackRequest(memoryAddress('asker')));
+    const request = (to: Pick<Stream, 'write'>) => writeMessage(to, encodeDialBackRequest(memoryAddress('asker')));
     for (let count = 0; count < 50; count++) await ask('greedy', 'memory', request);
     expect(dials).toBe(20);
     await ask('modest', 'memory', request);
@@ -149,7 +148,7 @@ describe('what is lent to others', () => {
     );
     await puncher.start();
     const request = (to: Pick<Stream, 'write'>) =>
-      writeMessage(to as Stream, encodePunchMessage(new Uint8Array(16), [{ host: '192.0.2.66', port: 53 }]));
+      writeMessage(to, encodePunchMessage(new Uint8Array(16), [{ host: '192.0.2.66', port: 53 }]));
     expect((await ask('direct', 'quic', request)).isReset).toBe(true);
     expect(punches).toBe(0);
     for (let count = 0; count < 50; count++) await ask('greedy', 'relay', request);
