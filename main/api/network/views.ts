@@ -3,7 +3,8 @@ import type { Connection, KnownPeer, Path, ReachState } from '../../transport/st
 
 /** Longest text of a peer's own that a face is shown. */
 const TEXT_CHARS_MAX = 200;
-const shown = (text: string): string => text.slice(0, TEXT_CHARS_MAX);
+/** Nothing in it moves the cursor of a terminal or turns letters round. */
+const shown = (text: string): string => text.slice(0, TEXT_CHARS_MAX).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 /** Wall time is whole milliseconds in the contract. */
 const stamp = (atMs: number): number => Math.max(0, Math.floor(atMs));
 const stampOrNull = (atMs: number | null): number | null => (atMs === null ? null : stamp(atMs));

@@ -505,7 +505,9 @@ export const createConnection = (components: ConnectionComponents, init: Connect
     sendDatagram: (protocol, payload) => {
       assert(payload.length <= DATAGRAM_BYTES_MAX, 'A datagram must fit one packet.');
       const number = peerNumbers.get(protocol);
-      return number === undefined || state !== 'open' ? false : datagrams.send(number, payload);
+      if (number === undefined || state !== 'open' || !datagrams.send(number, payload)) return false;
+      usedAtMs = clock.monotonicMs();
+      return true;
     },
     ping: async (options) => {
       await readyWithin('ping', null, options?.signal);

@@ -83,6 +83,11 @@ export interface EndpointInit {
 const ID_BYTES = 16;
 /** Paths that one peer may have to us. Two tiers, a hole, a relay, and each once more while one is replaced. */
 const PATHS_MAX = 8;
+/**
+ * Addresses of a peer that are dialled by ourselves as a path is gone or could be better. Whoever connects, names two dozen places
+ * of somebody else and leaves would have us knock at all of them again and again.
+ */
+const REPAIR_ADDRESSES_MAX = 8;
 /** Ms between looks for peers that are to be kept. */
 const KEEP_INTERVAL_MS = 1_000;
 /** Peers that are dialled to be kept, at once. */
@@ -494,6 +499,18 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       connection === null ? [] : plausible(connection.remote.addresses, connection.path?.remoteAddress ?? null);
     return [...new Set([...given, ...known, ...said])].filter((address) => isDialable(address));
   };
+  /** Those that are dialled without anybody asking: the given ones, confirmed ones, and few that the peer only says. */
+  const likelyAddresses = (
+    peer: PeerId,
+    given: readonly Address[],
+    isWanted: (address: Address) => boolean = () => true,
+  ): Address[] => {
+    const known = book.get(peer)?.addresses ?? [];
+    const confirmed = known.flatMap(({ address, confirmedAtMs }) => (confirmedAtMs === null ? [] : [address]));
+    return knownAddresses(peer, [...given, ...confirmed])
+      .filter(isWanted)
+      .slice(0, REPAIR_ADDRESSES_MAX);
+  };
   const dialAddresses = async (
     peer: PeerId | null,
     targets: readonly Address[],
@@ -643,6 +660,8 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       (connection.state === 'stranded' ||
         (connection.state === 'open' && connection.livePaths.every((path) => path.suspicious)));
     const last = connection.livePaths.map((path) => path.remoteAddress);
+    // The book drops what fails: others of the same peer must not come in its place.
+    const tried = new Set<Address>();
     let waitMs = 250;
     while (isWanted()) {
       // Waking up begins anew at once: what was dialled before leads nowhere.
@@ -650,7 +669,12 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       redialing.set(connection, turn);
       const signal = AbortSignal.any([turn.signal, stopping.signal]);
       try {
-        const targets = knownAddresses(peerId, last);
+        const targets = likelyAddresses(
+          peerId,
+          last,
+          (address) => tried.has(address) || tried.size < REPAIR_ADDRESSES_MAX,
+        );
+        for (const address of targets) if (tried.size < REPAIR_ADDRESSES_MAX) tried.add(address);
         if (targets.length > 0) {
           const result = await dialAddresses(peerId, targets, signal, REPAIR_TIMEOUT_MS);
           if (result.value !== null) break;
@@ -757,7 +781,7 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       waitMs: entry === undefined ? waitMs : Math.min(IMPROVE_MS_MAX, waitMs * 2),
     });
     if (entry === undefined) return;
-    const targets = knownAddresses(connection.peer.peerId, []).filter((address) => {
+    const targets = likelyAddresses(connection.peer.peerId, [], (address) => {
       const carrier = carriers.find((one) => one.canDial(address));
       return carrier !== undefined && carrier.tier !== 'relay';
     });
@@ -852,6 +876,10 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
         book.on('banned', ({ peer }) => {
           handshaker.forget(peer);
           dials.get(peer)?.controller.abort(bannedError(peer));
+          // A new id costs less than a second: whoever uses up one after the other is known by where it comes from.
+          const from = slots.get(peer)?.connection?.path ?? null;
+          if (from !== null && from.via === null && book.get(peer)?.ban?.byOwner === false)
+            book.offendAddress(from.remoteAddress, 'badRecord');
           void slots.get(peer)?.connection?.close('banned');
         }),
         protocols.add(MEASURE_SPEC, answerMeasure, null),

@@ -17,6 +17,7 @@ import {
   CLOSE_GOODBYE_MS,
   CONTROL_BURST_MAX,
   CONTROL_PER_SECOND_MAX,
+  DATAGRAM_PROTOCOL,
   KEEPALIVE_MS,
   OPENING_BYTES_MAX,
   OPENING_DEADLINE_MS,
@@ -509,7 +510,10 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
       return live.size + awaiting.size + openingsOut;
     },
     get streamsOpen() {
-      return live.size;
+      let open = 0;
+      // That of datagrams stays open when none are sent: it is no reason not to give way to others.
+      for (const { protocol } of live.values()) if (protocol !== DATAGRAM_PROTOCOL) open += 1;
+      return open;
     },
     rttMs,
     stats: () => {
