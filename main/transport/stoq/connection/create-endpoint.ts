@@ -160,8 +160,8 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
   let toldAddresses = '';
   let toldAtMs: number | null = null;
   let handshakesIn = 0;
-  /** The same by address group. */
-  const handshakesOf = new Map<string, number>();
+  /** The channels of these by address group, oldest first. */
+  const handshakesOf = new Map<string, Set<Channel>>();
   const counts = { full: 0, resumed: 0, refused: 0, sentBytes: 0, receivedBytes: 0 };
   const cancels: (() => void)[] = [];
   let tickMs = clock.monotonicMs();
@@ -443,6 +443,26 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     }
   };
 
+  /**
+   * Where all places are taken: the oldest handshake of the group that has most, if that is more than the newcomer's would have.
+   * Whoever wants to keep others out by silence needs addresses of as many groups as there are places.
+   */
+  const greediest = (ofGroup: number): { group: string; channel: Channel } | null => {
+    let most: { group: string; channel: Channel } | null = null;
+    let size = ofGroup + 1;
+    for (const [group, channels] of handshakesOf) {
+      const [oldest] = channels;
+      if (oldest !== undefined && channels.size > size) [most, size] = [{ group, channel: oldest }, channels.size];
+    }
+    return most;
+  };
+  /** May be called twice. */
+  const leaveHandshakes = (group: string, channel: Channel): void => {
+    const channels = handshakesOf.get(group);
+    if (channels?.delete(channel) !== true) return;
+    handshakesIn -= 1;
+    if (channels.size === 0) handshakesOf.delete(group);
+  };
   const isNearHost = (address: Address): boolean => isPrivate(address) && !isLoopback(address);
   const onChannel = async (channel: Channel): Promise<void> => {
     const { remoteAddress } = channel;
@@ -460,14 +480,21 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     }
     // Near here every host is one of its own; the own machine, where all may be one, is its owner's.
     const group = isNearHost(remoteAddress) ? partsOf(remoteAddress).host : groupFor(remoteAddress);
-    const ofGroup = group === null ? 0 : (handshakesOf.get(group) ?? 0);
+    const ofGroup = group === null ? 0 : (handshakesOf.get(group)?.size ?? 0);
     // One part of the network leaves half of the places to others.
-    if (handshakesIn >= limits.handshakesMax || ofGroup >= Math.ceil(limits.handshakesMax / 2)) {
+    const isFull = handshakesIn >= limits.handshakesMax;
+    const gives = isFull && group !== null ? greediest(ofGroup) : null;
+    if ((isFull && gives === null) || ofGroup >= Math.ceil(limits.handshakesMax / 2)) {
       turnAway('busy');
       return;
     }
+    if (gives !== null) {
+      metrics?.incomingRefused.inc(1, { reason: 'busy' });
+      leaveHandshakes(gives.group, gives.channel);
+      gives.channel.abort();
+    }
     handshakesIn += 1;
-    if (group !== null) handshakesOf.set(group, ofGroup + 1);
+    if (group !== null) handshakesOf.set(group, (handshakesOf.get(group) ?? new Set()).add(channel));
     try {
       const connection = await establish(channel, null, stopping.signal);
       book.met(connection.peer.peerId, remoteAddress, connection.remote);
@@ -481,12 +508,8 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
       if (isNodeError(error) && (error.data as { verdict?: string }).verdict === 'reject')
         book.offendAddress(remoteAddress, code === 'CERTIFICATE_REFUSED' ? 'badSignature' : 'handshakeRefused');
     } finally {
-      handshakesIn -= 1;
-      if (group !== null) {
-        const left = (handshakesOf.get(group) ?? 1) - 1;
-        if (left === 0) handshakesOf.delete(group);
-        else handshakesOf.set(group, left);
-      }
+      if (group === null) handshakesIn -= 1;
+      else leaveHandshakes(group, channel);
     }
   };
 

@@ -10,6 +10,31 @@ afterEach(async () => {
   await net.stop();
 });
 
+describe('strangers', () => {
+  it('that hold all places for handshakes in silence give way to one from elsewhere', async () => {
+    net = createNet();
+    const node = await net.add(1);
+    const closed: string[] = [];
+    for (const host of ['198.51.100.1', '203.0.113.1'])
+      for (let count = 0; count < 12; count++) {
+        const carrier = net.network.carrier(host, { address: `/ip4/${host}/udp/1/quic-v1` as Address });
+        const channel = await net.during(carrier.dial(node.address, { signal: new AbortController().signal }));
+        void channel.closed.then(() => closed.push(host));
+      }
+    await net.pass(100);
+    // Half of the 16 places each.
+    expect(closed.length).toBe(8);
+    net.network.carrier('raw2', { address: '/ip4/192.0.2.1/udp/1/quic-v1' as Address });
+    const raw = await net.raw(2, node);
+    expect(node.endpoint.connection(raw.peerId)).not.toBeNull();
+    expect(closed.length).toBe(9);
+    await net.pass(15_000);
+    expect(closed.length).toBe(24);
+    const later = await net.raw(3, node);
+    expect(node.endpoint.connection(later.peerId)).not.toBeNull();
+  });
+});
+
 describe('a stranger', () => {
   it('that names two dozen places of somebody else and leaves has few of them dialled', async () => {
     net = createNet();
