@@ -27,15 +27,29 @@ describe.skipIf(netnsMissing !== null)(`nodes behind NATs and firewalls (${netns
     network.host('f', { behind: 'rf' });
     network.host('va', { behind: 'r6a' });
     network.host('vb', { behind: 'r6b' });
+    // Of the same home as va: it comes in without passing the router, which says nothing about the others.
+    network.host('vn', { behind: 'r6a' });
     network.host('n', { behind: 'rn' });
     network.block('rn', 'udp');
-    const [r1, r2, a, b, symmetric, fullCone, v6a, v6b, noUdp] = (await world.nodes(
+    const [r1, r2, a, b, symmetric, fullCone, v6a, v6b, noUdp, neighbour] = (await world.nodes(
       { host: 'r1', role: 'relay' },
       { host: 'r2', role: 'relay' },
-      ...['a', 'b', 's', 'f', 'va', 'vb', 'n'].map((host) => ({ host })),
-    )) as [WorldNode, WorldNode, WorldNode, WorldNode, WorldNode, WorldNode, WorldNode, WorldNode, WorldNode];
+      ...['a', 'b', 's', 'f', 'va', 'vb', 'n', 'vn'].map((host) => ({ host })),
+    )) as [
+      WorldNode,
+      WorldNode,
+      WorldNode,
+      WorldNode,
+      WorldNode,
+      WorldNode,
+      WorldNode,
+      WorldNode,
+      WorldNode,
+      WorldNode,
+    ];
     nodes = { r1, r2, a, b, symmetric, fullCone, v6a, v6b, noUdp };
     await r2.connect(r1);
+    await neighbour.connect(v6a);
     // Everyone knows both public nodes, which observe, witness and relay.
     await Promise.all(
       [a, b, symmetric, fullCone, v6a, v6b, noUdp].map(async (node) => {

@@ -252,6 +252,17 @@ export const groupOf = (address: Address): string => groupWith(address, 3);
 /** The same one size up, /32 of IPv6: what one provider gets, and what can be rented. */
 export const providerOf = (address: Address): string => groupWith(address, 2);
 
+/**
+ * What sits behind one router: /56 of IPv6, the most that a home is commonly given (RFC 6177), and one address of IPv4. Whoever is of
+ * the same site comes in by another way than the rest of the world.
+ */
+export const siteOf = (address: Address): string => {
+  const { family, host } = partsOf(address);
+  if (family !== 'ip6') return `${family}:${host}`;
+  const [a, b, c, d = 0] = groupsOf(host);
+  return `ip6:${[a, b, c, d & 0xff00].map(hex).join(':')}`;
+};
+
 const RANKS = { memory: 0, ip6: 1, ip4: 2, quic: 0, tls: 1 } as const;
 /** Order of dialling: direct before circuits, IPv6 before IPv4, QUIC before TLS, then the text. */
 export const compareAddresses = (a: Address, b: Address): number => {

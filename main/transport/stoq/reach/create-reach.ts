@@ -2,7 +2,16 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { Emitter, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
-import { circuitAddress, compareAddresses, groupOf, ipAddress, isCircuit, partsOf, scopeOf } from '../address.ts';
+import {
+  circuitAddress,
+  compareAddresses,
+  groupOf,
+  ipAddress,
+  isCircuit,
+  partsOf,
+  scopeOf,
+  siteOf,
+} from '../address.ts';
 import type { RelayCarrier } from '../carriers/relay/create-relay-carrier.ts';
 import type { Address, Connection, EndpointControl, PeerId } from '../interface.ts';
 import { CANDIDATES_MAX } from './constants.ts';
@@ -273,9 +282,11 @@ export const createReach = (
   /** Direct peers that see us from outside: what peers of the own network see says nothing about the others. */
   const witnesses = (): Connection[] => {
     const found = new Map<string, Connection>();
+    const here = new Set(globalHostsOf().map(({ host }) => siteOf(ipAddress(host, 1, 'quic'))));
     for (const connection of endpoint.connections()) {
       const { path } = connection;
       if (directHost(connection) === null || path === null || scopeOf(path.remoteAddress) !== 'global') continue;
+      if (here.has(siteOf(path.remoteAddress))) continue;
       const group = groupOf(path.remoteAddress);
       if (!found.has(group)) found.set(group, connection);
     }

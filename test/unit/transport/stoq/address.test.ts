@@ -20,6 +20,7 @@ import {
   providerOf,
   readAddress,
   scopeOf,
+  siteOf,
   splitPeer,
   withPeer,
 } from '../../../../main/transport/stoq/address.ts';
@@ -59,6 +60,16 @@ const anyAddress = fc.oneof(
   direct,
   fc.tuple(direct, peerId).map(([at, by]) => circuitAddress(at, by)),
 );
+
+describe('siteOf', () => {
+  it('is one home: /56 of IPv6, one address of IPv4, whatever the port and the carrier', () => {
+    const site = (text: string): string => siteOf(text as Address);
+    expect(site('/ip6/2001:db8:1:2ff::7/udp/1/quic-v1')).toBe(site('/ip6/2001:db8:1:200::9/tcp/2/tls'));
+    expect(site('/ip6/2001:db8:1:2ff::7/udp/1/quic-v1')).not.toBe(site('/ip6/2001:db8:1:300::7/udp/1/quic-v1'));
+    expect(site('/ip4/198.51.100.7/udp/1/quic-v1')).toBe(site('/ip4/198.51.100.7/tcp/9/tls'));
+    expect(site('/ip4/198.51.100.7/udp/1/quic-v1')).not.toBe(site('/ip4/198.51.100.8/udp/1/quic-v1'));
+  });
+});
 
 describe('addresses of the vector file', () => {
   it('has some of each', () => {
