@@ -384,8 +384,9 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
   };
 
   const start = async (): Promise<void> => {
-    // Threads load what handshakes need while sockets are opened: the first peer would wait for it otherwise.
-    void verifier.verify(local.certificate).catch(notNow);
+    // All threads load what handshakes need while sockets are opened: the first peer would wait half a second for it otherwise.
+    for (let thread = 0; thread < workers.size; thread++)
+      void workers.run('stoq.verifyCertificate', local.certificate).catch(notNow);
     await startSideSocket();
     steps.push({
       name: 'carriers',
