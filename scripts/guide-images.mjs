@@ -1,13 +1,16 @@
 // `npm run guide-images`: takes every picture of docs/guide/images from the built app, in light and dark, by using it as a person
 // would: first run, limits, benchmark, jobs. Needs out/ (`npm run build`) and a display, or Xvfb.
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { _electron } from '@playwright/test';
 import { findElectron } from './setup/electron.mjs';
 import { runScript } from './setup/index.mjs';
-import { root, SetupError } from './setup/project.mjs';
+import { which } from './setup/command.mjs';
+import { pinnedNode, root, SetupError } from './setup/project.mjs';
 import { startDisplay } from './test/services.mjs';
 
 const IMAGES = join(root, 'docs', 'guide', 'images');
@@ -352,6 +355,17 @@ async function browserPages(app, dataFolder) {
   await take(page, 'browser-share');
 }
 
+/** Needs root, name spaces and a browser: peers behind real routers, each a node of its own. */
+async function networkPages() {
+  const browser = ['chromium', 'chromium-browser', 'google-chrome'].map(which).find((path) => path !== null);
+  if (browser === undefined || browser === null) throw new SetupError('Pictures of the network need Chromium.');
+  await promisify(execFile)(
+    pinnedNode(),
+    ['--disable-warning=ExperimentalWarning', join(root, 'test', 'guide', 'network-images.ts'), IMAGES, browser],
+    { cwd: root },
+  );
+}
+
 /**
  * The pictures show the usual port, unless somebody's node has it at this moment.
  *
@@ -385,6 +399,8 @@ async function main() {
       closeHintShown: false,
       firstRunDone: false,
       containerEndpoint: null,
+      // Whoever is near must not be in the pictures.
+      network: { loopbackOnly: true },
     }),
     { mode: 0o600 },
   );
@@ -420,6 +436,7 @@ async function main() {
     if (display !== null && typeof display !== 'string') await display.stop();
     rmSync(base, { recursive: true, force: true });
   }
+  await networkPages();
   return 0;
 }
 
