@@ -4,5 +4,3 @@ export const STOQ_VERSION = 1;
 export const DATAGRAM_BYTES_MAX = 1100;
 /** The same with the number of its protocol in front, as a `DatagramLink` takes it. */
 export const LINK_DATAGRAM_BYTES_MAX = DATAGRAM_BYTES_MAX + 1;
-/** Protocol that every endpoint speaks below all others: reasons, acknowledgements, round trips, tickets. */
-export const CONTROL_PROTOCOL = '/hypermesh/control/1';
