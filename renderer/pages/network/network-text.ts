@@ -22,6 +22,8 @@ export const pathText = (path: PathView, nameOf: (peerId: string) => string): st
 
 /** `/ip6/2001:db8::7/udp/4001/quic-v1` as `2001:db8::7, UDP 4001`; what is no such address stays as it is. */
 export const addressText = (address: string): string => {
+  const circuit = /^(.+)\/p2p\/\w+\/p2p-circuit$/.exec(address);
+  if (circuit?.[1] !== undefined) return `through ${addressText(circuit[1])}`;
   const found = /^(?:\/ip6zone\/[^/]+)?\/ip[46]\/([^/]+)\/(udp|tcp)\/(\d+)(?:\/(?:quic-v1|tls))?$/.exec(address);
   return found === null ? address : `${found[1]}, ${found[2]?.toUpperCase()} ${found[3]}`;
 };

@@ -17,7 +17,7 @@ import { dateTimeText, durationText, whenText } from '../../components/time-text
 import { sentence } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { goTo, hrefOf } from '../../state/route.ts';
-import { pathText, peerTitle, roundTripText, shortPeer, sourceText, standingOf } from './network-text.ts';
+import { addressText, pathText, peerTitle, roundTripText, shortPeer, sourceText, standingOf } from './network-text.ts';
 import { PeerActions } from './peer-actions.tsx';
 import { TrustDialog } from './peer-dialogs.tsx';
 import { ShortPeer } from './reach-panel.tsx';
@@ -60,7 +60,7 @@ const Paths = ({ paths, nameOf }: { paths: readonly PathView[]; nameOf: (id: str
                 <span className="hm-small hm-dim">{sentence(path.why)}</span>
               </th>
               <td className="hm-break">
-                <code>{path.address}</code>
+                <span title={path.address}>{addressText(path.address)}</span>
                 <span className="hm-small hm-dim hm-block-line">
                   {path.direction === 'in' ? 'it dialled us' : 'we dialled it'}, <Age atMs={path.openedAtMs} />
                 </span>

@@ -4,6 +4,7 @@ import { networkCalls, type PeerView, type PrivateNetworkView } from '../../../.
 import { NetworkPage } from '../../../../renderer/pages/network/network-page.tsx';
 import { qrPath } from '../../../../renderer/pages/network/qr-code.tsx';
 import {
+  addressText,
   inOrder,
   peerTitle,
   roundTripText,
@@ -186,6 +187,13 @@ describe('one peer', () => {
 });
 
 describe('words of the network', () => {
+  it('writes an address as a person says it, and what it does not know as it is', () => {
+    expect(addressText('/ip6/2001:db8::7/udp/4001/quic-v1')).toBe('2001:db8::7, UDP 4001');
+    expect(addressText('/ip6zone/eth0/ip6/fe80::1/tcp/4001/tls')).toBe('fe80::1, TCP 4001');
+    expect(addressText(`/ip4/198.51.100.7/udp/9/quic-v1/p2p/${attic}/p2p-circuit`)).toBe('through 198.51.100.7, UDP 9');
+    expect(addressText('/memory/x')).toBe('/memory/x');
+  });
+
   it('tells peers apart by name or by the end of the id', () => {
     expect(peerTitle(samplePeer(0, { name: 'attic' }))).toBe('attic');
     expect(shortPeer(attic)).toBe(`12D3…${attic.slice(-8)}`);
