@@ -126,7 +126,14 @@ export const secureChannel = (components: SecureChannelComponents, init: SecureC
         give(unreachableError(remoteAddress, 'it speaks another protocol'));
         return;
       }
-      const binding = socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0));
+      let binding: Buffer;
+      try {
+        binding = socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0));
+      } catch (error) {
+        // Thrown in a handler of an event it would end the process: of a socket that went in this very turn.
+        give(unreachableError(remoteAddress, messageOf(error)));
+        return;
+      }
       settle();
       resolve(
         createMuxChannel(
