@@ -28,7 +28,7 @@ for (const theme of ['light', 'dark'] as const) {
       expect(await seriousProblems(page), step).toEqual([]);
       await page.getByRole('button', { name: step === 'How fast it is' ? 'Finish' : 'Next' }).click();
     }
-    for (const name of ['Home', 'Share', 'Jobs', 'Proofs', 'Blocks', 'Machine', 'Settings', 'Diagnostics']) {
+    for (const name of ['Home', 'Share', 'Jobs', 'Network', 'Proofs', 'Blocks', 'Machine', 'Settings', 'Diagnostics']) {
       await open(page, name);
       expect(await seriousProblems(page), name).toEqual([]);
     }
@@ -41,7 +41,7 @@ test('every page is reached and left by keyboard alone', async ({ account }) => 
   const page = await app.page();
   await finishFirstRun(page);
   await page.getByRole('heading', { level: 1 }).waitFor();
-  for (const name of ['Share', 'Jobs', 'Proofs', 'Blocks', 'Machine', 'Settings', 'Diagnostics', 'Home']) {
+  for (const name of ['Share', 'Jobs', 'Network', 'Proofs', 'Blocks', 'Machine', 'Settings', 'Diagnostics', 'Home']) {
     await tabTo(page, name);
     await page.keyboard.press('Enter');
     await expect(page.getByRole('link', { name, exact: true })).toHaveAttribute('aria-current', 'page');
