@@ -26,7 +26,7 @@ export default defineConfig({
         },
       },
       {
-        // Mostly waiting for each other over sockets: two files at once take little more than one. They come last, since shares of the
+        // Mostly waiting for each other over sockets: two files at once take little more than one. A group of its own, since shares of the
         // processor are measured in the others.
         test: {
           name: 'stoq',

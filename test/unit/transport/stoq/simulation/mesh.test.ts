@@ -30,7 +30,9 @@ const pairsOf = ({ nodes }: Simulation): [number, number][] => {
 };
 
 describe('a mesh of nodes', () => {
-  it('comes together, through partition, crash and lies, and every pair can connect', { timeout: 120_000 }, async () => {
+  it('comes together, through partition, crash and lies, and every pair can connect', {
+    timeout: 120_000,
+  }, async () => {
     const characters: Character[] = [...honest(4), 'record', 'address', 'impostor'];
     let connected = 0;
     const { timersLeft } = await withSimulation({ seed: 1, characters, ...LINK }, async (simulation) => {
