@@ -11,7 +11,7 @@ const PORT_MAX = 65_535;
 const CONNECTIONS_MIN = 4;
 const CONNECTIONS_MAX = 10_000;
 
-type Toggle = 'localDiscovery' | 'portMapping' | 'relay' | 'open' | 'ipv4';
+type Toggle = 'localDiscovery' | 'portMapping' | 'relay' | 'open' | 'ipv4' | 'loopbackOnly';
 const TOGGLES: readonly { key: Toggle; title: string; hint: string }[] = [
   {
     key: 'localDiscovery',
@@ -34,6 +34,11 @@ const TOGGLES: readonly { key: Toggle; title: string; hint: string }[] = [
     hint: 'When off, this node answers nobody else, as if it were not there.',
   },
   { key: 'ipv4', title: 'Use IPv4 too', hint: 'For networks without IPv6, at the next start.' },
+  {
+    key: 'loopbackOnly',
+    title: 'Talk to nodes on this machine only',
+    hint: 'For trials: nodes elsewhere neither find this one nor are found.',
+  },
 ];
 
 /** How this node behaves in the network. */
