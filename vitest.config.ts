@@ -1,24 +1,24 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
-/** Tests of the transport and of nodes that talk. */
-const STOQ = [
-  'test/unit/transport/**/*.test.ts',
-  'test/unit/api/network/**/*.test.ts',
-  'test/compliance/stoq-*.test.ts',
-  'test/compliance/network-*.test.ts',
+/** Tests in which shares of the processor or of memory are measured: one file at a time, with nothing else running. */
+const MEASURED = [
+  'test/unit/kernel/{assets,monitor,prover,runtime}/**/*.test.ts',
+  'test/compliance/!(stoq-*|network-*).test.ts',
 ];
 
 export default defineConfig({
   test: {
     projects: [
       {
+        // Much of it waits for sockets, threads and processes: two files at once take little more than one.
         test: {
           name: 'node',
           environment: 'node',
           include: ['test/{unit,vectors,compliance}/**/*.test.ts'],
-          exclude: ['test/unit/renderer/**', ...STOQ],
+          exclude: ['test/unit/renderer/**', ...MEASURED],
           pool: 'forks',
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Nodes that tests start as programs keep to themselves unless a test says otherwise.
@@ -26,14 +26,12 @@ export default defineConfig({
         },
       },
       {
-        // Mostly waiting for each other over sockets: two files at once take little more than one. A group of its own, since shares of the
-        // processor are measured in the others.
         test: {
-          name: 'stoq',
+          name: 'measured',
           environment: 'node',
-          include: STOQ,
+          include: MEASURED,
           pool: 'forks',
-          maxWorkers: 2,
+          maxWorkers: 1,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -45,6 +43,7 @@ export default defineConfig({
         test: {
           name: 'renderer',
           environment: 'jsdom',
+          maxWorkers: 2,
           include: ['test/unit/renderer/**/*.test.{ts,tsx}'],
           testTimeout: 60_000,
           setupFiles: ['test/unit/renderer/setup.ts'],
