@@ -150,7 +150,7 @@ describe('the banner of a lost connection', () => {
     expect(await violations()).toEqual([]);
   });
 
-  it('keeps three pages behind a button where there is no room for eight', async () => {
+  it('keeps four pages behind a button where there is no room for nine', async () => {
     const wide = window.matchMedia;
     window.matchMedia = (query) => ({ ...wide(query), matches: query.includes('max-width: 720px') });
     try {
@@ -161,8 +161,8 @@ describe('the banner of a lost connection', () => {
         'Home',
         'Share',
         'Jobs',
+        'Network',
         'Proofs',
-        'Blocks',
       ]);
       await act(async () => fireEvent.click(navigation.getByRole('button', { name: /^More.*you are on Machine$/ })));
       const settings = await screen.findByRole('menuitem', { name: 'Settings' });
