@@ -39,12 +39,12 @@ export const TrafficPanel = () => {
         <div>
           <p className="hm-traffic-key">
             <span>
-              <span className="hm-key" data-series="part" aria-hidden="true" />
+              <span className="hm-series" data-series="part" aria-hidden="true" />
               Sent <strong>{rateText(now.sentBytesPerSecond)}</strong>{' '}
               <span className="hm-dim">{limitText(now.sendLimitBytesPerSecond)}</span>
             </span>
             <span>
-              <span className="hm-key" data-series="whole" aria-hidden="true" />
+              <span className="hm-series" data-series="whole" aria-hidden="true" />
               Received <strong>{rateText(now.receivedBytesPerSecond)}</strong>{' '}
               <span className="hm-dim">{limitText(now.receiveLimitBytesPerSecond)}</span>
             </span>
