@@ -63,8 +63,8 @@ export const peerDetail = (peer: KnownPeer, connection: Connection | null): Peer
           atMs: stamp(peer.lastOffence.atMs),
           detail: shown(peer.lastOffence.detail),
         },
-  handshake: connection?.handshake === undefined ? null : { ...connection.handshake },
-  streamsOpen: connection?.streamsOpen ?? 0,
+  handshake: connection === null ? null : { ...connection.handshake },
+  streamsOpen: connection === null ? 0 : connection.streamsOpen,
 });
 
 export const reachView = (state: ReachState): ReachView => ({

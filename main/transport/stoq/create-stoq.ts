@@ -315,7 +315,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
   const meetAgain = async (network: NetworkId): Promise<void> => {
     const idle = endpoint()
       .connections()
-      .filter((connection) => !connection.networks.has(network) && (connection.streamsOpen ?? 0) === 0)
+      .filter((connection) => !connection.networks.has(network) && connection.streamsOpen === 0)
       .slice(0, MEET_AGAIN_MAX);
     await Promise.all(idle.map((connection) => connection.close('replaced')));
     for (const { peer } of idle) void endpoint().connect(peer.peerId, { signal: life.signal }).catch(notNow);

@@ -109,9 +109,9 @@ export interface Connection extends EventSource<ConnectionEvents> {
   /** What the peer said about itself in the handshake; claims, bounded. */
   readonly remote: RemoteInfo;
   /** How the newest handshake went, for people. */
-  readonly handshake?: { readonly resumed: boolean; readonly tookMs: number };
+  readonly handshake: { readonly resumed: boolean; readonly tookMs: number };
   /** Streams of both sides that are open, for people. */
-  readonly streamsOpen?: number;
+  readonly streamsOpen: number;
   readonly path: Path | null;
   paths(): readonly Path[];
   /**

@@ -241,6 +241,8 @@ export const createFakeNetwork = ({ clock }: { clock: Clock }): FakeNetwork => {
             sidePort: null,
             relays: false,
           },
+          handshake: { resumed: false, tookMs: 1 },
+          streamsOpen: 0,
           path,
           paths: () => [path],
           openStream: (protocol, options) => openStream(other, protocol, options),

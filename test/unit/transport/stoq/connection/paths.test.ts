@@ -269,10 +269,10 @@ it('resumes a session that it had before', async () => {
   net = createNet();
   const [a, b] = [await net.add(1), await net.add(2)];
   const first = await net.connect(a, b);
-  expect(first.handshake?.resumed).toBe(false);
+  expect(first.handshake.resumed).toBe(false);
   await net.during(first.close());
   await net.pass(100);
-  expect((await net.connect(a, b)).handshake?.resumed).toBe(true);
+  expect((await net.connect(a, b)).handshake.resumed).toBe(true);
   expect(a.endpoint.stats().handshakes).toEqual({ full: 1, resumed: 1, refused: 0 });
 });
 
