@@ -2,6 +2,7 @@ import type {
   NetworkSettings,
   NetworkState,
   NodeStatus,
+  PeerDetail,
   PeerView,
   PrivateNetworkView,
   TrafficView,
@@ -50,7 +51,7 @@ import { type PowersInit, watchPowers } from './powers.ts';
 import { type PrivateNetwork, createPrivateNetworks } from './private-networks.ts';
 import { qrRows } from './qr.ts';
 import { needsRestart, networkSettingsOf } from './settings.ts';
-import { REACH_UNKNOWN, peerDetail, peerView, reachView } from './views.ts';
+import { REACH_UNKNOWN, pathView, peerDetail, peerView, reachView } from './views.ts';
 
 export interface NetworkControlComponents {
   outside: Outside;
@@ -234,11 +235,8 @@ export const createNetworkControl = (
           (other.lastSeenAtMs ?? 0) - (one.lastSeenAtMs ?? 0) ||
           (one.peerId < other.peerId ? -1 : 1),
       );
-  const detailOf = (peerId: PeerId) => {
-    const known = book.get(peerId);
-    assert(known !== null, 'A peer that was found is in the book.');
-    return peerDetail(known, connectionOf(peerId));
-  };
+  /** The book is bounded: between two lines it may have let somebody go. @throws {NetworkError} `PEER_UNKNOWN` */
+  const detailOf = (peerId: PeerId): PeerDetail => peerDetail(findPeer(book.list(), peerId), connectionOf(peerId));
 
   // Telling
 
@@ -351,8 +349,9 @@ export const createNetworkControl = (
   /** What others' circuits may take: the level of the network, like anything that is lent. */
   const relayLimits = (): RelayLimits | null => {
     const level = assets.levels().find(({ resource }) => resource === 'network');
-    if (level === undefined || wanted().loopbackOnly) return RELAY_LIMITS;
-    if (level.percent === 0 || limits().stopped !== null) return null;
+    if (wanted().loopbackOnly) return RELAY_LIMITS;
+    // Nothing is lent of what nobody has said a level for.
+    if (level === undefined || level.percent === 0 || limits().stopped !== null) return null;
     return {
       ...RELAY_LIMITS,
       bytesPerSecondMax: Math.max(1, Math.floor((RELAY_LIMITS.bytesPerSecondMax * level.percent) / 100)),
@@ -381,7 +380,9 @@ export const createNetworkControl = (
     const now = wanted();
     phase = { status: 'starting' };
     statusMayHaveChanged();
-    const gate = createRateGate({ clock });
+    // From the first greeting on: what starting costs is the owner's bytes, too.
+    const { sendBytesPerSecond, receiveBytesPerSecond, budgetBytes } = limits();
+    const gate = createRateGate({ clock }, { sendBytesPerSecond, receiveBytesPerSecond, budgetBytes });
     const stoq = openStoq({
       local: createLocalPeer(keys.signer, keys.certificate),
       book,
@@ -672,8 +673,11 @@ export const createNetworkControl = (
           }),
         );
       changed();
-      const { path } = peerView(knownOf(connection), connection);
-      return { peerId: connection.peer.peerId, roundTripsMs, path };
+      return {
+        peerId: connection.peer.peerId,
+        roundTripsMs,
+        path: connection.path === null ? null : pathView(connection.path),
+      };
     },
     trace: async (peer) => {
       const running = runningOrRefuse();
@@ -737,11 +741,4 @@ export const createNetworkControl = (
     connections: () => (current() === null ? null : connections().length),
     warnings,
   };
-
-  /** As the book has it; a peer may have been forgotten between two lines. */
-  function knownOf(connection: Connection): KnownPeer {
-    const known = book.get(connection.peer.peerId);
-    assert(known !== null, 'A connected peer is in the book.');
-    return known;
-  }
 };
