@@ -102,7 +102,7 @@ export interface ConnectionEvents {
 /** A verified peer and the ways to it. It outlives any single path. */
 export interface Connection extends EventSource<ConnectionEvents> {
   readonly peer: VerifiedPeer;
-  /** Networks that both ends proved to be in; never empty. */
+  /** Networks that both ends proved to be in; never empty. Grows when one is proved later, docs/formats/stoq-membership.md. */
   readonly networks: ReadonlySet<NetworkId>;
   readonly direction: 'in' | 'out';
   readonly openedAtMs: number;
@@ -199,6 +199,8 @@ export type DatagramHandler = (payload: Uint8Array, connection: Connection) => v
 export interface EndpointEvents {
   connected: { connection: Connection };
   disconnected: { peer: PeerId; reason: CloseReason; detail: string };
+  /** Both ends of a connection count further networks: what is of these networks may begin with the peer now. */
+  networksProved: { connection: Connection; networks: readonly NetworkId[] };
   /** A peer broke a rule. */
   offended: { peer: PeerId; offence: string; points: number };
   /** Own addresses are others. */
@@ -260,6 +262,12 @@ export interface EndpointControl extends Endpoint, Startable {
   addPath(channel: Channel, peer: PeerId | null): Promise<Connection>;
   /** Asked for addresses of peers that the book has none of. */
   setFinder(find: ((peer: PeerId, signal: AbortSignal) => Promise<readonly Address[]>) | null): void;
+  /**
+   * Counts networks on a connection that both ends proved while it was open. Nothing here checks the proof.
+   *
+   * @returns tells listeners (`networksProved`), to be called when the peer counts them, too
+   */
+  addNetworks(connection: Connection, networks: readonly NetworkId[]): () => void;
   /** Addresses that others are told, in place of the listening ones. */
   announce(addresses: readonly Address[]): void;
 }

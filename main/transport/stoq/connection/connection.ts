@@ -8,6 +8,7 @@ import type {
   Connection,
   ConnectionEvents,
   DatagramLink,
+  NetworkId,
   Path,
   PeerId,
   RateGate,
@@ -80,6 +81,8 @@ export interface PeerConnection extends Connection {
   readonly livePaths: readonly ConnectionPath[];
   /** When something other than upkeep last happened, monotonic ms. */
   readonly usedAtMs: number;
+  /** @returns those that it did not count before */
+  addNetworks(more: Iterable<NetworkId>): readonly NetworkId[];
   /** Takes another path. @param rootId - what the deciding end says the root is, null where it has not said */
   attach(init: Pick<PathInit, 'channel' | 'control' | 'session'>, rootId: Uint8Array | null): ConnectionPath;
   /** Resolves with a path for new streams. @throws {StreamError} `CLOSED` */
@@ -126,6 +129,8 @@ export const createConnection = (components: ConnectionComponents, init: Connect
   let root = init.session;
   let latest = init.session;
   let remote: RemoteInfo = init.session.remote;
+  /** Of all sessions, and what was proved since: whoever leaves a network closes the connections that hold it. */
+  const networks = new Set(init.session.networks);
   let paths: ConnectionPath[] = [];
   let pathCount = 0;
   let chosen: ConnectionPath | null = null;
@@ -146,9 +151,7 @@ export const createConnection = (components: ConnectionComponents, init: Connect
     openLossy: () => connection.openStream(DATAGRAM_PROTOCOL),
     hasPath: () => chosen !== null,
     onDatagram: (number, payload) => {
-      const registration = host.protocols
-        .datagrams(latest.networks)
-        .find(({ datagramNumber }) => datagramNumber === number);
+      const registration = host.protocols.datagrams(networks).find(({ datagramNumber }) => datagramNumber === number);
       // Withdrawn meanwhile, or never there: a datagram may be lost.
       if (registration === undefined || !meter.datagram(registration, payload.length)) return;
       usedAtMs = clock.monotonicMs();
@@ -246,7 +249,7 @@ export const createConnection = (components: ConnectionComponents, init: Connect
     offended,
     admit: (opening): Admission => {
       if (state === 'closing' || state === 'closed') return { refused: 'refused' };
-      const registration = host.protocols.find(opening.protocol, latest.networks);
+      const registration = host.protocols.find(opening.protocol, networks);
       if (registration === null) {
         meter.unknown();
         host.opened('in', 'unknown');
@@ -361,7 +364,7 @@ export const createConnection = (components: ConnectionComponents, init: Connect
   };
   const announceDatagrams = (): void => {
     const protocols = host.protocols
-      .datagrams(latest.networks)
+      .datagrams(networks)
       .map(({ datagramNumber, spec }) => [datagramNumber ?? 0, spec.name] as const);
     if (chosen === null) return;
     chosen.send({ type: 'datagrams', protocols });
@@ -395,7 +398,7 @@ export const createConnection = (components: ConnectionComponents, init: Connect
   const openStream = async (protocol: string, options: StreamOptions = {}): Promise<PathStream> => {
     const { extensions, signal } = options;
     if (extensions !== undefined) checkExtensions(extensions);
-    const spec = host.protocols.find(protocol, latest.networks)?.spec;
+    const spec = host.protocols.find(protocol, networks)?.spec;
     const deadlineMs = options.deadlineMs ?? spec?.deadlineMs ?? null;
     const startMs = clock.monotonicMs();
     for (;;) {
@@ -434,9 +437,7 @@ export const createConnection = (components: ConnectionComponents, init: Connect
     get state() {
       return state;
     },
-    get networks() {
-      return latest.networks;
-    },
+    networks,
     get remote() {
       return remote;
     },
@@ -461,6 +462,7 @@ export const createConnection = (components: ConnectionComponents, init: Connect
       const path = createPath({ clock, gate, logger, flow: peer.peerId }, { ...pathInit, id: pathCount++, owner });
       paths.push(path);
       latest = pathInit.session;
+      for (const network of latest.networks) networks.add(network);
       remote = { ...pathInit.session.remote };
       if (rootId !== null && !decides) {
         const named = paths.find(({ session }) => sameBytes(session.id, rootId));
@@ -468,8 +470,15 @@ export const createConnection = (components: ConnectionComponents, init: Connect
       }
       review();
       if (decides && !sameBytes(root.id, pathInit.session.id)) path.send({ type: 'root', root: root.id });
-      if (host.protocols.datagrams(latest.networks).length > 0) announceDatagrams();
+      if (host.protocols.datagrams(networks).length > 0) announceDatagrams();
       return path;
+    },
+    addNetworks: (more) => {
+      const added = [...new Set(more)].filter((network) => !networks.has(network));
+      const before = host.protocols.datagrams(networks).length;
+      for (const network of added) networks.add(network);
+      if (host.protocols.datagrams(networks).length > before) announceDatagrams();
+      return added;
     },
     ready,
     probe: () => {

@@ -958,6 +958,16 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
     setFinder: (find) => {
       finder = find;
     },
+    addNetworks: (connection, networks) => {
+      const held = (): PeerConnection | null => {
+        const there = slots.get(connection.peer.peerId)?.connection ?? null;
+        return there === connection ? there : null;
+      };
+      const added = held()?.addNetworks(networks) ?? [];
+      return () => {
+        if (added.length > 0 && held() !== null) emitter.emit('networksProved', { connection, networks: added });
+      };
+    },
     announce: (told) => {
       announced = told.slice();
       if (running) tellAddresses(clock.monotonicMs());
