@@ -3,10 +3,12 @@ import { chainCalls, chainPushes } from './chain.ts';
 import { hardwareCalls, hardwarePushes } from './hardware.ts';
 import { identityCalls, identityPushes } from './identity.ts';
 import { jobCalls, jobPushes } from './jobs.ts';
+import { lendingCalls, lendingPushes } from './lending.ts';
 import { networkCalls, networkPushes } from './network.ts';
 import { nodeCalls, nodePushes } from './node.ts';
 import { proofCalls, proofPushes } from './proof.ts';
 import { shareCalls, sharePushes } from './share.ts';
+import { tunnelCalls, tunnelPushes } from './tunnels.ts';
 
 export * from './chain.ts';
 export * from './common.ts';
@@ -14,10 +16,12 @@ export * from './define.ts';
 export * from './hardware.ts';
 export * from './identity.ts';
 export * from './jobs.ts';
+export * from './lending.ts';
 export * from './network.ts';
 export * from './node.ts';
 export * from './proof.ts';
 export * from './share.ts';
+export * from './tunnels.ts';
 
 /** Every call there is. A capability that is not here does not exist. */
 export const calls = {
@@ -29,6 +33,8 @@ export const calls = {
   ...proofCalls,
   ...chainCalls,
   ...networkCalls,
+  ...lendingCalls,
+  ...tunnelCalls,
 } as const;
 /** Every push there is. */
 export const pushes = {
@@ -40,6 +46,8 @@ export const pushes = {
   ...proofPushes,
   ...chainPushes,
   ...networkPushes,
+  ...lendingPushes,
+  ...tunnelPushes,
 } as const;
 
 export type Call = keyof typeof calls;

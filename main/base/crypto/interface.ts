@@ -54,6 +54,13 @@ export const DOMAINS = [
   'stoq-dht',
   'stoq-token',
   'stoq-hop',
+  'lease-offer',
+  'lease-request',
+  'lease-grant',
+  'lease-receipt',
+  'lease-countersign',
+  'lease-session',
+  'route',
 ] as const;
 export type Domain = (typeof DOMAINS)[number];
 

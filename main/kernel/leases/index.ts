@@ -1,0 +1,3 @@
+export type * from './interface.ts';
+export type * from './link.ts';
+export { FREE_TERMS } from './interface.ts';
