@@ -1,6 +1,10 @@
+import type { Clock } from '../../../base/index.ts';
 import { groupOf, isPrivate } from '../address.ts';
+import type { Channel } from '../carriers/interface.ts';
+import { PeerError } from '../errors.ts';
 import type { Address, PeerId } from '../interface.ts';
-import type { ConnectionLimits } from '../standing/interface.ts';
+import type { ConnectionLimits, PeerBook } from '../standing/interface.ts';
+import type { Roster } from './roster.ts';
 
 /** A connection as limits see it. */
 export interface Occupant {
@@ -66,4 +70,76 @@ export const makeRoom = (
     .toSorted(compareUse);
   const least = candidates[0];
   return least === undefined ? 'full' : { evict: least.peer };
+};
+
+/** Paths that one peer may have to us. Two tiers, a hole, a relay, and each once more while one is replaced. */
+const PATHS_MAX = 8;
+
+/** Lets peers in whose identity is proved. */
+export interface Door {
+  /**
+   * Makes room for a channel of this peer, where somebody must leave for it.
+   *
+   * @throws {PeerError} `BANNED` | `FULL`
+   */
+  admit(peer: PeerId, channel: Channel): void;
+  /** What a banned peer is told, and whoever dials one. */
+  bannedError(peer: PeerId): PeerError;
+}
+export interface DoorComponents {
+  clock: Clock;
+  book: Pick<PeerBook, 'get' | 'isBanned'>;
+  roster: Pick<Roster, 'connection' | 'connections'>;
+  /** Trusted by the owner, or an anchor. */
+  isKept(peer: PeerId): boolean;
+}
+
+/** Holds the node to its limits. */
+export const createDoor = (
+  { clock, book, roster, isKept }: DoorComponents,
+  { limits }: { limits: ConnectionLimits },
+): Door => {
+  const occupants = (): Occupant[] =>
+    roster.connections().map((connection) => ({
+      peer: connection.peer.peerId,
+      direction: connection.direction,
+      address: connection.path?.remoteAddress ?? null,
+      kept: isKept(connection.peer.peerId),
+      streamsOpen: connection.streamsOpen,
+      usedAtMs: connection.usedAtMs,
+      points: book.get(connection.peer.peerId)?.points ?? 0,
+    }));
+  const bannedError = (peer: PeerId): PeerError => {
+    const ban = book.get(peer)?.ban;
+    return new PeerError(
+      { code: 'BANNED', peer, untilMs: ban?.untilMs ?? null, reason: ban?.reason ?? '' },
+      'This peer is banned here; lift the ban to connect.',
+    );
+  };
+  return {
+    admit: (peer, channel) => {
+      if (book.isBanned(peer)) throw bannedError(peer);
+      const known = roster.connection(peer);
+      const full = (limit: number): PeerError =>
+        new PeerError(
+          { code: 'FULL', limit },
+          'There is no room for another connection; close one or raise the limit.',
+        );
+      if (known !== null) {
+        if (known.livePaths.length >= PATHS_MAX) throw full(PATHS_MAX);
+        return;
+      }
+      const room = makeRoom(
+        { direction: channel.direction, address: channel.remoteAddress, kept: isKept(peer) },
+        occupants(),
+        limits,
+        clock.monotonicMs(),
+      );
+      if (room === 'full') throw full(channel.direction === 'in' ? limits.incomingMax : limits.connectionsMax);
+      if (room.evict === null) return;
+      // It leaves its place at once, and says goodbye while the newcomer comes.
+      void roster.connection(room.evict)?.close('full');
+    },
+    bannedError,
+  };
 };
