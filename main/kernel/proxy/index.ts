@@ -1,1 +1,3 @@
 export type * from './interface.ts';
+export * from './errors.ts';
+export { createLimit } from './limit.ts';

@@ -163,6 +163,65 @@ export interface LocalForwarder {
   stop(): Promise<void>;
 }
 
+/** Bytes per second each way that may pass, as a lease's level has it. A new rate holds at once, for those who wait too. */
+export interface Limit {
+  /** Waits until so many may go towards whoever opened the connection. At once where there is no limit. */
+  send(bytes: number): Promise<void> | void;
+  /** The same for what comes from there. */
+  receive(bytes: number): Promise<void> | void;
+  /** Null: no limit. 0: nothing passes. */
+  setRate(bytesPerSecond: number | null): void;
+  readonly bytesPerSecond: number | null;
+  /** Lets everybody who waits through: what they wait for is closed by now. */
+  stop(): void;
+}
+/** A lease of this node's network that runs: what the forward service holds its traffic to. */
+export interface ExitLease {
+  readonly lease: LeaseId;
+  /** As the owner has it now; every opening asks again. */
+  policy(): DestinationPolicy;
+  readonly limit: Limit;
+  readonly counters: TableCounters;
+  /** Aborted when the lease ends: everything that runs under it ends too. */
+  readonly ended: AbortSignal;
+}
+/** Leases of this node's network. Its lease provider is one. */
+export interface Exits {
+  find(lease: LeaseId): ExitLease | null;
+}
+
+/** A service of this machine under the name that its owner gave it. */
+export interface NamedService {
+  name: string;
+  protocol: TunnelProtocol;
+  address: GlobalAddress;
+  port: number;
+}
+export interface LocalProxyInit {
+  /** At loopback addresses only; 0 takes a free one. */
+  port: number;
+  /** Lease of a network through which traffic leaves; null: global addresses only. */
+  lease: LeaseId | null;
+  /** Both empty: nobody is asked. */
+  username: string;
+  password: string;
+  /** For `names`: what has a name now. A name leads to its global address through the {@link Dialer}, as everything else does. */
+  names: () => readonly NamedService[];
+}
+export interface LocalProxy extends LocalForwarder {
+  /** Connections and requests that it did not serve. */
+  refused(): number;
+}
+/** Starts a proxy for programs of this machine. @throws {ProxyError} `PORT_IN_USE` | `PORT_REFUSED` */
+export type StartProxy = (kind: ProxyView['kind'], init: LocalProxyInit) => Promise<LocalProxy>;
+/** The device that makes global addresses ordinary ones of this machine. What stands in the way is in the view, not thrown. */
+export interface Vpn {
+  up(): Promise<VpnView>;
+  /** May be called twice. */
+  down(): Promise<VpnView>;
+  view(): VpnView;
+}
+
 // Relays
 
 /** How good a peer is as a relay or exit, and why. */
