@@ -16,6 +16,7 @@ import { createTlsCarrier } from './carriers/tls/create-tls-carrier.ts';
 import { createEndpoint } from './connection/create-endpoint.ts';
 import { createBootstrap, type Bootstrap } from './discovery/create-bootstrap.ts';
 import { createInvites, type Invites } from './discovery/create-invites.ts';
+import { createMembershipExchange, type MembershipExchange } from './discovery/create-membership-exchange.ts';
 import { createRendezvous, type Rendezvous } from './discovery/create-rendezvous.ts';
 import { createSeeds } from './discovery/create-seeds.ts';
 import { createDht, type DhtNode } from './discovery/dht/create-dht.ts';
@@ -30,7 +31,7 @@ import { createHandshaker } from './handshake/create-handshaker.ts';
 import type { NetworkMembership } from './handshake/interface.ts';
 import { findPort, hasFamily, type PortFamily } from './find-port.ts';
 import { inviteAddresses } from './invite-addresses.ts';
-import type { Address, EndpointControl, NetworkId, PeerId } from './interface.ts';
+import type { Address, Connection, EndpointControl, NetworkId, PeerId } from './interface.ts';
 import { createReachParts } from './reach/create-reach-parts.ts';
 import { createSideSocket, type SideSocketControl } from './reach/create-side-socket.ts';
 import type { Reach, ReachState } from './reach/interface.ts';
@@ -60,7 +61,9 @@ const DIAL_MS_MAX = 20_000;
 const INCOMING_RATIO = 0.75;
 const PER_GROUP_RATIO = 0.125;
 const HANDSHAKES_MAX = 64;
-/** Connections that are made anew when this node joins a network. */
+/** Joining waits so long for peers to prove that they are in the network, too; the rest do it later. */
+const PROVE_MS_MAX = 3_000;
+/** Connections that are made anew where a peer cannot prove on the old one that it is in the network, too. */
 const MEET_AGAIN_MAX = 16;
 /** Lookups of a peer's addresses end by then. */
 const FIND_MS_MAX = 10_000;
@@ -131,6 +134,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
   let reach: Reach | null = null;
   let trace: Trace | null = null;
   let invites: Invites | null = null;
+  let exchange: MembershipExchange | null = null;
   let bootstrap: Bootstrap | null = null;
   let mdns: Mdns | null = null;
   let rendezvous: Rendezvous | null = null;
@@ -311,14 +315,20 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     }
   };
 
-  /** Sessions prove the networks of their beginning: peers that may be in a new one, too, show it in a new session. */
-  const meetAgain = async (network: NetworkId): Promise<void> => {
-    const idle = endpoint()
-      .connections()
-      .filter((connection) => !connection.networks.has(network) && connection.streamsOpen === 0)
-      .slice(0, MEET_AGAIN_MAX);
+  /** For programs that cannot prove networks on a running session: handshakes do, so what is idle gets a new one. */
+  const meetAgain = async (connections: readonly Connection[]): Promise<void> => {
+    const idle = connections.filter(({ streamsOpen }) => streamsOpen === 0).slice(0, MEET_AGAIN_MAX);
     await Promise.all(idle.map((connection) => connection.close('replaced')));
     for (const { peer } of idle) void endpoint().connect(peer.peerId, { signal: life.signal }).catch(notNow);
+  };
+  /** Peers that are in a network which this node just joined, too, are members for each other from now on. */
+  const proveToAll = async (): Promise<void> => {
+    if (exchange === null) return;
+    const done = new AbortController();
+    const proving = exchange.proveToAll().then(meetAgain).catch(notNow);
+    const late = clock.sleep(PROVE_MS_MAX, AbortSignal.any([done.signal, life.signal])).catch(() => undefined);
+    await Promise.race([proving, late]);
+    done.abort();
   };
 
   const startDiscovery = async (discovery: Discovery, source: PeerSource, greet: boolean): Promise<void> => {
@@ -411,6 +421,10 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     };
     if (settings.open) await startNetwork(null);
     for (const membership of memberships.values()) await startNetwork(membership);
+    const proving = createMembershipExchange({ ...rooms, memberships: () => [...memberships.values()] });
+    steps.push({ name: 'membership exchange', stop: () => proving.stop() });
+    await proving.start();
+    exchange = proving;
 
     await startDiscovery(createSeeds(rooms), 'seed', false);
     bootstrap = createBootstrap(rooms, {
@@ -464,6 +478,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
       addresses: () => inviteAddresses(announced(), INVITE_ADDRESSES_MAX),
       book,
       join: init.keepMembership,
+      prove: (connection, options) => proving.prove(connection, options),
       store: init.invites,
     });
     invites = invited;
@@ -473,6 +488,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
     const endings = [
       made.on('connected', changed),
       made.on('disconnected', changed),
+      made.on('networksProved', changed),
       made.on('addressesChanged', changed),
       tested.on('changed', changed),
       clock.every(LOOK_MS, look),
@@ -535,7 +551,7 @@ export const createStoq = (components: StoqComponents, init: StoqInit): StoqNode
       memberships.set(membership.id, membership);
       if (networks.has(membership.id)) return;
       await startNetwork?.(membership);
-      await meetAgain(membership.id);
+      await proveToAll();
       void rendezvous?.lookNow().catch(notNow);
       mdns?.look();
       changed();

@@ -82,7 +82,7 @@ export interface StoqNode extends Startable, EventSource<StoqNodeEvents> {
   discoveries(): readonly string[];
   /** The machine woke, or its addresses changed: paths are checked and peers looked for at once. */
   wake(): void;
-  /** From now on handshakes prove it, and its members are looked for. */
+  /** From now on it is proved, at once to peers that are connected, and its members are looked for. */
   joinNetwork(membership: NetworkMembership): Promise<void>;
   /** Forgets the key, and closes connections that this network held. */
   leaveNetwork(network: NetworkId): Promise<void>;

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import {
   Emitter,
   encodeCbor,
+  isNodeError,
   messageOf,
   NodeError,
   type EventSource,
@@ -63,6 +64,8 @@ export interface InvitesComponents {
    * @returns what makes it none again, called where the invite turns out to be no good; does nothing where it was one before
    */
   join: (membership: NetworkMembership) => Promise<() => Promise<void>>;
+  /** Proves on a running session all networks that both ends are in. @throws {NodeError} where the peer cannot be asked */
+  prove: (connection: Connection, options: { signal?: AbortSignal }) => Promise<void>;
   store: InviteStore | null;
 }
 export interface Invites extends Startable, EventSource<{ accepted: { peer: PeerId; id: string; trusted: boolean } }> {
@@ -81,7 +84,7 @@ export interface Invites extends Startable, EventSource<{ accepted: { peer: Peer
   /** @throws {InviteError} `INVITE_INVALID` | `INVITE_EXPIRED` */
   parse(link: string): Invite;
   /**
-   * Joins the network, connects to the inviter and shows that it invited us.
+   * Joins the network, connects to the inviter and shows that it invited us. Both ends count the network on the connection then.
    *
    * @param options.trustAs - name under which we trust the inviter from now on. @default null: it is known only
    * @throws {InviteError} `INVITE_INVALID` | `INVITE_EXPIRED` and {PeerError} `UNREACHABLE`
@@ -127,6 +130,7 @@ export const createInvites = ({
   addresses,
   book,
   join,
+  prove,
   store,
 }: InvitesComponents): Invites => {
   const events = new Emitter<{ accepted: { peer: PeerId; id: string; trusted: boolean } }>();
@@ -199,11 +203,31 @@ export const createInvites = ({
     return answer('welcome');
   };
 
+  /** @returns a connection to the inviter on which the invite's network is proved @throws {InviteError} | {PeerError} */
+  const meet = async (invite: Invite, options: { signal?: AbortSignal }): Promise<Connection> => {
+    const { inviter, network } = invite;
+    const target = invite.addresses.length === 0 ? inviter : { peer: inviter, addresses: invite.addresses };
+    const holds = (connection: Connection): boolean => network === null || connection.networks.has(network.id);
+    const connection = await endpoint.connect(target, options);
+    if (holds(connection)) return connection;
+    // It was there before this node was a member.
+    try {
+      await prove(connection, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!isNodeError(error)) throw error;
+      logger.debug('The inviter was not asked for its network', { problem: error.message });
+    }
+    if (holds(connection)) return connection;
+    // Its program may not know how; a new handshake proves it.
+    await connection.close('replaced');
+    const again = await endpoint.connect(target, options);
+    if (holds(again)) return again;
+    throw inviteInvalid('its inviter is in that network no more');
+  };
   /** As the guest. @throws {InviteError} | {PeerError} | {StreamError} */
   const show = async (invite: Invite, signal: AbortSignal | undefined): Promise<Connection> => {
-    const target =
-      invite.addresses.length === 0 ? invite.inviter : { peer: invite.inviter, addresses: invite.addresses };
-    const connection = await endpoint.connect(target, signal === undefined ? {} : { signal });
+    const connection = await meet(invite, signal === undefined ? {} : { signal });
     const proof = proofOf(invite.secret, connection, endpoint.local.peerId);
     let outcome: unknown;
     try {

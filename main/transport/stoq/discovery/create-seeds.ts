@@ -260,6 +260,10 @@ export const createSeeds = (
           // The one who dialled asks; so each record crosses once.
           if (connection.direction === 'out' && !askedAtMs.has(connection.peer.peerId)) askSoon(connection);
         }),
+        endpoint.on('networksProved', ({ connection }) => {
+          // It may tell of members now.
+          if (connection.direction === 'out') askSoon(connection);
+        }),
         clock.every(SEEDS_ASK_MS / 10 + random.below(SEEDS_ASK_MS / 10), round),
       );
     },

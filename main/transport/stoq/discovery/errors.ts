@@ -29,6 +29,15 @@ export class NetworkError extends NodeError<NetworkErrorType> {
   override readonly name = 'NetworkError';
 }
 
+export type MembershipErrorType =
+  | { code: 'MEMBERSHIP_MALFORMED'; problem: string; verdict: Verdict }
+  /** Both dialled at once and do not yet agree whose session counts. */
+  | { code: 'SESSION_UNSETTLED'; verdict: Verdict };
+/** Networks could not be proved on a running session. */
+export class MembershipError extends NodeError<MembershipErrorType> {
+  override readonly name = 'MembershipError';
+}
+
 export type InviteErrorType =
   /** Not an invite, unknown to its inviter, used before, or taken back: which of these is not told to strangers. */
   | { code: 'INVITE_INVALID'; problem: string }

@@ -12,6 +12,8 @@ export interface DiscoveryMetrics {
   tablePeers: Gauge;
   /** Bytes of records kept for others. Label `network`: public, private. */
   storedBytes: Gauge;
+  /** Proofs of networks on running sessions. Labels `role`: asker, answerer; `result`: proved (a network more), none, failed. */
+  memberships: Counter;
   /** Packets of the local network that were dropped: other than ours, too many, broken. */
   mdnsDropped: Counter;
 }
@@ -35,5 +37,10 @@ export const createDiscoveryMetrics = (registry: MetricsRegistry | null): Discov
         storedBytes: registry.gauge('hypermesh_stoq_dht_stored_bytes', 'Bytes of records kept for others.', [
           'network',
         ]),
+        memberships: registry.counter(
+          'hypermesh_stoq_membership_proofs_total',
+          'Proofs of private networks on sessions that were open already.',
+          ['role', 'result'],
+        ),
         mdnsDropped: registry.counter('hypermesh_stoq_mdns_dropped_total', 'Packets of the link that were dropped.'),
       };

@@ -9,17 +9,19 @@ export const PROOFS_BYTES = NETWORKS_MAX * MAC_BYTES;
 /** Where there is no network, so that the time taken does not tell how many there are. */
 const NO_KEY = new Uint8Array(32);
 
+/** Who proves: a side of the handshake, or of docs/formats/stoq-membership.md. No proof can be sent back to its maker. */
+type Prover = Role | 'asker' | 'answerer';
 /** What the key of each network is put to. */
-const provedBy = (role: Role, hash: Uint8Array): Uint8Array => encodeCbor(['hypermesh stoq network', role, hash]);
+const provedBy = (role: Prover, hash: Uint8Array): Uint8Array => encodeCbor(['hypermesh stoq network', role, hash]);
 
 /**
  * @param memberships - at most {@link NETWORKS_MAX}
- * @param hash - what the proofs hold for, and nothing else: it covers the channel and the prover's fresh shares
+ * @param hash - what the proofs hold for, and nothing else: it covers the channel or session and something fresh of the prover's
  * @returns 512 bytes, for all who do not hold a key no different from random ones
  */
 export const makeNetworkProofs = (
   memberships: readonly NetworkMembership[],
-  role: Role,
+  role: Prover,
   hash: Uint8Array,
   random: Random,
 ): Uint8Array => {
@@ -42,7 +44,7 @@ export const makeNetworkProofs = (
 /** @returns those networks that the other side proved to be in. Takes as long for none as for sixteen. */
 export const checkNetworkProofs = <M extends Pick<NetworkMembership, 'key'>>(
   memberships: readonly M[],
-  role: Role,
+  role: Prover,
   hash: Uint8Array,
   proofs: Uint8Array,
 ): M[] => {

@@ -492,6 +492,9 @@ export const createDht = (
             respond(stream, { bytesMax: DHT_REQUEST_BYTES_MAX }, (bytes) => forOthers.answer(bytes, connection)),
         ),
         endpoint.on('connected', ({ connection }) => greetSoon(connection)),
+        endpoint.on('networksProved', ({ connection, networks }) => {
+          if (networks.includes(network)) greetSoon(connection);
+        }),
         endpoint.on('addressesChanged', () => {
           if (automatic) background(announce());
         }),

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createMemoryNetwork } from '../../../../../main/transport/stoq/carriers/memory/create-memory-network.ts';
 import { request } from '../../../../../main/transport/stoq/connection/messages.ts';
 import { createInvites } from '../../../../../main/transport/stoq/discovery/create-invites.ts';
+import { createMembershipExchange } from '../../../../../main/transport/stoq/discovery/create-membership-exchange.ts';
 import { createRendezvous } from '../../../../../main/transport/stoq/discovery/create-rendezvous.ts';
 import { createSeeds } from '../../../../../main/transport/stoq/discovery/create-seeds.ts';
 import { createDht } from '../../../../../main/transport/stoq/discovery/dht/create-dht.ts';
@@ -48,11 +49,13 @@ const createWorld = async () => {
     );
     const [dht] = dhts;
     if (dht === undefined) throw new Error('there is a public one');
+    const proving = createMembershipExchange({ ...rooms, memberships: () => memberships });
     const all = [
       ...dhts,
       createSeeds(rooms),
       createRendezvous({ ...rooms, dht, memberships: () => memberships }),
-      createInvites({ ...rooms, store: null, join: async () => async () => undefined }),
+      proving,
+      createInvites({ ...rooms, store: null, join: async () => async () => undefined, prove: proving.prove }),
     ];
     for (const one of all) await one.start();
     ends.push(async () => {

@@ -2,7 +2,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Startable } from '../../../../../main/base/index.ts';
 import { request, respond } from '../../../../../main/transport/stoq/connection/messages.ts';
 import { createBootstrap } from '../../../../../main/transport/stoq/discovery/create-bootstrap.ts';
-import { createInvites, type InviteStore } from '../../../../../main/transport/stoq/discovery/create-invites.ts';
+import {
+  createInvites,
+  type InvitesComponents,
+  type InviteStore,
+} from '../../../../../main/transport/stoq/discovery/create-invites.ts';
 import { createRendezvous, epochsAt } from '../../../../../main/transport/stoq/discovery/create-rendezvous.ts';
 import {
   createSeeds,
@@ -24,7 +28,8 @@ import {
 import { createPeerRecords, encodePeerRecord } from '../../../../../main/transport/stoq/discovery/peer-record.ts';
 import { openHint } from '../../../../../main/transport/stoq/discovery/sealed-hint.ts';
 import type { NetworkMembership } from '../../../../../main/transport/stoq/handshake/interface.ts';
-import type { Address, LocalPeer, PeerId } from '../../../../../main/transport/stoq/interface.ts';
+import { StreamError } from '../../../../../main/transport/stoq/errors.ts';
+import type { Address, LocalPeer, NetworkId, PeerId } from '../../../../../main/transport/stoq/interface.ts';
 import type { PeerBook } from '../../../../../main/transport/stoq/standing/interface.ts';
 import { createManualClock, type ManualClock } from '../../../../support/manual-clock.ts';
 import { createSeededRandom } from '../../../../support/seeded-random.ts';
@@ -408,7 +413,16 @@ describe('invites', () => {
       },
     };
   };
-  const node = async (world: World, seed: string, options: { store?: InviteStore; networks?: string[] } = {}) => {
+  /** As a program that cannot prove networks on a running session. */
+  const unable: InvitesComponents['prove'] = (connection) =>
+    Promise.reject(
+      new StreamError({ code: 'PROTOCOL_UNKNOWN', protocol: connection.remote.agent }, 'The peer does not know it.'),
+    );
+  const node = async (
+    world: World,
+    seed: string,
+    options: { store?: InviteStore; networks?: string[]; prove?: InvitesComponents['prove'] } = {},
+  ) => {
     const endpoint = world.fake.add(seed, options.networks === undefined ? {} : { networks: options.networks });
     const kept = createBook();
     const left: string[] = [];
@@ -418,6 +432,7 @@ describe('invites', () => {
         addresses: () => endpoint.addresses(),
         book: kept.book,
         store: options.store ?? null,
+        prove: options.prove ?? unable,
         join: async ({ id, name }) => {
           endpoint.networks.add(id);
           return async () => {
@@ -461,9 +476,38 @@ describe('invites', () => {
     expect(guest.left).toEqual([]);
   });
 
-  it('expire by the clock of who made them, and are refused by the guest three hours later', async () => {
+  it('prove the network on the connection that was there before, or make another', async () => {
+    const world = createWorld();
+    const host = await node(world, 'host', { networks: ['public', family.id] });
+    const able = await node(world, 'able', {
+      prove: async (connection) => {
+        (connection.networks as Set<NetworkId>).add(family.id);
+      },
+    });
+    const before = await able.endpoint.connect({ peer: null, addresses: host.endpoint.addresses() });
+    const { link } = await host.invites.make({ network: family });
+    expect((await able.invites.accept(link)).connection).toBe(before);
+    const old = await node(world, 'old');
+    const broken = await old.endpoint.connect({ peer: null, addresses: host.endpoint.addresses() });
+    const { link: another } = await host.invites.make({ network: family });
+    const { connection } = await old.invites.accept(another);
+    expect(connection).not.toBe(broken);
+    expect([...connection.networks].toSorted()).toEqual([family.id, 'public'].toSorted());
+  });
+
+  it('are not used up where the inviter has left the network itself', async () => {
     const world = createWorld();
     const [host, guest] = [await node(world, 'host'), await node(world, 'guest')];
+    const { link } = await host.invites.make({ network: family });
+    await expect(guest.invites.accept(link)).rejects.toMatchObject({ code: 'INVITE_INVALID' });
+    expect(guest.left).toEqual(['family']);
+    expect(host.invites.list()).toHaveLength(1);
+  });
+
+  it('expire by the clock of who made them, and are refused by the guest three hours later', async () => {
+    const world = createWorld();
+    const host = await node(world, 'host', { networks: ['public', family.id] });
+    const guest = await node(world, 'guest');
     const { link } = await host.invites.make({ lifeMs: HOUR_MS, network: family });
     await world.clock.advance(2 * HOUR_MS);
     await expect(guest.invites.accept(link)).rejects.toMatchObject({ code: 'INVITE_EXPIRED' });
@@ -499,6 +543,7 @@ describe('invites', () => {
         addresses: () => host.endpoint.addresses(),
         book: host.book,
         store,
+        prove: unable,
         join: async () => async () => undefined,
       }),
     );
