@@ -16,8 +16,17 @@ import {
   networkIdOf,
   rendezvousTopic,
 } from '../../../../../main/transport/stoq/discovery/membership.ts';
+import {
+  decodeMembershipAnswer,
+  decodeMembershipRequest,
+  encodeMembershipAnswer,
+  encodeMembershipRequest,
+  membershipHash,
+  membershipSession,
+} from '../../../../../main/transport/stoq/discovery/membership-messages.ts';
 import { decodePeerRecord, encodePeerRecord } from '../../../../../main/transport/stoq/discovery/peer-record.ts';
 import { openHint, sealHint } from '../../../../../main/transport/stoq/discovery/sealed-hint.ts';
+import { checkNetworkProofs, makeNetworkProofs } from '../../../../../main/transport/stoq/handshake/network-proofs.ts';
 import type { Address, NetworkId, PeerId } from '../../../../../main/transport/stoq/interface.ts';
 import { createInlineWorkers } from '../../../../support/stoq/inline-workers.ts';
 import { fromHex, readVectors, toHex } from '../../../../support/vectors.ts';
@@ -72,6 +81,21 @@ interface InviteVector {
   link: string;
 }
 const vectors = readVectors<Vectors>('stoq-discovery', 'discovery.json');
+interface MembershipVector {
+  asker: PeerId;
+  answerer: PeerId;
+  networkKey: string;
+  sessionKey: string;
+  session: string;
+  nonce: string;
+  hash: string;
+  askerProof: string;
+  answererProof: string;
+  place: number;
+  request: string;
+  answer: string;
+}
+const running = readVectors<MembershipVector>('stoq-discovery', 'membership.json');
 const invites = readVectors<InviteVector[]>('stoq-discovery', 'invites.json');
 const ramp = (length: number, from = 0): Uint8Array => Uint8Array.from({ length }, (_, index) => from + index);
 
@@ -129,6 +153,31 @@ describe('published examples', () => {
     const { peer, addresses } = sealedHint;
     expect(toHex(sealHint({ key, context: topic, random }, { peer, addresses }))).toBe(sealedHint.sealed);
     expect(openHint(key, topic, fromHex(sealedHint.sealed))).toEqual({ peer, addresses });
+  });
+
+  it('of networks of a running session are what both ends send, and prove', () => {
+    const { asker, answerer, place, ...hex } = running;
+    const labels: Record<string, string> = { membership: hex.sessionKey, 'membership session': hex.session };
+    const connection = { exportKey: (label: string) => fromHex(labels[label] ?? '') };
+    const nonce = fromHex(hex.nonce);
+    const hash = membershipHash(connection, { asker, answerer, nonce });
+    expect(toHex(hash)).toBe(hex.hash);
+    const networks = [membershipOf('home', fromHex(hex.networkKey))];
+    const random = { bytes: (length: number) => new Uint8Array(length).fill(0xee), below: () => 0 };
+    const shown = makeNetworkProofs(networks, 'asker', hash, random);
+    const answered = makeNetworkProofs(networks, 'answerer', hash, random);
+    const at = (proofs: Uint8Array): string => toHex(proofs.subarray(place * 32, (place + 1) * 32));
+    expect([at(shown), at(answered)]).toEqual([hex.askerProof, hex.answererProof]);
+    expect(toHex(encodeMembershipRequest({ nonce, proofs: shown }))).toBe(hex.request);
+    expect(toHex(encodeMembershipAnswer({ session: membershipSession(connection), proofs: answered }))).toBe(
+      hex.answer,
+    );
+    expect(checkNetworkProofs(networks, 'asker', hash, decodeMembershipRequest(fromHex(hex.request)).proofs)).toEqual(
+      networks,
+    );
+    expect(checkNetworkProofs(networks, 'answerer', hash, decodeMembershipAnswer(fromHex(hex.answer)).proofs)).toEqual(
+      networks,
+    );
   });
 
   it.each(invites)('of an invite $what is the link that is made, and is read again', ({ link, network, ...vector }) => {
