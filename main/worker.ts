@@ -16,6 +16,7 @@ serveTasks(
     blocks: async () => (await import('./kernel/blocks/tasks.ts')).blockTasks,
     proof: async () => (await import('./kernel/proof/tasks.ts')).proofTasks,
     space: async () => (await import('./kernel/proof/tasks.ts')).proofTasks,
+    leases: async () => (await import('./kernel/leases/tasks.ts')).leaseTasks,
     runtime: async () => (await import('./kernel/runtime/tasks.ts')).runtimeTasks,
     http: async () => (await import('./api/http/tasks.ts')).httpTasks,
     stoq: async () => (await import('./transport/stoq/tasks.ts')).stoqTasks,

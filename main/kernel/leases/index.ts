@@ -1,3 +1,19 @@
 export type * from './interface.ts';
 export type * from './link.ts';
 export { FREE_TERMS } from './interface.ts';
+export { AddressBookError, LeaseError, LeaseFormatError } from './errors.ts';
+export {
+  decodeLeaseFile,
+  type LeaseFile,
+  type LeaseFileFinding,
+  type LeaseFileVerdict,
+  verifyLeaseFile,
+} from './formats/index.ts';
+export {
+  formatGlobalAddress,
+  GLOBAL_ADDRESS_BYTES,
+  globalAddressBytes,
+  globalAddressOf,
+  parseGlobalAddress,
+} from './global-address.ts';
+export { parseLeaseId } from './names.ts';
