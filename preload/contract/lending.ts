@@ -340,7 +340,7 @@ export const lendingCalls = defineCalls({
 
 export const lendingPushes = definePushes({
   leases: {
-    summary: 'When leases change; at most once a second, the live ones and those that ended meanwhile',
+    summary: 'When leases change, those that did; at most once a second',
     payload: z.strictObject({ leases: z.array(leaseView) }),
   },
   ownOffers: {

@@ -121,7 +121,7 @@ export type PrivateNetworkView = z.infer<typeof privateNetworkView>;
 export const networkSettings = z.strictObject({
   /** Whether this node talks to others at all. */
   enabled: z.boolean(),
-  /** UDP and TCP port; 0 takes a free one at each start. */
+  /** UDP and TCP port; 0 lets the node take a free one, which it keeps while it can. */
   port: z.int().min(0).max(65_535),
   /** IPv4 as well, where a network has nothing else. */
   ipv4: z.boolean(),

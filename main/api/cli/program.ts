@@ -7,12 +7,14 @@ import { addDiagnosticCommands } from './commands/diagnostic-commands.ts';
 import { addGenericCommands } from './commands/generic-commands.ts';
 import { addIdentityCommands } from './commands/identity-commands.ts';
 import { addJobCommands } from './commands/job-commands.ts';
+import { addLendingCommands } from './commands/lending-commands.ts';
 import { addNetworkCommands } from './commands/network-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
 import { addPauseCommands } from './commands/pause-commands.ts';
 import { addProofFileCommands } from './commands/proof-file-commands.ts';
 import { addProofCommands } from './commands/proof-commands.ts';
 import { addShareCommands } from './commands/share-commands.ts';
+import { addTunnelCommands } from './commands/tunnel-commands.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { CliComponents, CliInit } from './interface.ts';
 import { type GlobalOptions, Session } from './session.ts';
@@ -58,6 +60,19 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'network:ping': 'peer ping',
   'network:join': 'join',
   'network:create': 'net create',
+  'leases:request': 'lease request',
+  'leases:file': 'lease file',
+  'privacy:preview': 'privacy preview',
+  'guard:run': 'guard',
+  'guard:cancel': 'guard',
+  'tunnels:expose': 'expose',
+  'tunnels:reach': 'reach',
+  'tunnels:test': 'tunnels test',
+  'tunnels:proxy': 'proxy socks',
+  'tunnels:vpn': 'vpn up',
+  'memory:put': 'mem put',
+  'memory:get': 'mem get',
+  'memory:bench': 'mem bench',
 };
 
 /** All commands, none of them run yet. */
@@ -93,6 +108,8 @@ export const buildProgram = (session: Session): Command => {
   addProofCommands(program, session);
   addProofFileCommands(program, session);
   addNetworkCommands(program, session);
+  addLendingCommands(program, session);
+  addTunnelCommands(program, session);
   addGenericCommands(program, session);
   program.addHelpText(
     'after',

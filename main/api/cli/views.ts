@@ -1,7 +1,9 @@
 import { type Call, GRID_CELLS, type Level, type ResponseOf } from '../../../preload/contract/index.ts';
 import { chainViews } from './views-chain.ts';
 import { identityViews } from './views-identity.ts';
+import { lendingViews } from './views-lending.ts';
 import { networkViews } from './views-network.ts';
+import { tunnelViews } from './views-tunnels.ts';
 import { type Style, formatFields, formatTable, printable, wrap } from './table.ts';
 import {
   asAside,
@@ -467,6 +469,8 @@ const sameForAll = (config: ResponseOf<'config:get'>, style: Style): string =>
 /** How each answer of the contract looks in a terminal. A call without a view does not compile. */
 export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style) => string } = {
   ...identityViews,
+  ...lendingViews,
+  ...tunnelViews,
   'node:status': (status, style) =>
     formatFields(
       [

@@ -1,10 +1,12 @@
 import type { PayloadOf, Push } from '../../../preload/contract/index.ts';
 import type { Identity } from '../../apps/satchel/index.ts';
-import type { LogBook } from '../../base/index.ts';
+import type { Clock, LogBook } from '../../base/index.ts';
 import type { Assets } from '../../kernel/assets/index.ts';
 import type { Chain } from '../../kernel/blocks/index.ts';
+import type { Leases } from '../../kernel/leases/index.ts';
 import type { Monitor } from '../../kernel/monitor/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
+import type { Guard, Tunnels } from '../../kernel/proxy/index.ts';
 import type { Runtime } from '../../kernel/runtime/index.ts';
 import type { ConfigSource, NetworkControl, NodeControl } from '../interface.ts';
 
@@ -19,10 +21,38 @@ export interface PushSourceComponents {
   logs: Pick<LogBook, 'onLine'>;
   node: NodeControl;
   network: NetworkControl;
+  clock: Clock;
+  leases: Leases;
+  tunnels: Tunnels;
+  guard: Guard;
 }
 
 /** For each push of the contract: how to begin to listen for it. Returns how to end it. */
 export type PushSources = { readonly [P in Push]: (emit: (payload: PayloadOf<P>) => void) => () => void };
+
+/** Pushes of what may change with every packet come at most so often. */
+const PUSH_MS = 1_000;
+const GUARD_PUSH_MS = 500;
+
+/** Calls `tell` soon after something happened, and never more often than every `ms`: the first at once, the last for sure. */
+const throttled = (clock: Clock, ms: number, tell: () => void): { changed(): void; end(): void } => {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  let cancel: (() => void) | null = null;
+  const fire = (): void => {
+    cancel = null;
+    lastMs = clock.monotonicMs();
+    tell();
+  };
+  return {
+    changed: () => {
+      if (cancel !== null) return;
+      const waitMs = lastMs + ms - clock.monotonicMs();
+      if (waitMs <= 0) fire();
+      else cancel = clock.after(waitMs, fire);
+    },
+    end: () => cancel?.(),
+  };
+};
 
 const both = (one: () => void, other: () => void) => () => {
   one();
@@ -40,6 +70,10 @@ export const createPushSources = ({
   logs,
   node,
   network,
+  clock,
+  leases,
+  tunnels,
+  guard,
 }: PushSourceComponents): PushSources => ({
   node: (emit) => node.on('statusChanged', emit),
   config: (emit) => config.on('changed', emit),
@@ -62,5 +96,30 @@ export const createPushSources = ({
   network: (emit) => network.on('stateChanged', emit),
   peers: (emit) => network.on('peersChanged', emit),
   networkTraffic: (emit) => network.on('trafficSampled', emit),
+  // Those that changed since the last push: a face keeps the others as it has them.
+  leases: (emit) => {
+    const changed = new Map<string, PayloadOf<'leases'>['leases'][number]>();
+    const gate = throttled(clock, PUSH_MS, () => {
+      emit({ leases: [...changed.values()] });
+      changed.clear();
+    });
+    const end = leases.on('leaseChanged', (lease) => {
+      changed.set(lease.id, lease);
+      gate.changed();
+    });
+    return both(end, gate.end);
+  },
+  ownOffers: (emit) => {
+    const gate = throttled(clock, PUSH_MS, () => emit({ offers: leases.ownOffers() }));
+    return both(leases.on('offersChanged', gate.changed), gate.end);
+  },
+  tunnels: (emit) => {
+    const gate = throttled(clock, PUSH_MS, () => emit(tunnels.state()));
+    return both(tunnels.on('changed', gate.changed), gate.end);
+  },
+  guard: (emit) => {
+    const gate = throttled(clock, GUARD_PUSH_MS, () => emit(guard.state()));
+    return both(guard.on('changed', gate.changed), gate.end);
+  },
   verification: (emit) => chain.on('verificationChanged', emit),
 });

@@ -27,6 +27,9 @@ import { securityHeaders, sendPageFile } from './page.ts';
 import { CLOSE, SocketSession } from './socket.ts';
 import { statusOf } from './status-codes.ts';
 
+/** Calls whose requests carry a module or a value. */
+const CARRY_FILES: ReadonlySet<Call> = new Set<Call>(['job:start', 'memory:put']);
+
 export interface HttpServerComponents {
   outside: Outside;
   logger: Logger;
@@ -170,7 +173,7 @@ export const createHttpServer = (
     server.route({
       method: call.method,
       url: call.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      bodyLimit: name === 'job:start' ? MESSAGE_BYTES_MAX : BODY_BYTES_MAX,
+      bodyLimit: CARRY_FILES.has(name) ? MESSAGE_BYTES_MAX : BODY_BYTES_MAX,
       handler: async (request, reply) => {
         const params = request.params as Record<string, string>;
         const fields = (inQuery ? request.query : (request.body ?? {})) as Record<string, unknown>;

@@ -24,6 +24,7 @@ import type { Assets } from '../../kernel/assets/index.ts';
 import {
   type Connection,
   type KnownPeer,
+  type MeshControl,
   type PeerBook,
   type PeerId,
   PeerError,
@@ -64,6 +65,8 @@ export interface NetworkControlComponents {
   assets: Pick<Assets, 'share' | 'levels' | 'list' | 'countNetworkBytes' | 'on'>;
   /** Outlives every start of STOQ: who is known is known while the identity is locked, too. */
   book: PeerBook;
+  /** Told of each node that runs: what stands above STOQ reaches it there. */
+  mesh: Pick<MeshControl, 'set'>;
   /** Builds a node that was not started yet. */
   openStoq: (parts: StoqParts) => StoqNode;
 }
@@ -112,7 +115,7 @@ export const createNetworkControl = (
   components: NetworkControlComponents,
   init: NetworkControlInit,
 ): NetworkControl & Startable => {
-  const { outside, config, settings, workers, identity, assets, book, openStoq } = components;
+  const { outside, config, settings, workers, identity, assets, book, mesh, openStoq } = components;
   const { clock, random } = outside;
   const logger = components.logger.child('network');
   const metrics = components.metrics === null ? null : createNetworkMetrics(components.metrics);
@@ -326,6 +329,7 @@ export const createNetworkControl = (
   const close = async (running: Running): Promise<void> => {
     meter();
     phase = { status: 'idle' };
+    mesh.set(null);
     for (const end of running.endings) end();
     const { sentBytes, receivedBytes } = running.gate.totals();
     // Nothing passes the limits on the way out, but who waits at the gate must not keep the stop waiting for good.
@@ -421,6 +425,7 @@ export const createNetworkControl = (
       stoq.endpoint.on('disconnected', statusMayHaveChanged),
     ];
     phase = { status: 'running', running };
+    mesh.set(stoq);
     meter();
     if (stoq.port !== null && stoq.port !== portBefore) {
       portBefore = stoq.port;

@@ -5,7 +5,7 @@ import { withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
 import type { Session } from '../session.ts';
 
-/** Calls whose requests carry a phrase, words of one, a passphrase, or the secret of a network. */
+/** Calls whose requests carry a phrase, words of one, a passphrase, the secret of a network, or a password. */
 const HOLDS_SECRETS: ReadonlySet<string> = new Set<Call>([
   'identity:confirm',
   'identity:restore',
@@ -14,6 +14,7 @@ const HOLDS_SECRETS: ReadonlySet<string> = new Set<Call>([
   'identity:backup',
   'identity:drill',
   'network:create',
+  'tunnels:proxy',
 ]);
 /** The largest request there is carries a module of 16 MiB. */
 const REQUEST_BYTES_MAX = 32 * 1024 * 1024;

@@ -1,25 +1,15 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { NetworkSettings, RequestInputOf } from '../../../../preload/contract/index.ts';
 import { addDerivedCommand, commandAt, parseNumber, withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import { type OnOff, onOff, parseWhole } from '../options.ts';
 import { askNewPassphrase, readPipedSecret, readSecretFile } from '../secret-input.ts';
 import type { Session } from '../session.ts';
 import { peerLabel, viewPingSummary, viewRoundTrip } from '../views-network.ts';
 
 /** Longest link there is, with room for what editors put around it. */
 const LINK_BYTES_MAX = 8 * 1024;
-
-const onOff = (flag: string, description: string): Option =>
-  new Option(`${flag} <onOff>`, description).choices(['on', 'off']);
-type OnOff = 'on' | 'off';
-
-const parseWhole = (text: string, min: number, max: number, what: string): number => {
-  const value = parseNumber(text);
-  if (!Number.isInteger(value) || value < min || value > max)
-    throw new CliError({ code: 'USAGE' }, `${what} is a whole number from ${min} to ${max}.`);
-  return value;
-};
 
 interface SetFlags {
   enabled?: OnOff;

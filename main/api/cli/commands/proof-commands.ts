@@ -1,12 +1,11 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { assetId, type ProverState, type RequestInputOf, type ResponseOf } from '../../../../preload/contract/index.ts';
-import { messageOf } from '../../../base/errors.ts';
 import { addDerivedCommand, commandAt, parseNumber, withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { parseBytes } from '../units.ts';
+import { writeResult } from '../write-result.ts';
 import { formatStep } from '../views-proof.ts';
 
 /**
@@ -82,7 +81,7 @@ const addMake = (program: Command, session: Session): void => {
           if (session.terminal.progress) session.terminal.writeError(`\r${' '.repeat(100)}\r`);
           if (out !== undefined) {
             const { file } = await session.call('proof:file', { id: made.id });
-            await writeOut(resolve(out), Buffer.from(file, 'base64'), force);
+            await writeResult(resolve(out), Buffer.from(file, 'base64'), force);
             session.note(`Written: ${out}`);
           }
           session.show('proof:make', made);
@@ -100,16 +99,6 @@ const addMake = (program: Command, session: Session): void => {
     'hypermesh proof make --asset storage --purpose lease --challenge "$(openssl rand -hex 32)" --out storage.hmproof',
     'hypermesh proof verify cpu.hmproof',
   ]).addHelpText('after', '\nIt takes seconds to minutes at the level that you lend at. Ctrl-C stops it.');
-};
-
-const writeOut = async (path: string, bytes: Uint8Array, force: boolean): Promise<void> => {
-  try {
-    await writeFile(path, bytes, { flag: force ? 'w' : 'wx', mode: 0o644 });
-  } catch (error) {
-    if ((error as { code?: string }).code === 'EEXIST')
-      throw new CliError({ code: 'USAGE' }, `${path} is there already; add --force to write over it.`);
-    throw new CliError({ code: 'FILE_NOT_WRITTEN', path }, `${path} could not be written (${messageOf(error)}).`);
-  }
 };
 
 /** `proof set`. */

@@ -209,6 +209,9 @@ describe('the border', () => {
 /** Of the example in libp2p's specification of peer ids; nobody here has it. */
 const PEER = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA';
 
+/** In the range of global addresses; nobody answers for it. */
+const FAR = 'fd12:3456:789a:bcde:f012:3456:789a:bcde';
+
 /** Requests that reach every handler without harm; the missing job is what `JOB_UNKNOWN` is for. */
 const samples: { readonly [C in Call]: { body?: object; path?: string; code?: string; skip?: string } } = {
   'node:status': {},
@@ -307,6 +310,36 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'network:join': { body: { link: 'hypermesh:join/none' }, code: 'NOT_RUNNING' },
   'network:create': { body: { name: 'home', secret: 'long enough to be one' }, code: 'NOT_RUNNING' },
   'network:leave': { path: '/v1/network/networks/home', code: 'NOT_RUNNING' },
+  'offers:search': { path: '/v1/offers?kind=memory&amountMin=4096', code: 'NOT_RUNNING' },
+  'offers:own': {},
+  'leases:list': { path: '/v1/leases?side=lent&state=live' },
+  'leases:get': { path: '/v1/leases/lease-0a', code: 'LEASE_UNKNOWN' },
+  'leases:request': { body: { offer: 'ab12', amount: 4096 }, code: 'NOT_RUNNING' },
+  'leases:end': { path: '/v1/leases/lease-0a', code: 'LEASE_UNKNOWN' },
+  'leases:file': { path: '/v1/leases/lease-0a/file', code: 'LEASE_UNKNOWN' },
+  'groups:list': {},
+  'groups:add': { path: '/v1/groups/friends/peers', body: { peer: PEER }, code: 'PEER_UNKNOWN' },
+  'groups:remove': { path: `/v1/groups/friends/peers/${PEER}`, code: 'PEER_UNKNOWN' },
+  'privacy:preview': { body: { resource: 'memory', terms: { privacyLevel: 'P2P' } } },
+  'privacy:log': {},
+  'guard:state': {},
+  'guard:run': {},
+  'guard:cancel': {},
+  'tunnels:state': {},
+  'tunnels:expose': { body: { target: 'localhost:99999' }, code: 'TARGET_INVALID' },
+  'tunnels:unexpose': { path: '/v1/tunnels/exposures/00000000', code: 'TUNNEL_UNKNOWN' },
+  'tunnels:reach': { body: { address: FAR, port: 80 }, code: 'NOT_RUNNING' },
+  'tunnels:unreach': { path: '/v1/tunnels/reached/00000000', code: 'TUNNEL_UNKNOWN' },
+  'tunnels:resolve': { path: `/v1/tunnels/resolve/${FAR}`, code: 'NOT_RUNNING' },
+  'tunnels:test': { body: { address: FAR, port: 80 }, code: 'NOT_RUNNING' },
+  'tunnels:proxy': { body: { kind: 'socks', lease: 'lease-0a' }, code: 'LEASE_UNKNOWN' },
+  'tunnels:unproxy': { path: '/v1/tunnels/proxies/00000000', code: 'TUNNEL_UNKNOWN' },
+  'tunnels:vpn': { body: { up: false } },
+  'memory:put': { path: '/v1/memory/lease-0a/put', body: { key: 'a', value: 'AA==' }, code: 'LEASE_UNKNOWN' },
+  'memory:get': { path: '/v1/memory/lease-0a/get', body: { key: 'a' }, code: 'LEASE_UNKNOWN' },
+  'memory:delete': { path: '/v1/memory/lease-0a/delete', body: { key: 'a' }, code: 'LEASE_UNKNOWN' },
+  'memory:stats': { path: '/v1/memory/lease-0a', code: 'LEASE_UNKNOWN' },
+  'memory:bench': { path: '/v1/memory/lease-0a/bench', code: 'LEASE_UNKNOWN' },
 };
 
 describe('every call of the contract', () => {
@@ -335,6 +368,8 @@ describe('whatever a stranger sends', () => {
     'bundle:preview',
     'bundle:create',
     'share:stopEverything',
+    'guard:run',
+    'tunnels:vpn',
   ]);
   const harmless = (Object.entries(calls) as [Call, CallDefinition][]).filter(([name]) => !heavy.has(name));
 

@@ -44,6 +44,8 @@ interface Bench {
   opened: FakeStoq[];
   /** The next starts fail. */
   failures: number;
+  /** What the mesh was told, in order. */
+  meshed: ('node' | 'none')[];
   config: { current: Config };
   unlock(): void;
   lock(): void;
@@ -122,6 +124,7 @@ beforeEach(async () => {
     book: createPeerBook({ outside, logger: createSilentLogger(), store: null }),
     opened,
     failures: 0,
+    meshed: [],
     config: holder,
     counted: 0,
     statusChanges: 0,
@@ -170,6 +173,7 @@ beforeEach(async () => {
         on: assetEvents.on.bind(assetEvents) as never,
       },
       book: bench.book,
+      mesh: { set: (node) => void bench.meshed.push(node === null ? 'none' : 'node') },
       openStoq,
     },
     { agent: 'hypermesh/test', powers: { addresses: () => addresses } },
@@ -214,6 +218,7 @@ describe('the network', () => {
     await settle();
     expect(running()?.parts.settings.portBefore).toBe(41_414);
     expect(bench.statusChanges).toBeGreaterThanOrEqual(3);
+    expect(bench.meshed).toEqual(['node', 'none', 'node']);
   });
   it('is built anew for other settings and not for the same', async () => {
     await start();
