@@ -28,7 +28,7 @@ export const TrafficPanel = () => {
   return (
     <Panel
       title="Traffic"
-      hint={sentence(now.limitReason)}
+      hint={now.limitReason === '' ? 'Nothing limits it.' : sentence(now.limitReason)}
       actions={
         <a href={hrefOf('share', 'network')} className="hm-small">
           Limits
