@@ -1,8 +1,9 @@
-import { NumberInput, Switch, Textarea } from '@mantine/core';
+import { Switch, Textarea } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import type { NetworkSettings } from '../../../preload/contract/index.ts';
 import { showDone, showError } from '../../components/error-note.tsx';
 import { Panel } from '../../components/layout.tsx';
+import { NumberSetting } from '../../components/number-setting.tsx';
 import { Setting } from '../../components/setting.tsx';
 import { useNodeAccess } from '../../state/node-context.tsx';
 
@@ -33,7 +34,7 @@ const TOGGLES: readonly { key: Toggle; title: string; hint: string }[] = [
     title: 'Let in nodes that are in none of your private networks',
     hint: 'When off, this node answers nobody else, as if it were not there.',
   },
-  { key: 'ipv4', title: 'Use IPv4 too', hint: 'For networks without IPv6, at the next start.' },
+  { key: 'ipv4', title: 'Use IPv4 too', hint: 'For networks without IPv6.' },
   {
     key: 'loopbackOnly',
     title: 'Talk to nodes on this machine only',
@@ -44,11 +45,7 @@ const TOGGLES: readonly { key: Toggle; title: string; hint: string }[] = [
 /** How this node behaves in the network. */
 export const NetworkSettingsPanel = ({ settings }: { settings: NetworkSettings }) => {
   const node = useNodeAccess();
-  const [port, setPort] = useState<number | string>(settings.port);
-  const [connections, setConnections] = useState<number | string>(settings.connectionsMax);
   const [bootstrap, setBootstrap] = useState(settings.bootstrap.join('\n'));
-  useEffect(() => setPort(settings.port), [settings.port]);
-  useEffect(() => setConnections(settings.connectionsMax), [settings.connectionsMax]);
   const bootstrapText = settings.bootstrap.join('\n');
   useEffect(() => setBootstrap(bootstrapText), [bootstrapText]);
 
@@ -61,18 +58,6 @@ export const NetworkSettingsPanel = ({ settings }: { settings: NetworkSettings }
     node.store.setState({ network: reply.value });
     if (done !== undefined) showDone(done);
     return true;
-  };
-  const savePort = (): void => {
-    const next = Number(port);
-    if (port === '' || !Number.isInteger(next) || next < 0 || next > PORT_MAX) setPort(settings.port);
-    else if (next !== settings.port)
-      void set({ port: next }, 'The node listens on the new port.').then((kept) => !kept && setPort(settings.port));
-  };
-  const saveConnections = (): void => {
-    const next = Number(connections);
-    if (!Number.isInteger(next) || next < CONNECTIONS_MIN || next > CONNECTIONS_MAX)
-      setConnections(settings.connectionsMax);
-    else if (next !== settings.connectionsMax) void set({ connectionsMax: next });
   };
   const saveBootstrap = (): void => {
     const next = bootstrap
@@ -90,18 +75,13 @@ export const NetworkSettingsPanel = ({ settings }: { settings: NetworkSettings }
           onChange={(event) => void set({ enabled: event.currentTarget.checked })}
         />
       </Setting>
-      <Setting title="Port" hint="UDP and TCP. 0 takes a free one at each start.">
-        <NumberInput
-          aria-label="Port of the network"
-          value={port}
+      <Setting title="Port" hint="UDP and TCP. 0 lets the node take a free one, which it keeps while it can.">
+        <NumberSetting
+          label="Port of the network"
+          value={settings.port}
           min={0}
           max={PORT_MAX}
-          allowDecimal={false}
-          clampBehavior="blur"
-          onChange={setPort}
-          onBlur={savePort}
-          onKeyDown={(event) => event.key === 'Enter' && savePort()}
-          w={140}
+          onSave={(port) => set({ port }, 'The node listens on the new port.')}
         />
       </Setting>
       {TOGGLES.map(({ key, title, hint }) => (
@@ -117,17 +97,12 @@ export const NetworkSettingsPanel = ({ settings }: { settings: NetworkSettings }
         title="Connections at once"
         hint={`From ${CONNECTIONS_MIN} to ${CONNECTIONS_MAX.toLocaleString('en')}. Trusted peers always find a place.`}
       >
-        <NumberInput
-          aria-label="Connections at once"
-          value={connections}
+        <NumberSetting
+          label="Connections at once"
+          value={settings.connectionsMax}
           min={CONNECTIONS_MIN}
           max={CONNECTIONS_MAX}
-          allowDecimal={false}
-          clampBehavior="blur"
-          onChange={setConnections}
-          onBlur={saveConnections}
-          onKeyDown={(event) => event.key === 'Enter' && saveConnections()}
-          w={140}
+          onSave={(connectionsMax) => set({ connectionsMax })}
         />
       </Setting>
       <Setting

@@ -1,8 +1,9 @@
-import { Button, NumberInput, SegmentedControl, Select, Switch, TextInput } from '@mantine/core';
+import { Button, SegmentedControl, Select, Switch, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import type { CallError, Config, ResponseOf } from '../../../preload/contract/index.ts';
 import { ErrorNote, showDone, showError } from '../../components/error-note.tsx';
 import { Loading, PageHeader, Panel, Tag } from '../../components/layout.tsx';
+import { NumberSetting } from '../../components/number-setting.tsx';
 import { bytesText } from '../../components/quantity.ts';
 import { Setting } from '../../components/setting.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
@@ -101,21 +102,15 @@ export const SettingsPage = ({ part }: { part: string | null }) => {
   const node = useNodeAccess();
   const config = useNode((state) => state.config);
   const status = useNode((state) => state.status);
-  const [port, setPort] = useState<number | string>('');
   const [endpoint, setEndpoint] = useState('');
-  useEffect(() => setPort(config?.apiPort ?? ''), [config?.apiPort]);
   useEffect(() => setEndpoint(config?.containerEndpoint ?? ''), [config?.containerEndpoint]);
   if (config === null || status === null) return <Loading what="the settings" />;
 
-  const set = async (change: Partial<Omit<Config, 'version'>>, done?: string): Promise<void> => {
+  const set = async (change: Partial<Omit<Config, 'version'>>, done?: string): Promise<boolean> => {
     const reply = await node.setConfig(change);
     if (!reply.ok) showError('The setting was not changed', reply.error);
     else if (done !== undefined) showDone(done);
-  };
-  const savePort = (): void => {
-    const next = Number(port);
-    if (port === '' || !Number.isInteger(next) || next < 0 || next > PORT_MAX) setPort(config.apiPort);
-    else if (next !== config.apiPort) void set({ apiPort: next }, 'The new port is used from the next start on.');
+    return reply.ok;
   };
   const saveEndpoint = (): void => {
     const next = endpoint.trim();
@@ -154,17 +149,12 @@ export const SettingsPage = ({ part }: { part: string | null }) => {
             )
           }
         >
-          <NumberInput
-            aria-label="Port of the local address"
-            value={port}
+          <NumberSetting
+            label="Port of the local address"
+            value={config.apiPort}
             min={0}
             max={PORT_MAX}
-            allowDecimal={false}
-            clampBehavior="blur"
-            onChange={setPort}
-            onBlur={savePort}
-            onKeyDown={(event) => event.key === 'Enter' && savePort()}
-            w={140}
+            onSave={(apiPort) => set({ apiPort }, 'The new port is used from the next start on.')}
           />
         </Setting>
         <Setting title="What is written to the log">
