@@ -16,4 +16,5 @@ export {
   globalAddressOf,
   parseGlobalAddress,
 } from './global-address.ts';
-export { parseLeaseId } from './names.ts';
+export { leaseIdBytes, leaseIdOf, parseLeaseId } from './names.ts';
+export { namedNetworks } from './privacy.ts';
