@@ -77,6 +77,8 @@ export interface TableEntry {
   readonly lease: LeaseId | null;
   /** Wall clock; null: as long as its lease. */
   readonly expiresAtMs: number | null;
+  /** Ms without any connection after which it is taken away; null: never. */
+  readonly idleMs: number | null;
   /** Counted by whoever forwards. */
   readonly counters: TableCounters;
 }

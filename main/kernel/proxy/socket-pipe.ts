@@ -1,0 +1,115 @@
+import type { Socket as DatagramSocket } from 'node:dgram';
+import type { Socket } from 'node:net';
+import { type Clock, messageOf } from '../../base/index.ts';
+import { ProxyError } from './errors.ts';
+import type { DatagramPipe, Pipe, TableCounters } from './interface.ts';
+
+const begun = (counters: TableCounters, clock: Clock): (() => void) => {
+  let over = false;
+  counters.connectionsNow += 1;
+  counters.connectionsTotal += 1;
+  counters.usedAtMs = clock.nowMs();
+  return () => {
+    if (over) return;
+    over = true;
+    counters.connectionsNow -= 1;
+    counters.usedAtMs = clock.nowMs();
+  };
+};
+
+/** A socket of this machine as a pipe, for an address that this machine answers for itself. */
+export const createSocketPipe = (socket: Socket, counters: TableCounters, clock: Clock): Pipe => {
+  let failure: Error | null = null;
+  let wakeRead: (() => void) | null = null;
+  let wakeWrite: (() => void) | null = null;
+  const left = begun(counters, clock);
+  const wake = (): void => {
+    wakeRead?.();
+    wakeWrite?.();
+  };
+  const fail = (detail: string): void => {
+    failure ??= new ProxyError({ code: 'TARGET_AWAY', detail }, 'The service ended this connection; connect again.');
+    wake();
+  };
+  socket.on('readable', () => wakeRead?.());
+  socket.on('end', () => wakeRead?.());
+  socket.on('drain', () => wakeWrite?.());
+  socket.on('error', (error) => fail(messageOf(error)));
+  socket.on('close', () => {
+    left();
+    if (!socket.readableEnded) fail('it was closed');
+    wake();
+  });
+  return {
+    read: async (maxBytes) => {
+      for (;;) {
+        const size = maxBytes === undefined ? undefined : Math.min(maxBytes, socket.readableLength);
+        const chunk = (size === 0 ? null : socket.read(size)) as Buffer | null;
+        if (chunk !== null) {
+          counters.sentBytes += chunk.length;
+          return chunk;
+        }
+        if (socket.readableEnded) return null;
+        if (failure !== null) throw failure;
+        // An end is told only to who reads at it.
+        if (size === 0) socket.read(0);
+        await new Promise<void>((resolve) => {
+          wakeRead = resolve;
+        });
+        wakeRead = null;
+      }
+    },
+    write: async (bytes) => {
+      if (failure !== null) throw failure;
+      counters.receivedBytes += bytes.length;
+      if (socket.write(bytes)) return;
+      await new Promise<void>((resolve) => {
+        wakeWrite = resolve;
+      });
+      wakeWrite = null;
+      if (failure !== null) throw failure;
+    },
+    finish: () =>
+      new Promise((resolve) => {
+        socket.end(() => resolve());
+      }),
+    reset: () => {
+      socket.resetAndDestroy();
+      left();
+    },
+  };
+};
+
+/** A datagram socket of this machine as a pipe. */
+export const createSocketDatagrams = (socket: DatagramSocket, counters: TableCounters, clock: Clock): DatagramPipe => {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const left = begun(counters, clock);
+  let open = true;
+  socket.on('error', () => undefined);
+  return {
+    send: (payload) => {
+      if (!open) return false;
+      counters.receivedBytes += payload.length;
+      socket.send(payload, () => undefined);
+      return true;
+    },
+    onDatagram: (listener) => {
+      const onMessage = (payload: Buffer): void => {
+        counters.sentBytes += payload.length;
+        listener(payload);
+      };
+      socket.on('message', onMessage);
+      return () => {
+        socket.off('message', onMessage);
+      };
+    },
+    closed,
+    close: () => {
+      if (!open) return;
+      open = false;
+      socket.close();
+      left();
+      resolve();
+    },
+  };
+};
