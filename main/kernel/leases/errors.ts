@@ -33,7 +33,10 @@ export class LeaseError extends NodeError<
 }
 
 export class AddressBookError extends NodeError<
-  { code: 'GROUP_INVALID'; group: string; problem: string } | { code: 'GROUPS_FULL'; limit: number }
+  | { code: 'GROUP_INVALID'; group: string; problem: string }
+  | { code: 'GROUPS_FULL'; limit: number }
+  /** What is stored is damaged or newer; it is left as it is. */
+  | { code: 'GROUPS_UNREADABLE'; problem: string }
 > {
   override readonly name = 'AddressBookError';
 }

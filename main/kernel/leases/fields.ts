@@ -38,7 +38,7 @@ export const createFieldReader = (what: string, itemsMax: number): FieldReader =
     if (!isMap(value)) throw malformed(`${where} is not a map`);
     if (Object.keys(value).length !== names.length || names.some((name) => !Object.hasOwn(value, name)))
       throw malformed(`${where} does not have exactly the fields ${names.join(', ')}`);
-    return value as Record<(typeof names)[number], unknown>;
+    return value;
   };
   return {
     malformed,

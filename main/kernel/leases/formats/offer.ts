@@ -80,7 +80,7 @@ const provenOf = (value: unknown): Offer['proven'] => {
   if (value === null) return null;
   const { label, value: amount, unit } = read.fields(value, ['label', 'value', 'unit'], 'what was proven');
   return {
-    label: read.text(label, /^[^\p{Cc}]{1,64}$/u, 'the name of what was proven'),
+    label: read.text(label, /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,64}$/u, 'the name of what was proven'),
     value: read.whole(amount, 0, Number.MAX_SAFE_INTEGER, 'what was proven'),
     unit: read.oneOf(unit, ['multiplicationsPerSecond', 'bytes'], 'the unit of what was proven'),
   };

@@ -10,7 +10,8 @@ import { LEASE_ID_BYTES, leaseIdBytes, leaseIdOf } from '../names.ts';
 const REQUEST_VERSION = 1;
 const ITEMS_MAX = 16;
 const HASH_BYTES = 32;
-const PURPOSE = /^[^\p{Cc}]*$/u;
+/** One line without what a terminal or a page would obey. */
+const PURPOSE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u;
 
 const read = createFieldReader('The request for a lease', ITEMS_MAX);
 
