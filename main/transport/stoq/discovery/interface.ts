@@ -50,6 +50,8 @@ export interface Dht extends Startable {
   ): Promise<DhtRecord | null>;
   /** Announces that this node has to do with a topic, and asks who else does. Bounded and aged. */
   provide(topic: Uint8Array, options?: { signal?: AbortSignal }): Promise<number>;
+  /** Announces itself for a topic no more. Who was told forgets it within two hours. */
+  withdraw(topic: Uint8Array): void;
   providers(topic: Uint8Array, options?: { signal?: AbortSignal; count?: number }): Promise<readonly PeerId[]>;
   findPeer(peer: PeerId, options?: { signal?: AbortSignal }): Promise<readonly Address[]>;
   /** Peers in the routing table. */

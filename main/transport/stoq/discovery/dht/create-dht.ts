@@ -561,6 +561,9 @@ export const createDht = (
       }
       return provideOnce(topic, null, signalOf(options.signal));
     },
+    withdraw: (topic) => {
+      provided.delete(nameOf(topicKey(network, topic)));
+    },
     providers: async (topic, options = {}) => {
       checkTopic(topic);
       const key = topicKey(network, topic);

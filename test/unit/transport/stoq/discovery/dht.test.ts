@@ -209,6 +209,22 @@ describe('a DHT of fifty nodes', () => {
     expect(await done(net.clock, at(nodes, 20).dht.providers(bytes('topic')))).toEqual([]);
   });
 
+  it('announces a topic again and again, until it is withdrawn', async () => {
+    const net = createNet();
+    const nodes = await net.nodes(10);
+    const provider = net.node(77, { automatic: true });
+    await provider.dht.start();
+    await provider.endpoint.connect({ peer: null, addresses: at(nodes, 0).endpoint.addresses() });
+    await net.clock.advance(1000);
+    await done(net.clock, provider.dht.provide(bytes('topic')));
+    const found = (): Promise<readonly PeerId[]> => done(net.clock, at(nodes, 5).dht.providers(bytes('topic')));
+    await net.clock.advance(5 * HOUR_MS);
+    expect(await found()).toEqual([provider.endpoint.local.peerId]);
+    provider.dht.withdraw(bytes('topic'));
+    await net.clock.advance(2 * HOUR_MS);
+    expect(await found()).toEqual([]);
+  });
+
   it('refuses what is too large before anything leaves, and says when nobody is there', async () => {
     const net = createNet();
     const [alone] = await net.nodes(1);
