@@ -3,8 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { calls } from '../../preload/contract/index.ts';
-import { runCli } from '../../main/api/cli/index.ts';
-import { createSystemOutside } from '../../main/base/index.ts';
+import { type CommandDone, runCommandLine } from '../support/command-line.ts';
 import { sourceRoot, temporaryFolder } from '../unit/api/real-node.ts';
 
 // The real program and a real node, as an owner or a server's script uses them. Everything that any process writes is kept,
@@ -21,48 +20,15 @@ const WRONG = 'wrong-passphrase-meadow';
 
 let everything = '';
 const children: ChildProcess[] = [];
-interface Done {
-  code: number | null;
-  out: string;
-  error: string;
-}
 interface Options {
   /** Piped to the command. */
   input?: string;
   data?: string;
 }
-/** One command line in this process: each would take a second in one of its own. Nobody sits at a terminal. */
-const hypermesh = async (args: readonly string[], { input, data = folder }: Options = {}): Promise<Done> => {
-  const written = { out: '', error: '' };
-  const text = (content: string | Uint8Array): string => Buffer.from(content).toString();
-  const refuse = (): Promise<never> => Promise.reject(new Error('nothing is started in this process'));
-  const code = await runCli(
-    {
-      clock: createSystemOutside().clock,
-      terminal: {
-        writeOut: (content) => void (written.out += text(content)),
-        writeError: (content) => void (written.error += text(content)),
-        columns: 100,
-        colour: false,
-        progress: false,
-        readInput: async () => (input === undefined ? null : Buffer.from(input)),
-        interactive: false,
-        readSecret: async () => null,
-        readLine: async () => null,
-        clearScreen: () => undefined,
-        onInterrupt: () => () => undefined,
-      },
-      runHeadless: refuse,
-      openDesktop: refuse,
-      withSettings: refuse,
-      verifyProofFile: refuse,
-      verifyChainFile: refuse,
-    },
-    { dataFolder: data, version: '0.0.0', passphraseCredential: null },
-    args,
-  );
-  everything += written.out + written.error;
-  return { code, ...written };
+const hypermesh = async (args: readonly string[], { input, data = folder }: Options = {}): Promise<CommandDone> => {
+  const done = await runCommandLine(data, args, { input });
+  everything += done.out + done.error;
+  return done;
 };
 /** A node in a process of its own, as an owner or a service manager starts it. Resolves when it is ready. */
 const startNode = (more: readonly string[] = [], { data = folder, env = {} }: Options & { env?: object } = {}) =>
@@ -89,7 +55,7 @@ const stopNode = async (data = folder): Promise<void> => {
   await hypermesh(['stop'], { data });
   while (existsSync(join(data, 'node.json'))) await new Promise((resolve) => setTimeout(resolve, 50));
 };
-const refused = ({ code, out, error }: Done, exitCode: number, errorCode: string): void => {
+const refused = ({ code, out, error }: CommandDone, exitCode: number, errorCode: string): void => {
   expect(error.trimEnd().split('\n').at(-1)).toMatch(new RegExp(`^hypermesh: .+\\(${errorCode}\\)$`));
   expect({ code, out }).toEqual({ code: exitCode, out: '' });
 };

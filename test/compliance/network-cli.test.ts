@@ -3,8 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Call, type ResponseOf, calls } from '../../preload/contract/index.ts';
-import { runCli } from '../../main/api/cli/index.ts';
-import { createSystemOutside } from '../../main/base/index.ts';
+import { type CommandDone, runCommandLine } from '../support/command-line.ts';
 import { sourceRoot, temporaryFolder } from '../unit/api/real-node.ts';
 
 // Two real nodes in processes of their own, on loopback, steered by the command line.
@@ -15,43 +14,8 @@ const passphrase = join(root, 'passphrase');
 const children = new Map<string, ChildProcess>();
 const folderOf = (name: string): string => join(root, name);
 
-interface Done {
-  code: number;
-  out: string;
-  error: string;
-}
-const { clock } = createSystemOutside();
-const hypermesh = async (name: string, args: readonly string[], input?: string): Promise<Done> => {
-  const written = { out: '', error: '' };
-  const text = (content: string | Uint8Array): string => Buffer.from(content).toString();
-  const refuse = (): Promise<never> => Promise.reject(new Error('nothing is started in this process'));
-  const code = await runCli(
-    {
-      clock,
-      terminal: {
-        writeOut: (content) => void (written.out += text(content)),
-        writeError: (content) => void (written.error += text(content)),
-        columns: 120,
-        colour: false,
-        progress: false,
-        readInput: async () => (input === undefined ? null : Buffer.from(input)),
-        interactive: false,
-        readSecret: async () => null,
-        readLine: async () => null,
-        clearScreen: () => undefined,
-        onInterrupt: () => () => undefined,
-      },
-      runHeadless: refuse,
-      openDesktop: refuse,
-      withSettings: refuse,
-      verifyProofFile: refuse,
-      verifyChainFile: refuse,
-    },
-    { dataFolder: folderOf(name), version: '0.0.0', passphraseCredential: null },
-    args,
-  );
-  return { code, ...written };
-};
+const hypermesh = (name: string, args: readonly string[], input?: string): Promise<CommandDone> =>
+  runCommandLine(folderOf(name), args, { input, columns: 120 });
 const good = async (name: string, args: readonly string[], input?: string): Promise<string> => {
   const { code, out, error } = await hypermesh(name, args, input);
   expect(`${code} ${error}`).toBe('0 ');
