@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Where the parts of the program lie that run in threads and processes of their own. */
@@ -14,6 +14,8 @@ export interface ProgramPaths {
   jobHost: string;
   /** Plain Node runtime for job hosts. */
   node: string;
+  /** Helper that makes the device of the VPN; it is there where a compiler was when the program was built. */
+  tunHelper: string;
   /** Built page, served to browsers and loaded by the window. */
   pageFolder: string;
 }
@@ -38,8 +40,15 @@ export const findProgramPaths = (entryUrl: string): ProgramPaths => {
       : built('stoq-side-worker.js'),
     jobHost: fromSource ? join(folder, 'kernel', 'runtime', 'host', 'main.ts') : built('job-host.cjs'),
     node: findNode(root),
+    tunHelper: findHelper(root, 'hypermesh-tun'),
     pageFolder: unpacked(join(root, 'out', 'renderer')),
   };
+};
+
+/** Installed, helpers lie beside the program; in the repository they are built into out/. */
+const findHelper = (root: string, name: string): string => {
+  const installed = /^app\.asar(\.unpacked)?$/.test(basename(root));
+  return installed ? join(dirname(dirname(root)), 'helpers', name) : join(root, 'out', 'helpers', name);
 };
 
 const findNode = (root: string): string => {

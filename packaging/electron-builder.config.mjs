@@ -33,6 +33,8 @@ export const createBuilderConfig = ({
   files: [
     'package.json',
     'out/**',
+    // A program of its own, beside the app: it is given a right, which only a real file can have.
+    '!out/helpers/**',
     'packaging/icons/256.png',
     'packaging/icons/tray-*.png',
     '!**/*.map',
@@ -54,7 +56,12 @@ export const createBuilderConfig = ({
   extraFiles: [
     { from: join(root, 'LICENSE'), to: 'LICENSE' },
     { from: join(root, 'THIRD_PARTY.md'), to: 'THIRD_PARTY.md' },
-    ...(platform === 'linux' ? [{ from: join(root, 'packaging', 'linux', 'bin'), to: 'bin' }] : []),
+    ...(platform === 'linux'
+      ? [
+          { from: join(root, 'packaging', 'linux', 'bin'), to: 'bin' },
+          { from: join(root, 'out', 'helpers'), to: 'helpers' },
+        ]
+      : []),
   ],
   electronLanguages: ['en-US'],
   electronFuses: {

@@ -2,11 +2,13 @@
 // download beyond the package registries. `--dir` stops at the folder. `--release` takes only the official Electron and
 // closes the door through which tests attach.
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { build, Platform } from 'electron-builder';
 import { Installer } from 'electron-installer-debian';
+import { buildHelpers } from '../scripts/setup/helpers.mjs';
 import { findElectron } from '../scripts/setup/electron.mjs';
 import { SetupError } from '../scripts/setup/project.mjs';
 import { createBuilderConfig } from './electron-builder.config.mjs';
@@ -51,6 +53,7 @@ if (!values['skip-build']) {
     maxBuffer: 64 * 2 ** 20,
     env: { ...process.env, ELECTRON_EXEC_PATH: electron.executable },
   });
+  await buildHelpers(say);
 }
 
 say(`Packing… (${seconds()})`);
@@ -68,6 +71,12 @@ await rm(join(folder, 'resources', 'default_app.asar'), { force: true });
 await rm(join(folder, '.republished'), { force: true });
 for (const name of await readdir(join(folder, 'bin'))) await chmod(join(folder, 'bin', name), 0o755);
 await chmod(join(folder, 'resources', 'node', 'node'), 0o755);
+const helper = join(folder, 'helpers', 'hypermesh-tun');
+if (existsSync(helper)) await chmod(helper, 0o755);
+else if (values.release) {
+  console.error('A release needs the helper of the VPN: install gcc and libc6-dev and run this again.');
+  process.exit(1);
+}
 say(`Made ${folder} (${seconds()})`);
 if (values.dir) process.exit(0);
 
@@ -131,7 +140,7 @@ const installer = new HyperMeshInstaller({
   compression: 'zstd',
   recommends: ['fonts-liberation | fonts-dejavu-core'],
   suggests: ['docker.io | docker-ce | podman'],
-  depends: ['libasound2t64 | libasound2', 'libxkbcommon0', 'libxss1', 'libcups2t64 | libcups2'],
+  depends: ['libasound2t64 | libasound2', 'libxkbcommon0', 'libxss1', 'libcups2t64 | libcups2', 'libcap2-bin'],
   categories: ['Network'],
   desktopTemplate: join(root, 'packaging', 'linux', 'deb', 'desktop.ejs'),
   icon: {
@@ -144,6 +153,7 @@ const installer = new HyperMeshInstaller({
     scalable: join(root, 'packaging', 'icons', 'icon.svg'),
   },
   scripts: {
+    postinst: join(root, 'packaging', 'linux', 'deb', 'postinst'),
     prerm: join(root, 'packaging', 'linux', 'deb', 'prerm'),
     postrm: join(root, 'packaging', 'linux', 'deb', 'postrm'),
   },

@@ -2,12 +2,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { outputTail, run } from './command.mjs';
+import { buildHelpers, helpersUnbuildable, TUN_HELPER } from './helpers.mjs';
 import { environmentInside, pinnedNode, root, SetupError } from './project.mjs';
 import { hashFiles, removeStamp, stampFits, writeWhole } from './stamp.mjs';
 
 /** Everything that out/ is made from. */
 const SOURCES = [
   'main',
+  'native-helpers',
   'preload',
   'renderer',
   'electron.vite.config.ts',
@@ -24,7 +26,7 @@ export function isBuilt() {
 }
 
 /**
- * Builds out/ from main/, preload/ and renderer/.
+ * Builds out/ from main/, preload/, renderer/ and native-helpers/.
  *
  * @param {import('./progress.mjs').Progress} progress
  * @returns {Promise<boolean>} whether anything was built
@@ -33,7 +35,9 @@ export function isBuilt() {
 export async function build(progress) {
   const stampPath = join(root, 'out/.stamp');
   const stamp = hashFiles(root, SOURCES);
-  if (stampFits(stampPath, stamp) && isBuilt()) return false;
+  // A compiler that came after the last build is a reason to build again.
+  const helpersMissing = helpersUnbuildable() === null && !existsSync(join(root, TUN_HELPER));
+  if (stampFits(stampPath, stamp) && isBuilt() && !helpersMissing) return false;
   removeStamp(stampPath);
   const stage = progress.stage('Build');
   const result = await run(pinnedNode(), [join(root, 'node_modules/electron-vite/bin/electron-vite.js'), 'build'], {
@@ -50,6 +54,7 @@ export async function build(progress) {
       `${outputTail(result)}\nThe build failed: put right what the message above names and run the command again.`,
     );
   }
+  await buildHelpers(progress.say);
   writeWhole(stampPath, `${stamp}\n`);
   stage.done('main, preload, renderer');
   return true;

@@ -88,6 +88,12 @@ export const TEST_NEEDS = [
     packages: ['iproute2', 'nftables'],
   },
   {
+    name: 'compiler',
+    what: 'the helper of the VPN, which is compiled with the build',
+    programs: ['gcc', 'setcap'],
+    packages: ['gcc', 'libc6-dev', 'libcap2-bin'],
+  },
+  {
     name: 'router',
     what: 'ports that a real router opens over UPnP, NAT-PMP and PCP',
     programs: ['miniupnpd'],
