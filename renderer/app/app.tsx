@@ -3,15 +3,18 @@ import { useEffect } from 'react';
 import { ErrorNote } from '../components/error-note.tsx';
 import { Loading } from '../components/layout.tsx';
 import { BlocksPage } from '../pages/blocks/blocks-page.tsx';
+import { BorrowPage } from '../pages/borrow/borrow-page.tsx';
 import { DiagnosticsPage } from '../pages/diagnostics/diagnostics-page.tsx';
 import { FirstRun } from '../pages/first-run/first-run.tsx';
 import { HomePage } from '../pages/home/home-page.tsx';
 import { JobsPage } from '../pages/jobs/jobs-page.tsx';
+import { LendPage } from '../pages/lend/lend-page.tsx';
 import { MachinePage } from '../pages/machine/machine-page.tsx';
 import { NetworkPage } from '../pages/network/network-page.tsx';
 import { ProofsPage } from '../pages/proofs/proofs-page.tsx';
 import { SettingsPage } from '../pages/settings/settings-page.tsx';
 import { SharePage } from '../pages/share/share-page.tsx';
+import { TunnelsPage } from '../pages/tunnels/tunnels-page.tsx';
 import { useNode } from '../state/node-context.tsx';
 import { type Route, useRoute } from '../state/route.ts';
 import { forgetToken } from '../state/token.ts';
@@ -26,6 +29,12 @@ const PageOf = ({ route }: { route: Route }) => {
       return <SharePage part={route.part} />;
     case 'jobs':
       return <JobsPage part={route.part} />;
+    case 'lend':
+      return <LendPage />;
+    case 'borrow':
+      return <BorrowPage />;
+    case 'tunnels':
+      return <TunnelsPage />;
     case 'network':
       return <NetworkPage part={route.part} />;
     case 'proofs':

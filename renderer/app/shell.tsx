@@ -3,15 +3,18 @@ import { useMediaQuery } from '@mantine/hooks';
 import {
   IconActivityHeartbeat,
   IconAdjustmentsHorizontal,
+  IconBuildingStore,
   IconCpu,
   IconCube,
   IconDots,
+  IconHeartHandshake,
   IconHome,
   IconPlugConnectedX,
   IconSettings,
   IconShieldCheck,
   IconStack2,
   IconTopologyStar3,
+  IconWorldShare,
 } from '@tabler/icons-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ErrorNote } from '../components/error-note.tsx';
@@ -26,6 +29,9 @@ const NAVIGATION: Record<Page, { label: string; icon: typeof IconHome }> = {
   home: { label: 'Home', icon: IconHome },
   share: { label: 'Share', icon: IconAdjustmentsHorizontal },
   jobs: { label: 'Jobs', icon: IconStack2 },
+  lend: { label: 'Lend', icon: IconBuildingStore },
+  borrow: { label: 'Borrow', icon: IconHeartHandshake },
+  tunnels: { label: 'Tunnels', icon: IconWorldShare },
   network: { label: 'Network', icon: IconTopologyStar3 },
   proofs: { label: 'Proofs', icon: IconShieldCheck },
   blocks: { label: 'Blocks', icon: IconCube },
@@ -35,7 +41,7 @@ const NAVIGATION: Record<Page, { label: string; icon: typeof IconHome }> = {
 };
 
 /** Pages that a narrow screen, which has room for six, keeps behind a button. */
-const BEHIND_MORE: readonly Page[] = ['blocks', 'machine', 'settings', 'diagnostics'];
+const BEHIND_MORE: readonly Page[] = ['jobs', 'tunnels', 'proofs', 'blocks', 'machine', 'settings', 'diagnostics'];
 /** Where the navigation moves below the page; equal to the width in shell.css. */
 const NARROW = '(max-width: 720px)';
 

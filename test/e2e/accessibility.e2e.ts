@@ -2,6 +2,21 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, finishFirstRun, open, test } from './fixtures.ts';
 
+const PAGES = [
+  'Home',
+  'Share',
+  'Jobs',
+  'Lend',
+  'Borrow',
+  'Tunnels',
+  'Network',
+  'Proofs',
+  'Blocks',
+  'Machine',
+  'Settings',
+  'Diagnostics',
+];
+
 /** What axe finds that keeps somebody out; all it finds is printed by the failure. */
 const seriousProblems = async (page: Page): Promise<string[]> => {
   // Electron makes no page on request, which is what axe's usual way needs.
@@ -28,7 +43,7 @@ for (const theme of ['light', 'dark'] as const) {
       expect(await seriousProblems(page), step).toEqual([]);
       await page.getByRole('button', { name: step === 'How fast it is' ? 'Finish' : 'Next' }).click();
     }
-    for (const name of ['Home', 'Share', 'Jobs', 'Network', 'Proofs', 'Blocks', 'Machine', 'Settings', 'Diagnostics']) {
+    for (const name of PAGES) {
       await open(page, name);
       expect(await seriousProblems(page), name).toEqual([]);
     }
@@ -41,7 +56,7 @@ test('every page is reached and left by keyboard alone', async ({ account }) => 
   const page = await app.page();
   await finishFirstRun(page);
   await page.getByRole('heading', { level: 1 }).waitFor();
-  for (const name of ['Share', 'Jobs', 'Network', 'Proofs', 'Blocks', 'Machine', 'Settings', 'Diagnostics', 'Home']) {
+  for (const name of [...PAGES.slice(1), 'Home']) {
     await tabTo(page, name);
     await page.keyboard.press('Enter');
     await expect(page.getByRole('link', { name, exact: true })).toHaveAttribute('aria-current', 'page');

@@ -1,7 +1,8 @@
-import { Button, Modal, NumberInput, SegmentedControl, Switch, TextInput, Textarea } from '@mantine/core';
-import { type FormEvent, type ReactNode, useState } from 'react';
-import type { CallError, PeerView, Reply } from '../../../preload/contract/index.ts';
-import { ErrorNote, showDone } from '../../components/error-note.tsx';
+import { NumberInput, SegmentedControl, Switch, TextInput, Textarea } from '@mantine/core';
+import { useState } from 'react';
+import type { PeerView } from '../../../preload/contract/index.ts';
+import { showDone } from '../../components/error-note.tsx';
+import { FormDialog } from '../../components/form-dialog.tsx';
 import { useNodeAccess } from '../../state/node-context.tsx';
 import { peerTitle } from './network-text.ts';
 
@@ -11,56 +12,6 @@ const REASON_LENGTH_MAX = 200;
 const LINK_LENGTH_MAX = 4096;
 const ADDRESS_LENGTH_MAX = 512;
 const MINUTES_MAX = 525_600;
-
-/** A dialog with one form, one action and the node's answer to it. */
-const FormDialog = <T,>({
-  title,
-  label,
-  disabled = false,
-  send,
-  onDone,
-  onClose,
-  children,
-}: {
-  title: string;
-  label: string;
-  disabled?: boolean;
-  send(): Promise<Reply<T>>;
-  onDone(value: T): void;
-  onClose(): void;
-  children: ReactNode;
-}) => {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<CallError | null>(null);
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
-    if (disabled || busy) return;
-    setBusy(true);
-    setError(null);
-    const reply = await send();
-    setBusy(false);
-    if (reply.ok) {
-      onDone(reply.value);
-      onClose();
-    } else setError(reply.error);
-  };
-  return (
-    <Modal opened onClose={onClose} title={title} centered closeButtonProps={{ 'aria-label': 'Close' }}>
-      <form className="hm-stack" onSubmit={(event) => void submit(event)}>
-        {children}
-        {error !== null && <ErrorNote error={error} />}
-        <div className="hm-row hm-dialog-actions">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy} disabled={disabled}>
-            {label}
-          </Button>
-        </div>
-      </form>
-    </Modal>
-  );
-};
 
 export const AddPeerDialog = ({ onClose }: { onClose(): void }) => {
   const node = useNodeAccess();

@@ -4,36 +4,44 @@ import { amountText, kindOf, resourceName, shareOfText } from '../../components/
 type PrivacyLevel = LendingTerms['privacyLevel'];
 
 /** What each privacy level opens, said before it is chosen. From the closest to the widest. */
-export const PRIVACY: Record<PrivacyLevel, { label: string; who: string; seen: string; needsNames: string | null }> = {
+export const PRIVACY: Record<
+  PrivacyLevel,
+  { label: string; who: string; seen: string; needsNames: string | null; noNames: string }
+> = {
   Private: {
     label: 'Private',
     who: 'Only your own nodes.',
     seen: 'Nobody else learns that this resource exists. No port is opened for others.',
     needsNames: null,
+    noNames: '',
   },
   PrivateNetwork: {
     label: 'Private network',
-    who: 'Members of the groups that you name.',
+    who: 'Members of the private networks that you name.',
     seen: 'Members see the kind and the free amount of this resource, and the address of this node.',
-    needsNames: 'Names of the groups',
+    needsNames: 'Names of the private networks',
+    noNames: 'all private networks of this node.',
   },
   P2P: {
     label: 'Trusted peers',
-    who: 'Only peers that you name.',
+    who: 'Peers that you trust by name.',
     seen: 'Those peers see the kind and the free amount of this resource, and the address of this node.',
     needsNames: 'Names of the peers',
+    noNames: 'everybody whom you trust by name.',
   },
   PublicNetwork: {
     label: 'Public network',
     who: 'Everyone in the public networks that you name.',
     seen: 'Anyone in those networks sees the kind, the free amount and the price of this resource, and the address of this node.',
     needsNames: 'Names of the networks',
+    noNames: 'the public network.',
   },
   FullPublic: {
     label: 'Fully public',
     who: 'Anyone.',
     seen: 'Anyone sees the kind, the free amount and the price of this resource, and the address of this node. Rewards are the highest.',
     needsNames: null,
+    noNames: '',
   },
 };
 export const PRIVACY_LEVELS: readonly PrivacyLevel[] = [
@@ -45,10 +53,10 @@ export const PRIVACY_LEVELS: readonly PrivacyLevel[] = [
 ];
 
 export const ALLOCATION: Record<LendingTerms['allocationType'], { label: string; text: string }> = {
-  Private: { label: 'Private', text: 'Who borrows stays between you and them.' },
-  Public: { label: 'Public', text: 'Who borrows, and how much, may be read by anyone.' },
+  Private: { label: 'Private', text: 'Your own nodes only, whatever the privacy level lets others see.' },
+  Public: { label: 'Public', text: 'Whoever the privacy level lets in, by name.' },
   Anonymous: { label: 'Anonymous', text: 'No identity of the borrower is kept.' },
-  Verified: { label: 'Verified', text: 'All four proofs are checked before anything is lent.' },
+  Verified: { label: 'Verified', text: 'All four proofs are checked afresh before anything is lent.' },
 };
 
 export const PROOFS: readonly { id: LendingTerms['requiredProofs'][number]; label: string; text: string }[] = [

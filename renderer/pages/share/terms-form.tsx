@@ -1,7 +1,6 @@
 import { Checkbox, NumberInput, SegmentedControl, Select, Switch, TextInput } from '@mantine/core';
 import { useEffect, useId, useState } from 'react';
 import type { LendingTerms } from '../../../preload/contract/index.ts';
-import { Note } from '../../components/error-note.tsx';
 import { durationText } from '../../components/time-text.ts';
 import { ALLOCATION, microFromText, PRIVACY, PRIVACY_LEVELS, PROOFS, textFromMicro } from './share-text.ts';
 
@@ -130,7 +129,7 @@ const Privacy = ({ terms, onChange }: Omit<TermsFormProps, 'part'>) => {
       {chosen.needsNames !== null && (
         <CommitText
           label={chosen.needsNames}
-          description={`Separated by commas; ${NAMES_MAX} at most. Without a name, nobody qualifies.`}
+          description={`Separated by commas; ${NAMES_MAX} at most. Empty: ${chosen.noNames}`}
           value={terms.privacyNames.join(', ')}
           check={(text) => {
             const names = text
@@ -159,18 +158,9 @@ const Privacy = ({ terms, onChange }: Omit<TermsFormProps, 'part'>) => {
 
 /** Preferences that hold for those who borrow. */
 export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
-  const note = (
-    <Note>
-      <p className="hm-small">
-        Kept now, in force once this node joins others. Until then it is a home network of one: only your own jobs run
-        here, for nothing.
-      </p>
-    </Note>
-  );
   if (part === 'who') {
     return (
       <>
-        {note}
         <Privacy terms={terms} onChange={onChange} />
         <Select
           label="Allocation type"
@@ -211,7 +201,6 @@ export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
   }
   return (
     <>
-      {note}
       <div className="hm-form-row">
         <CommitNumber
           label="Leases at once"

@@ -150,7 +150,7 @@ describe('the banner of a lost connection', () => {
     expect(await violations()).toEqual([]);
   });
 
-  it('keeps four pages behind a button where there is no room for nine', async () => {
+  it('keeps seven pages behind a button where there is no room for twelve', async () => {
     const wide = window.matchMedia;
     window.matchMedia = (query) => ({ ...wide(query), matches: query.includes('max-width: 720px') });
     try {
@@ -160,9 +160,9 @@ describe('the banner of a lost connection', () => {
       expect(navigation.getAllByRole('link').map((link) => link.textContent)).toEqual([
         'Home',
         'Share',
-        'Jobs',
+        'Lend',
+        'Borrow',
         'Network',
-        'Proofs',
       ]);
       await act(async () => fireEvent.click(navigation.getByRole('button', { name: /^More.*you are on Machine$/ })));
       const settings = await screen.findByRole('menuitem', { name: 'Settings' });

@@ -1,0 +1,127 @@
+import { Button } from '@mantine/core';
+import type { LeaseView } from '../../../preload/contract/index.ts';
+import { useNodeAccess } from '../../state/node-context.tsx';
+import { Age } from '../age.tsx';
+import { confirm } from '../confirm.tsx';
+import { showDone, showError } from '../error-note.tsx';
+import { Bar, Tag } from '../layout.tsx';
+import { bytesText, caesText, resourceName } from '../quantity.ts';
+import { isLive, leaseStateOf, otherSideOf, routeText, shortLease, useText } from './lease-text.ts';
+import './leases.css';
+
+const Row = ({ lease, onOpen }: { lease: LeaseView; onOpen: ((lease: LeaseView) => void) | undefined }) => {
+  const node = useNodeAccess();
+  const state = leaseStateOf(lease);
+  const other = otherSideOf(lease);
+  const end = async (): Promise<void> => {
+    const reply = await node.ask('leases:end', { lease: lease.id });
+    if (reply.ok) showDone('The lease has ended. What was used is in its last receipt.');
+    else showError('The lease was not ended', reply.error);
+  };
+  return (
+    <tr>
+      <th scope="row">
+        {resourceName(lease.resource)}
+        <span className="hm-small hm-dim hm-lease-sub">
+          <code>{shortLease(lease.id)}</code>
+          {lease.purpose !== '' && ` ${lease.purpose}`}
+        </span>
+      </th>
+      <td>
+        {other}
+        <span className="hm-small hm-dim hm-lease-sub">
+          {lease.allocationType.toLowerCase()}, {routeText(lease.route)}
+        </span>
+      </td>
+      <td>
+        <span className="hm-number">{useText(lease)}</span>
+        {lease.measured !== null && <Bar percent={(lease.measured / Math.max(1, lease.amount)) * 100} />}
+      </td>
+      <td>
+        <Tag tone={state.tone}>{state.word}</Tag>
+        {lease.reason !== '' && <span className="hm-small hm-dim hm-lease-sub hm-lease-reason">{lease.reason}</span>}
+      </td>
+      <td>
+        {lease.endedAtMs === null ? (
+          <>
+            ends <Age atMs={lease.endsAtMs} />
+          </>
+        ) : (
+          <Age atMs={lease.endedAtMs} />
+        )}
+      </td>
+      <td className="hm-right">
+        <span title={`${bytesText(lease.sentBytes)} sent, ${bytesText(lease.receivedBytes)} received`}>
+          {bytesText(lease.sentBytes + lease.receivedBytes)}
+        </span>
+        <span className="hm-small hm-dim hm-lease-sub">
+          {lease.owedMicro === '0' ? 'for nothing' : caesText(BigInt(lease.owedMicro))}
+        </span>
+      </td>
+      <td className="hm-right hm-lease-actions">
+        {onOpen !== undefined && lease.state === 'running' && (
+          <Button size="compact-sm" variant="default" onClick={() => onOpen(lease)}>
+            Use …<span className="hm-sr"> lease {shortLease(lease.id)}</span>
+          </Button>
+        )}
+        {isLive(lease) && (
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            color="red"
+            onClick={() =>
+              confirm({
+                title: 'End this lease?',
+                children:
+                  lease.side === 'lent'
+                    ? `${other} loses ${resourceName(lease.resource).toLowerCase()} at once. What was used so far is settled.`
+                    : 'What is kept there is gone for good. What was used so far is settled.',
+                confirmLabel: 'End it',
+                onConfirm: () => void end(),
+              })
+            }
+          >
+            End …<span className="hm-sr"> lease {shortLease(lease.id)}</span>
+          </Button>
+        )}
+      </td>
+    </tr>
+  );
+};
+
+/** Leases in rows: what, with whom, promised beside measured, how it stands, how long, how much. */
+export const LeaseTable = ({
+  leases,
+  other,
+  onOpen,
+}: {
+  leases: readonly LeaseView[];
+  /** Heading of the other side's column. */
+  other: string;
+  onOpen?: (lease: LeaseView) => void;
+}) => (
+  <div className="hm-scroll-x">
+    <table className="hm-table hm-leases">
+      <thead>
+        <tr>
+          <th scope="col">What</th>
+          <th scope="col">{other}</th>
+          <th scope="col">Used</th>
+          <th scope="col">State</th>
+          <th scope="col">Time</th>
+          <th scope="col" className="hm-right">
+            Traffic and cost
+          </th>
+          <th scope="col">
+            <span className="hm-sr">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {leases.map((lease) => (
+          <Row key={lease.id} lease={lease} onOpen={onOpen} />
+        ))}
+      </tbody>
+    </table>
+  </div>
+);
