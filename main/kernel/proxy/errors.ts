@@ -25,6 +25,8 @@ export type ProxyErrorType =
   | { code: 'TIMED_OUT'; afterMs: number }
   /** A message of the forward protocol that its format does not allow. */
   | { code: 'FORWARD_MALFORMED'; problem: string; verdict: Verdict }
+  /** As many connections to one node as this one opens. */
+  | { code: 'TOO_MANY_CONNECTIONS'; max: number }
   | { code: 'TARGET_INVALID'; target: string }
   | { code: 'NAMES_UNKNOWN'; names: readonly string[] }
   | { code: 'TUNNEL_UNKNOWN'; id: string }

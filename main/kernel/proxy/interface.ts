@@ -184,6 +184,8 @@ export interface ExitLease {
   policy(): DestinationPolicy;
   readonly limit: Limit;
   readonly counters: TableCounters;
+  /** Connections that it may have open at once; one more is answered with `full`. */
+  readonly connectionsMax: number;
   /** Aborted when the lease ends: everything that runs under it ends too. */
   readonly ended: AbortSignal;
 }

@@ -1,0 +1,1 @@
+export { createRoutes, type RoutesComponents, type RoutesControl } from './create-routes.ts';
