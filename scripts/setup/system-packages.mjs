@@ -99,6 +99,12 @@ export const TEST_NEEDS = [
     programs: ['miniupnpd'],
     packages: ['miniupnpd-nftables'],
   },
+  {
+    name: 'programs that go through tunnels',
+    what: 'forwards, proxies and the VPN with what people really use',
+    programs: ['curl', 'ssh', 'sshd', 'iperf3', 'dig', 'ping'],
+    packages: ['curl', 'openssh-client', 'openssh-server', 'iperf3', 'bind9-dnsutils', 'iputils-ping'],
+  },
 ];
 
 /**
