@@ -38,6 +38,8 @@ export const PURPOSE_CHARACTERS_MAX = 64;
 /** Clocks of homes are wrong by this much and more; as STOQ has it for its records. */
 export const CLOCK_TOLERANCE_MS = 3 * 60 * MINUTE_MS;
 
+/** Proofs that a borrower makes for a lender take half a minute and more; older ones may be of another hour. */
+export const PROOF_AGE_MS_MAX = 10 * MINUTE_MS;
 
 // Address book and log
 

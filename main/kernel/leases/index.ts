@@ -18,6 +18,7 @@ export {
 } from './global-address.ts';
 export { leaseIdBytes, leaseIdOf, parseLeaseId } from './names.ts';
 export { namedNetworks } from './privacy.ts';
-export { createHomeAccess, requiredProofsOf } from './admission.ts';
+export { type Admission, type Admitted, createHomeAccess, LEASE_PROOF_PURPOSE } from './admission.ts';
 export { createAddressBook, type AddressBookControl } from './address-book.ts';
 export { createPrivacy, NOTHING_HERE, NOTHING_HERE_CODE, OWN_GROUP, type PrivacyComponents } from './privacy.ts';
+export { networksOfTerms } from './directory.ts';
