@@ -1,0 +1,2 @@
+export { createExitProvider, type ExitProvider, type ExitProviderComponents } from './create-exit-provider.ts';
+export { createExitRules, type ExitRules, type ExitSettings } from './exit-rules.ts';
