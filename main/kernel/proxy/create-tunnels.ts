@@ -205,7 +205,7 @@ export const createTunnels = (components: TunnelsComponents, init: TunnelsInit =
       if (!started) return;
       started = false;
       await vpn.down();
-      await Promise.all([...proxies.values()].map(({ proxy }) => proxy?.stop()));
+      await Promise.all([...proxies.values()].map(async ({ proxy }) => proxy?.stop()));
       await reached.stop();
       exposures.stop();
     },

@@ -296,7 +296,7 @@ export const createDialer = (components: DialerComponents, init: DialerInit = {}
   return {
     start: async () => undefined,
     stop: async () => {
-      for (const [key, pooled] of [...pool]) drop(key, pooled);
+      for (const [key, pooled] of pool) drop(key, pooled);
     },
     connect: async (target, options = {}) => {
       const { signal } = options;

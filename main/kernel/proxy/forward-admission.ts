@@ -50,6 +50,8 @@ const NOBODY: AccessTerms = {
   proxy: { relaysAllowed: false, exitAllowed: false },
 };
 
+const TOO_MANY_OF_LEASE = 'This lease has as many connections as it may; try again when some have ended.';
+
 const refused = (code: ForwardRefusal, sentence: string, entry: TableEntry | null = null): Refused => ({
   ok: false,
   code,
@@ -101,6 +103,7 @@ export const createAdmission = (components: AdmissionComponents) => {
     }
     const lease = exits.find(id);
     if (lease === null || lease.ended.aborted) return refused('lease', none);
+    if (lease.counters.connectionsNow >= lease.connectionsMax) return refused('full', TOO_MANY_OF_LEASE);
     try {
       const { address, port: checked } = await destinations.check(host, port, lease.policy(), { signal });
       return {

@@ -143,7 +143,7 @@ export const createReached = (components: ReachedComponents): Reached => {
     views: () => [...all.values()].map(viewOf),
     saved: () => [...all.values()].map(({ saved }) => saved),
     stop: async () => {
-      await Promise.all([...all.values()].map(({ forwarder }) => forwarder?.stop()));
+      await Promise.all([...all.values()].map(async ({ forwarder }) => forwarder?.stop()));
     },
   };
 };

@@ -69,7 +69,7 @@ const time = (value: unknown): number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 const id = (value: unknown): string | null => (typeof value === 'string' && ID.test(value) ? value : null);
 const texts = (value: unknown): readonly string[] | null =>
-  Array.isArray(value) && value.every((one) => typeof one === 'string') ? (value as string[]) : null;
+  Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : null;
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const exposure = (value: Record<string, unknown>): SavedExposure | null => {

@@ -19,7 +19,7 @@ const begun = (counters: TableCounters, clock: Clock): (() => void) => {
 
 /** A socket of this machine as a pipe, for an address that this machine answers for itself. */
 export const createSocketPipe = (socket: Socket, counters: TableCounters, clock: Clock): Pipe => {
-  let failure: Error | null = null;
+  const state: { failure: ProxyError | null } = { failure: null };
   let wakeRead: (() => void) | null = null;
   let wakeWrite: (() => void) | null = null;
   const left = begun(counters, clock);
@@ -28,8 +28,14 @@ export const createSocketPipe = (socket: Socket, counters: TableCounters, clock:
     wakeWrite?.();
   };
   const fail = (detail: string): void => {
-    failure ??= new ProxyError({ code: 'TARGET_AWAY', detail }, 'The service ended this connection; connect again.');
+    state.failure ??= new ProxyError(
+      { code: 'TARGET_AWAY', detail },
+      'The service ended this connection; connect again.',
+    );
     wake();
+  };
+  const throwIfFailed = (): void => {
+    if (state.failure !== null) throw state.failure;
   };
   socket.on('readable', () => wakeRead?.());
   socket.on('end', () => wakeRead?.());
@@ -50,7 +56,7 @@ export const createSocketPipe = (socket: Socket, counters: TableCounters, clock:
           return chunk;
         }
         if (socket.readableEnded) return null;
-        if (failure !== null) throw failure;
+        throwIfFailed();
         // An end is told only to who reads at it.
         if (size === 0) socket.read(0);
         await new Promise<void>((resolve) => {
@@ -60,14 +66,14 @@ export const createSocketPipe = (socket: Socket, counters: TableCounters, clock:
       }
     },
     write: async (bytes) => {
-      if (failure !== null) throw failure;
+      throwIfFailed();
       counters.receivedBytes += bytes.length;
       if (socket.write(bytes)) return;
       await new Promise<void>((resolve) => {
         wakeWrite = resolve;
       });
       wakeWrite = null;
-      if (failure !== null) throw failure;
+      throwIfFailed();
     },
     finish: () =>
       new Promise((resolve) => {

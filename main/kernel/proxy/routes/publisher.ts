@@ -124,7 +124,7 @@ export const createRoutePublisher = (components: RoutePublisherComponents): Rout
   const careOnce = async (): Promise<boolean> => {
     let all = true;
     let spreadCount = 0;
-    for (const [address, own] of [...owned]) {
+    for (const [address, own] of owned) {
       if (life.signal.aborted) return true;
       if (own.revoked && clock.nowMs() >= own.route.record.expiresAtMs) {
         owned.delete(address);
