@@ -22,3 +22,6 @@ export { type Admission, type Admitted, createHomeAccess, LEASE_PROOF_PURPOSE } 
 export { createAddressBook, type AddressBookControl } from './address-book.ts';
 export { createPrivacy, NOTHING_HERE, NOTHING_HERE_CODE, OWN_GROUP, type PrivacyComponents } from './privacy.ts';
 export { networksOfTerms } from './directory.ts';
+export { createLinks } from './create-links.ts';
+export { LinkError } from './link-error.ts';
+export { createLeaseMetrics, type LeaseMetrics } from './metrics.ts';

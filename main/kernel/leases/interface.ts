@@ -249,8 +249,10 @@ export interface Leases extends Startable, EventSource<LeasesEvents> {
   /** Resolves when it runs, or has failed. */
   settled(id: LeaseId, options?: { signal?: AbortSignal }): Promise<LeaseView>;
   list(query: { side: 'lent' | 'borrowed' | 'all'; live: boolean | null; after: string | null }): Promise<LeaseView[]>;
-  /** @throws {LeaseError} `LEASE_UNKNOWN` */
-  get(id: LeaseId): LeaseView;
+  /** @param text - a lease id, or the beginning of one @throws {LeaseError} `LEASE_UNKNOWN` | `LEASE_AMBIGUOUS` */
+  find(text: string): Promise<LeaseId>;
+  /** Of live ones and those over. @throws {LeaseError} `LEASE_UNKNOWN` */
+  get(id: LeaseId): Promise<LeaseView>;
   /** Either side may. Resolves when it has ended. @throws {LeaseError} `LEASE_UNKNOWN` */
   end(id: LeaseId, reason: string): Promise<LeaseView>;
   /** Offer, request, grant and the last countersigned receipt, to be checked by anybody; docs/formats/lease-file.md. */

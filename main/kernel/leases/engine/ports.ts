@@ -1,0 +1,100 @@
+import type { Logger, Outside } from '../../../base/index.ts';
+import type { Signer, SignerKeys } from '../../../base/crypto/index.ts';
+import type { PeerId } from '../../../transport/stoq/index.ts';
+import type { LendingTerms } from '../../../../preload/contract/index.ts';
+import type { AllocationBook } from '../../assets/index.ts';
+import type { KeyHolder, Prover } from '../../prover/index.ts';
+import type { LeaseProvider, LeaseRequest, Offer, Terms } from '../interface.ts';
+import type { RecordOpener } from '../formats/index.ts';
+import type { Link, Links } from '../link.ts';
+import type { LeaseMetrics } from '../metrics.ts';
+import type { LeaseRows } from './lease-rows.ts';
+import type { LeaseTable } from './lease-table.ts';
+
+/** What this node offers under a hash, with the terms as they are now. */
+export interface OwnOffer {
+  offer: Offer;
+  /** The signed record. */
+  record: Uint8Array;
+  terms: LendingTerms;
+}
+/** What another node offers, found before. */
+export interface FoundOffer {
+  offer: Offer;
+  record: Uint8Array;
+  /** Sha-256 of the record. */
+  hash: Uint8Array;
+  peerId: PeerId;
+  keys: SignerKeys;
+}
+/** Why somebody gets nothing; the sentence is for the borrower. */
+export interface Refusal {
+  code: string;
+  sentence: string;
+}
+/** What a request is judged by. */
+export interface Asked {
+  link: Link;
+  request: LeaseRequest;
+  own: OwnOffer;
+  /** Leases of that resource that live. */
+  live: number;
+  /** What the level leaves free and the kind's provider would give, in the unit. */
+  free: number;
+}
+/** Decides by what is so now; sets nothing aside. */
+export type Admit = (asked: Asked) => Promise<Refusal | null>;
+export interface OfferSource {
+  /** @param hash - sha-256 of the signed record. @returns null for what is not offered, or not any more */
+  own(hash: Uint8Array): OwnOffer | null;
+  /** @param id - hash in hex, or its beginning @throws {LeaseError} `OFFER_UNKNOWN` | `OFFER_AMBIGUOUS` */
+  found(id: string): FoundOffer;
+}
+
+/** Whoever signs for a lease: this node, or keys that were made for that lease. */
+export type LeaseSigner = Pick<Signer, 'keyIdBytes' | 'sign'>;
+
+/** How long each state may last, and how often is metered; ms. */
+export interface LeaseTimes {
+  /** Receipts are due so often. @default 60 000 */
+  tickMs: number;
+  /** Borrower: until the lender has answered a request. @default 60 000 */
+  requestedMs: number;
+  /** Both: until the proofs are there. At a low level they take minutes. @default 900 000 */
+  provingMs: number;
+  /** Both: from the grant until the lease runs. @default 60 000 */
+  grantedMs: number;
+  /** Both: until the last receipt has two signatures. @default 60 000 */
+  endingMs: number;
+  /** Borrower: ticks without a word of the lender after which it counts as gone. @default 4 */
+  silentTicks: number;
+  /** One question and its answer. @default 10 000 */
+  askMs: number;
+  /** Lender: proofs must be so fresh. @default 600 000 */
+  proofAgeMs: number;
+  /** Between two tries of whatever did not work. @default 1 000 */
+  retryMs: number;
+}
+
+/** What lender and borrower stand on. */
+export interface EngineParts {
+  outside: Outside;
+  logger: Logger;
+  metrics: LeaseMetrics | null;
+  records: RecordOpener;
+  links: Links;
+  keys: KeyHolder;
+  terms: Terms;
+  prover: Pick<Prover, 'make' | 'file' | 'verify' | 'assets'>;
+  allocations: AllocationBook;
+  offers: OfferSource;
+  admit: Admit;
+  rows: LeaseRows;
+  table: LeaseTable;
+  times: LeaseTimes;
+  provider(kind: LeaseProvider['kind']): LeaseProvider | null;
+  /** What is held against a peer who sent what no honest program sends. */
+  offend(peer: PeerId, offence: 'badRecord' | 'lied', detail: string): void;
+  /** Signs for one lease alone, with keys made from 32 bytes. */
+  freshSigner(entropy: Uint8Array): Promise<LeaseSigner>;
+}
