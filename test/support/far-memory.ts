@@ -128,7 +128,13 @@ export const createMemoryWorld = async (count: number, outside = createSystemOut
       links,
       provider,
       lend: async (to, id, amount) => {
-        const lease = { id, resource: 'memory', amount, endsAtMs: 0, anonymous: false } as Partial<LentLease> as LentLease;
+        const lease = {
+          id,
+          resource: 'memory',
+          amount,
+          endsAtMs: 0,
+          anonymous: false,
+        } as Partial<LentLease> as LentLease;
         const provided = await provider.start(lease);
         granted.set(id, { to, lease });
         return {
