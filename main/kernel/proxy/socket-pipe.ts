@@ -21,11 +21,15 @@ const begun = (counters: TableCounters, clock: Clock): (() => void) => {
 export const createSocketPipe = (socket: Socket, counters: TableCounters, clock: Clock): Pipe => {
   const state: { failure: ProxyError | null } = { failure: null };
   let wakeRead: (() => void) | null = null;
-  let wakeWrite: (() => void) | null = null;
+  /** Several writes may wait at once: who carries bytes does not wait for each. */
+  const waitingWrites: (() => void)[] = [];
+  const wakeWrites = (): void => {
+    for (const go of waitingWrites.splice(0)) go();
+  };
   const left = begun(counters, clock);
   const wake = (): void => {
     wakeRead?.();
-    wakeWrite?.();
+    wakeWrites();
   };
   const fail = (detail: string): void => {
     state.failure ??= new ProxyError(
@@ -39,7 +43,7 @@ export const createSocketPipe = (socket: Socket, counters: TableCounters, clock:
   };
   socket.on('readable', () => wakeRead?.());
   socket.on('end', () => wakeRead?.());
-  socket.on('drain', () => wakeWrite?.());
+  socket.on('drain', wakeWrites);
   socket.on('error', (error) => fail(messageOf(error)));
   socket.on('close', () => {
     left();
@@ -70,9 +74,8 @@ export const createSocketPipe = (socket: Socket, counters: TableCounters, clock:
       counters.receivedBytes += bytes.length;
       if (socket.write(bytes)) return;
       await new Promise<void>((resolve) => {
-        wakeWrite = resolve;
+        waitingWrites.push(resolve);
       });
-      wakeWrite = null;
       throwIfFailed();
     },
     finish: () =>
