@@ -8,6 +8,8 @@ import { sourceRoot, temporaryFolder } from '../unit/api/real-node.ts';
 
 // Two real nodes in processes of their own, on loopback, steered by the command line.
 
+/** Processes start, keys are derived and peers found, beside whatever else the machine does. What is waited for has limits of its own. */
+const MS_MAX = 240_000;
 const program = join(sourceRoot, 'main', 'cli.ts');
 const root = temporaryFolder();
 const passphrase = join(root, 'passphrase');
@@ -65,13 +67,13 @@ beforeAll(async () => {
   writeFileSync(passphrase, 'tunnel-violin-harbour-91\n', { mode: 0o600 });
   for (const name of ['one', 'other']) makeFolder(name);
   await Promise.all(['one', 'other'].map((name) => start(name, [])));
-}, 120_000);
+}, MS_MAX);
 afterAll(async () => {
   await Promise.all([...children.keys()].map((name) => kill(name, 'SIGKILL')));
   rmSync(root, { recursive: true, force: true });
 });
 
-it('waits for an identity and says what to do', async () => {
+it('waits for an identity and says what to do', { timeout: MS_MAX }, async () => {
   const shown = await good('one', ['net', 'status']);
   expect(shown).toMatch(/^Network +waiting: .*identity/m);
   const { code, error } = await hypermesh('one', ['peer', 'ping', 'attic']);
@@ -99,7 +101,7 @@ it('waits for an identity and says what to do', async () => {
   );
 });
 
-it('adds a peer, lists it with units, and measures the way line by line', async () => {
+it('adds a peer, lists it with units, and measures the way line by line', { timeout: MS_MAX }, async () => {
   const { addresses } = await ask('other', 'network:state', ['net', 'status']);
   const args = ['peer', 'add', `${addresses[0]}/p2p/${peerOfOther}`, '--name', 'attic'];
   // A handshake has ten seconds. On a machine that does ten other things, the first one may need more.
@@ -121,7 +123,7 @@ it('adds a peer, lists it with units, and measures the way line by line', async 
   );
 });
 
-it('names those that a name could mean, and what it does not know', async () => {
+it('names those that a name could mean, and what it does not know', { timeout: MS_MAX }, async () => {
   expect((await hypermesh('one', ['peer', 'show', 'nobody'])).error).toMatch(/hypermesh peers.*\(PEER_UNKNOWN\)\n$/);
   expect((await hypermesh('one', ['peer', 'add', 'nonsense'])).error).toMatch(/\(ADDRESS_INVALID\)\n$/);
   expect((await hypermesh('one', ['join', 'nonsense'])).error).toMatch(/\(INVITE_INVALID\)\n$/);
@@ -132,7 +134,9 @@ it('names those that a name could mean, and what it does not know', async () => 
   );
 });
 
-it('leads into a private network by a link, from the input and with a code for cameras', async () => {
+it('leads into a private network by a link, from the input and with a code for cameras', {
+  timeout: MS_MAX,
+}, async () => {
   await good('other', ['net', 'create', 'home'], 'a secret of some length\n');
   const shown = await good('other', ['invite', '--network', 'home', '--hours', '2']);
   const link = /^hypermesh:join\/\S+$/m.exec(shown)?.[0] ?? '';
@@ -144,7 +148,7 @@ it('leads into a private network by a link, from the input and with a code for c
   expect(await good('one', ['net', 'status'])).toMatch(/^Private +home, 1 peer connected$/m);
 });
 
-it('comes back after its power was cut, to whom it trusts', async () => {
+it('comes back after its power was cut, to whom it trusts', { timeout: MS_MAX }, async () => {
   await good('one', ['peer', 'trust', 'attic']);
   await kill('other', 'SIGKILL');
   await start('other');
@@ -160,7 +164,7 @@ it('comes back after its power was cut, to whom it trusts', async () => {
   expect((await ask('other', 'network:state', ['net', 'status'])).networks.map(({ name }) => name)).toEqual(['home']);
 });
 
-it('says why it waits while it is locked, and doctor finds it', async () => {
+it('says why it waits while it is locked, and doctor finds it', { timeout: MS_MAX }, async () => {
   await good('other', ['identity', 'lock']);
   await expect
     .poll(async () => (await ask('other', 'network:state', ['net', 'status'])).status, { timeout: 20_000 })
