@@ -28,6 +28,7 @@ import type {
   ShareState,
 } from '../../preload/contract/index.ts';
 import { fakeIdentityHandlers, noIdentity } from './fake-identity.ts';
+import { type FakeLending, fakeLendingHandlers, sampleLending } from './fake-lending.ts';
 import { type FakeNetwork, fakeNetworkHandlers, sampleNetwork } from './fake-network.ts';
 import { fakeProofsHandlers, noProofsState, type ProofsState } from './fake-proofs.ts';
 
@@ -234,6 +235,7 @@ export interface FakeState extends ProofsState {
   logs: LogLine[];
   checks: Check[];
   network: FakeNetwork;
+  lending: FakeLending;
 }
 
 export interface FakeNodeClient extends NodeClient {
@@ -398,6 +400,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     identity: noIdentity(),
     ...noProofsState(sampleAssets),
     network: sampleNetwork(),
+    lending: sampleLending(),
     jobs: [],
     output: new Map(),
     logs: [
@@ -474,6 +477,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     ),
     ...fakeProofsHandlers(state, () => state.identity.status === 'unlocked', push),
     ...fakeNetworkHandlers(state.network, push),
+    ...fakeLendingHandlers(state.lending, push),
     'node:status': () => ok(state.status),
     'config:get': () => ok(state.config),
     'config:set': (change) => {
