@@ -99,7 +99,7 @@ describe('Borrow', () => {
     const shown = await dialog();
     await type('How much', '5000');
     expect(shown.getByText('At most 4 GiB')).toBeTruthy();
-    expect((shown.getByRole('button', { name: 'Ask for it' }) as HTMLButtonElement).disabled).toBe(true);
+    expect(shown.getByRole<HTMLButtonElement>('button', { name: 'Ask for it' }).disabled).toBe(true);
     await type('How much', '128');
     expect(await violations()).toEqual([]);
     await press(shown.getByRole('button', { name: 'Ask for it' }));
@@ -163,7 +163,7 @@ describe('Tunnels', () => {
     await press(screen.getByRole('button', { name: 'Test an address …' }));
     const shown = await dialog();
     await type('Global address with its port', '[2001:db8::1]:80');
-    expect((shown.getByRole('button', { name: 'Test' }) as HTMLButtonElement).disabled).toBe(true);
+    expect(shown.getByRole<HTMLButtonElement>('button', { name: 'Test' }).disabled).toBe(true);
     await type('Global address with its port', `[${FAKE_ADDRESS}]:80`);
     await press(shown.getByRole('button', { name: 'Test' }));
     expect(await shown.findByText(/Nobody that this node knows answers for it/)).toBeTruthy();
