@@ -25,3 +25,6 @@ export { networksOfTerms } from './directory.ts';
 export { createLinks } from './create-links.ts';
 export { LinkError } from './link-error.ts';
 export { createLeaseMetrics, type LeaseMetrics } from './metrics.ts';
+export { createLeases, type LeasesComponents, type LeasesInit } from './create-leases.ts';
+export { LEASE_TIMES } from './engine/create-engine.ts';
+export type { LeaseTimes } from './engine/ports.ts';

@@ -11,8 +11,6 @@ import { LEASE_ID_BYTES, leaseIdBytes, leaseIdOf } from './names.ts';
 
 export const LEASE_PROTOCOL = '/hypermesh/lease/1';
 const VERSION = 1;
-/** What proofs of borrowers are made for. */
-export const PROOF_PURPOSE = 'lease';
 /** A proof with all that a stranger needs has some 200 KiB; nothing else comes near 16 KiB. */
 export const PROOF_BYTES_MAX = 1024 * 1024;
 /** Any question. Only a proof may be so long. */

@@ -1,8 +1,10 @@
-import type { AllocationId, Clock, LogLevel, Store } from '../../../main/base/index.ts';
+import type { Clock, LogLevel, Store } from '../../../main/base/index.ts';
 import { assetIdOf, decodeCbor } from '../../../main/base/index.ts';
 import { createAllocationBook, type DrivenAllocationBook } from '../../../main/kernel/assets/allocation-book.ts';
 import { createLeaseEngine, type LeaseEngine } from '../../../main/kernel/leases/engine/create-engine.ts';
-import type { Asked, LeaseSigner, LeaseTimes, OwnOffer, Refusal } from '../../../main/kernel/leases/engine/ports.ts';
+import { type Admitted, type Candidate, requiredProofsOf } from '../../../main/kernel/leases/admission.ts';
+import type { LeaseSigner, LeaseTimes, OwnOffer } from '../../../main/kernel/leases/engine/ports.ts';
+import { type Domain, keyIdText, signRecord } from '../../../main/base/crypto/index.ts';
 import { encodeOffer, hashOfRecord } from '../../../main/kernel/leases/formats/index.ts';
 import { globalAddressOf } from '../../../main/kernel/leases/global-address.ts';
 import {
@@ -23,6 +25,7 @@ import { createSilentLogger } from '../silent-logger.ts';
 import { createInlineWorkers } from '../stoq/inline-workers.ts';
 import { makePeer, type TestPeer } from '../stoq/make-peer.ts';
 import { createSimulationClock, type SimulationClock } from '../stoq/simulation-clock.ts';
+import { quickSign, quickTasks } from './quick-records.ts';
 import { createLinkNet, type LinkNet } from './fake-links.ts';
 
 export const CAPACITY = 1_000_000;
@@ -35,7 +38,6 @@ export const TIMES: LeaseTimes = {
   endingMs: 5_000,
   silentTicks: 4,
   askMs: 500,
-  proofAgeMs: 60_000,
   retryMs: 200,
 };
 export const lendingTerms = (given: Partial<LendingTerms> = {}): LendingTerms => ({
@@ -113,7 +115,10 @@ export interface LeaseNode {
   offer(given?: Partial<Offer>, terms?: Partial<LendingTerms>): Promise<string>;
   withdraw(offer: string): void;
   /** What the lender's admission says. */
-  judge: (asked: Asked) => Refusal | null;
+  judge: (candidate: Candidate) => Admitted;
+  /** Of what it offers. */
+  terms: LendingTerms;
+  readonly sign: (domain: Domain, payload: Uint8Array) => Uint8Array;
   verdict: (file: Uint8Array, nonce: Uint8Array) => ProofVerdict;
   /** As `kill -9` does it: nothing of what it has begun goes on. */
   crash(): void;
@@ -137,9 +142,10 @@ export interface LeaseWorld {
 const never = (): Promise<never> => new Promise(() => undefined);
 
 /** Lenders and borrowers with real keys, rows and allocations, over links in memory, in virtual time. */
-export const createLeaseWorld = async (): Promise<LeaseWorld> => {
+export const createLeaseWorld = (init: { signatures?: 'real' | 'quick' } = {}): LeaseWorld => {
+  const real = init.signatures === 'real';
   const workers = createInlineWorkers({
-    rooms: { leases: async () => leaseTasks },
+    rooms: { leases: () => Promise.resolve(real ? leaseTasks : quickTasks) },
     remembered: ['leases.verifyRecord'],
   });
   let writing = 0;
@@ -148,6 +154,12 @@ export const createLeaseWorld = async (): Promise<LeaseWorld> => {
   const nodes: LeaseNode[] = [];
   const offers = new Map<string, { own: OwnOffer; node: LeaseNode }>();
 
+  const sign = ({ keys: { node } }: TestPeer, domain: Domain, payload: Uint8Array): Uint8Array =>
+    real ? signRecord(node.public, node.secret, domain, payload) : quickSign(node, domain, payload);
+  const signerOf = (peer: TestPeer): LeaseSigner => ({
+    keyIdBytes: peer.signer.keyIdBytes,
+    sign: (domain, payload) => Promise.resolve().then(() => sign(peer, domain, payload)),
+  });
   const createNode = async (
     name: string,
     init: { times?: Partial<LeaseTimes>; store?: Store } = {},
@@ -292,7 +304,7 @@ export const createLeaseWorld = async (): Promise<LeaseWorld> => {
           keys: {
             on: () => () => undefined,
             node: () => ({
-              signer: peer.signer,
+              signer: { ...peer.signer, ...signerOf(peer) },
               opener: {
                 publicKey: peer.keys.kem.public,
                 decapsulate: () => Promise.reject(new Error('not part of this')),
@@ -335,9 +347,9 @@ export const createLeaseWorld = async (): Promise<LeaseWorld> => {
               };
             },
           },
-          admit: (asked) => Promise.resolve(node.judge(asked)),
+          admission: { check: (candidate) => Promise.resolve().then(() => node.judge(candidate)) },
           freshSigner: (entropy): Promise<LeaseSigner> =>
-            Promise.resolve(makePeer(Buffer.from(entropy).readUInt32BE() | 0x40000000).signer),
+            Promise.resolve(signerOf(makePeer(Buffer.from(entropy).readUInt32BE() | 0x40000000))),
         },
         { ...TIMES, ...init.times },
       );
@@ -357,12 +369,22 @@ export const createLeaseWorld = async (): Promise<LeaseWorld> => {
       log,
       effects,
       links: (links) => links,
-      judge: ({ free, live, request, own }) =>
-        request.amount > free
-          ? { code: 'CAPACITY_EXCEEDED', sentence: 'Not so much.' }
-          : live >= own.terms.leasesMax
-            ? { code: 'TOO_MANY_LEASES', sentence: 'Not so many.' }
-            : null,
+      terms: lendingTerms(),
+      sign: (domain, payload) => sign(peer, domain, payload),
+      judge: ({ amount, proofs, borrower: who }) => {
+        const refuse = (code: string): Admitted => ({
+          kind: 'refused',
+          refusal: { step: 'capacity', code, sentence: code },
+        });
+        const wanted = requiredProofsOf(node.terms);
+        if (amount > node.book.free('memory')) return refuse('CAPACITY_EXCEEDED');
+        if (node.engine.leasesOf('memory') >= node.terms.leasesMax) return refuse('TOO_MANY_LEASES');
+        if (wanted.length > 0 && proofs === null) return { kind: 'prove', proofs: wanted, maxAgeMs: 60_000 };
+        if (proofs !== null && (!proofs.passed || proofs.node !== keyIdText(who))) return refuse('PROOFS_FAILED');
+        const { price } = node.terms;
+        const priceMicro = price.mode === 'fixed' ? BigInt(price.microPerUnitHour) : 0n;
+        return { kind: 'admitted', terms: node.terms, priceMicro };
+      },
       verdict: (file, nonce) => {
         const [who, purpose, shown] = new TextDecoder().decode(file).split(' ');
         if (shown === undefined) throw new Error('no proof');
@@ -388,6 +410,7 @@ export const createLeaseWorld = async (): Promise<LeaseWorld> => {
       },
       offer: async (given = {}, more = {}) => {
         const ownTerms = lendingTerms(more);
+        node.terms = ownTerms;
         const asset = assetIdOf('memory', { name });
         const nowMs = clock.nowMs();
         const offer: Offer = {
@@ -410,7 +433,7 @@ export const createLeaseWorld = async (): Promise<LeaseWorld> => {
           expiresAtMs: nowMs + 1_800_000,
           ...given,
         };
-        const record = await peer.signer.sign('lease-offer', encodeOffer(offer));
+        const record = await Promise.resolve(sign(peer, 'lease-offer', encodeOffer(offer)));
         const id = Buffer.from(hashOfRecord(record)).toString('hex');
         offers.set(id, { own: { offer, record, terms: ownTerms }, node });
         return id;
@@ -451,4 +474,3 @@ export const createLeaseWorld = async (): Promise<LeaseWorld> => {
 };
 /** What is inside a signed record. */
 export const payloadOf = (record: Uint8Array): Uint8Array => (decodeCbor(record) as { payload: Uint8Array }).payload;
-export type { AllocationId };

@@ -1,6 +1,7 @@
 import { isNodeError, messageOf, type Startable } from '../../../base/index.ts';
 import { keyIdBytesOf, parseKeyId } from '../../../base/crypto/index.ts';
 import { PeerError } from '../../../transport/stoq/index.ts';
+import { LEASE_PROOF_PURPOSE } from '../admission.ts';
 import { REQUEST_LIFE_MS_MAX } from '../constants.ts';
 import type { Journal } from '../engine/journal.ts';
 import { createAlone, isOver, type LeaseEntry, NO_USE, sameBytes } from '../engine/lease-entry.ts';
@@ -15,7 +16,7 @@ import { decodeGrant, decodeReceipt, decodeRequest, encodeRequest, hashOfRecord 
 import type { BorrowRequest, LeaseId, LeaseRequest } from '../interface.ts';
 import type { Link } from '../link.ts';
 import { newLeaseId } from '../names.ts';
-import { type LeaseAnswer, type LeaseQuestion, PROOF_PURPOSE } from '../protocol.ts';
+import type { LeaseAnswer, LeaseQuestion } from '../protocol.ts';
 import { problemOfGrant } from './check-grant.ts';
 import { createLenderAccess, type Loan } from './loan.ts';
 import { createReceiptDesk } from './receipts.ts';
@@ -139,7 +140,7 @@ export const createBorrower = (parts: EngineParts & { journal: Journal; settler:
       throw new LeaseError({ code: 'NOT_RUNNING' }, 'This node has no hardware that it could prove.');
     const made = await prover.make({
       asset: asset.asset as Parameters<typeof prover.make>[0]['asset'],
-      purpose: PROOF_PURPOSE,
+      purpose: LEASE_PROOF_PURPOSE,
       nonce,
     });
     return (await prover.file(made.id)).bytes;

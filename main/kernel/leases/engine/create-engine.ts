@@ -14,9 +14,16 @@ import { type PeerBook, respond } from '../../../transport/stoq/index.ts';
 import type { LeaseView, ResourceKey, ResourceKind } from '../../../../preload/contract/index.ts';
 import type { AllocationBook } from '../../assets/index.ts';
 import type { KeyHolder } from '../../prover/index.ts';
+import type { Admission } from '../admission.ts';
 import { createBorrower } from '../borrower/create-borrower.ts';
 import { LeaseError } from '../errors.ts';
-import { createRecordOpener, decodeReceipt, encodeLeaseFile, type RecordOpener } from '../formats/index.ts';
+import {
+  createRecordOpener,
+  decodeReceipt,
+  encodeLeaseFile,
+  kindOfResource,
+  type RecordOpener,
+} from '../formats/index.ts';
 import type { Borrowed, LeaseId, LeaseProvider, Leases, Terms } from '../interface.ts';
 import { createLender } from '../lender/create-lender.ts';
 import { createSessions } from '../lender/sessions.ts';
@@ -35,7 +42,7 @@ import { createJournal, totalsOf } from './journal.ts';
 import { createAlone, isOver, type LeaseEntry, NO_USE } from './lease-entry.ts';
 import { createLeaseRows, type LeaseRow } from './lease-rows.ts';
 import { createLeaseTable, leaseUnknown } from './lease-table.ts';
-import type { Admit, EngineParts, LeaseSigner, LeaseTimes, OfferSource } from './ports.ts';
+import type { EngineParts, LeaseSigner, LeaseTimes, OfferSource } from './ports.ts';
 import { createSettler } from './settler.ts';
 import { viewOf } from './view.ts';
 
@@ -50,7 +57,6 @@ export const LEASE_TIMES: LeaseTimes = {
   endingMs: 60_000,
   silentTicks: 4,
   askMs: 10_000,
-  proofAgeMs: 10 * 60_000,
   retryMs: 1_000,
 };
 export interface EngineComponents {
@@ -66,7 +72,7 @@ export interface EngineComponents {
   prover: EngineParts['prover'];
   allocations: AllocationBook;
   offers: OfferSource;
-  admit: Admit;
+  admission: Pick<Admission, 'check'>;
   /** Shared with whoever else opens records. @default one of its own */
   records?: RecordOpener;
   /** @default keys that are derived in a worker, which takes it a second */
@@ -82,11 +88,11 @@ export interface LeaseEngine
     > {
   /** Most that one lease of a resource could have, by its provider; null: no bound. Undefined: nobody provides it. */
   amountMax(resource: ResourceKey): number | null | undefined;
-  /** Leases of a resource that are lent and live. */
+  provides(kind: ResourceKind): boolean;
+  /** Leases of a resource that are granted or run. */
   leasesOf(resource: ResourceKey): number;
 }
 
-const kindOf = (resource: ResourceKey): ResourceKind => resource.split(':')[0] as ResourceKind;
 const entryOf = ({ id, side, state, facts, endedAtMs, settled, receipts }: LeaseRow): LeaseEntry => {
   const signed = receipts.findLast(({ countersigned }) => countersigned !== null);
   return {
@@ -182,9 +188,10 @@ export const createLeaseEngine = (components: EngineComponents, init: Partial<Le
       providers.set(provider.kind, provider);
     },
     amountMax: (resource) => {
-      const provider = providers.get(kindOf(resource));
+      const provider = providers.get(kindOfResource(resource));
       return provider === undefined ? undefined : provider.amountMax();
     },
+    provides: (kind) => providers.has(kind),
     leasesOf: (resource) => lender.leasesOf(resource),
     request: async (request) => view(await borrower.request(request)),
     settled: async (id, { signal } = {}) => {

@@ -4,9 +4,10 @@ import type { PeerId } from '../../../transport/stoq/index.ts';
 import type { LendingTerms } from '../../../../preload/contract/index.ts';
 import type { AllocationBook } from '../../assets/index.ts';
 import type { KeyHolder, Prover } from '../../prover/index.ts';
-import type { LeaseProvider, LeaseRequest, Offer, Terms } from '../interface.ts';
+import type { Admission } from '../admission.ts';
+import type { LeaseProvider, Offer, Terms } from '../interface.ts';
 import type { RecordOpener } from '../formats/index.ts';
-import type { Link, Links } from '../link.ts';
+import type { Links } from '../link.ts';
 import type { LeaseMetrics } from '../metrics.ts';
 import type { LeaseRows } from './lease-rows.ts';
 import type { LeaseTable } from './lease-table.ts';
@@ -32,18 +33,6 @@ export interface Refusal {
   code: string;
   sentence: string;
 }
-/** What a request is judged by. */
-export interface Asked {
-  link: Link;
-  request: LeaseRequest;
-  own: OwnOffer;
-  /** Leases of that resource that live. */
-  live: number;
-  /** What the level leaves free and the kind's provider would give, in the unit. */
-  free: number;
-}
-/** Decides by what is so now; sets nothing aside. */
-export type Admit = (asked: Asked) => Promise<Refusal | null>;
 export interface OfferSource {
   /** @param hash - sha-256 of the signed record. @returns null for what is not offered, or not any more */
   own(hash: Uint8Array): OwnOffer | null;
@@ -70,8 +59,6 @@ export interface LeaseTimes {
   silentTicks: number;
   /** One question and its answer. @default 10 000 */
   askMs: number;
-  /** Lender: proofs must be so fresh. @default 600 000 */
-  proofAgeMs: number;
   /** Between two tries of whatever did not work. @default 1 000 */
   retryMs: number;
 }
@@ -88,7 +75,7 @@ export interface EngineParts {
   prover: Pick<Prover, 'make' | 'file' | 'verify' | 'assets'>;
   allocations: AllocationBook;
   offers: OfferSource;
-  admit: Admit;
+  admission: Pick<Admission, 'check'>;
   rows: LeaseRows;
   table: LeaseTable;
   times: LeaseTimes;
