@@ -39,7 +39,6 @@ export const passRequest = (
     const duplex = duplexOfPipe(far);
     const outgoing = request({
       createConnection: () => duplex,
-      agent: false,
       method,
       path,
       headers: [...headers, ...framed, 'Connection', 'close'],
