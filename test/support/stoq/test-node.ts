@@ -33,6 +33,8 @@ export interface TestNodeInit extends Partial<EndpointInit> {
   memberships?: readonly NetworkMembership[];
   /** Whether peers without a common private network are let in. @default true */
   open?: boolean;
+  /** @default one of its own that believes self-made certificates */
+  verifier?: PeerVerifier;
 }
 /** Limits that no test meets by accident. */
 export const WIDE_LIMITS = { connectionsMax: 256, incomingMax: 256, perGroupMax: 256, handshakesMax: 64 };
@@ -47,8 +49,8 @@ export const startTestNode = async (
   init: TestNodeInit,
 ): Promise<TestNode> => {
   const { outside, workers, logger = createSilentLogger() } = components;
-  const { local, carriers, datagrams = null, memberships = [], open = true, ...endpointInit } = init;
-  const verifier = createSelfMadeVerifier({ workers });
+  const { local, carriers, datagrams = null, memberships = [], open = true, ...rest } = init;
+  const { verifier = createSelfMadeVerifier({ workers }), ...endpointInit } = rest;
   const book = createPeerBook({ outside, logger, store: null }, { self: local.peerId });
   const gate = createRateGate({ clock: outside.clock });
   const handshaker = createHandshaker(
