@@ -35,6 +35,7 @@ export type ProxyErrorType =
   | { code: 'LEASE_UNKNOWN'; lease: string }
   | { code: 'LEASE_NOT_NETWORK'; lease: string }
   | { code: 'NO_RELAYS'; found: number; needed: number }
+  | { code: 'GUARD_RUNNING' }
   | { code: 'NOT_RUNNING' };
 /** Why something was not forwarded, exposed or reached. */
 export class ProxyError extends NodeError<ProxyErrorType> {

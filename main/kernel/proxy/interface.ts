@@ -3,6 +3,7 @@ import type { SignerKeys } from '../../base/crypto/index.ts';
 import type { NetworkId, PeerId } from '../../transport/stoq/index.ts';
 import type {
   ExposureView,
+  GuardProbe,
   GuardState,
   LendingTerms,
   MemoryBench,
@@ -315,10 +316,23 @@ export interface Guard extends Startable, EventSource<{ changed: GuardState }> {
 }
 /** One way in which a probe tries to get where it must not. */
 export interface GuardProbeSource {
-  /** Such as `SOCKS5 exit`. */
+  /** Such as `SOCKS5 proxy`. */
   readonly name: string;
-  /** Tries to reach a target as a stranger would who has all that this way can give. @returns what came of it */
-  attempt(target: GuardTarget, signal: AbortSignal): Promise<{ reached: boolean; sentence: string }>;
+  /** Whether this way leads to such a thing at all: forwarders to no files. */
+  covers(target: GuardTarget): boolean;
+  /**
+   * Tries to reach every target as a stranger would who has all that this way can give, and tells what came of each, in any order.
+   * What it does not tell of counts as not tried, with the reason that it throws.
+   */
+  attemptAll(
+    targets: readonly GuardTarget[],
+    tell: (target: GuardTarget, attempt: GuardAttempt) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+export interface GuardAttempt {
+  result: GuardProbe['result'];
+  sentence: string;
 }
 export interface GuardTarget {
   what: 'router' | 'machine' | 'api' | 'loopback' | 'linkLocal' | 'file' | 'metadata';

@@ -13,6 +13,7 @@ export { createStoq, type StoqComponents, type StoqInit } from './create-stoq.ts
 export type { InviteStore } from './discovery/create-invites.ts';
 export { InviteError } from './discovery/errors.ts';
 export { deriveMembership, membershipOf, PUBLIC_NETWORK } from './discovery/membership.ts';
+export { findGateways, type Gateways } from './reach/gateway.ts';
 export { RELAY_LIMITS, type RelayLimits } from './reach/relay-service.ts';
 export { createStandingMetrics } from './standing/metrics.ts';
 export { type PeerBookControl, createPeerBook } from './standing/peer-book.ts';
