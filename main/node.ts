@@ -47,9 +47,10 @@ import {
   type ProverInit,
 } from './kernel/prover/index.ts';
 import { type Runtime, createRuntime } from './kernel/runtime/index.ts';
-import { createPeerBook, createStandingMetrics, createStoq } from './transport/stoq/index.ts';
+import { createMesh, createPeerBook, createStandingMetrics, createStoq } from './transport/stoq/index.ts';
 import { loadConfig } from './config.ts';
 import { ledgerModules } from './ledger-modules.ts';
+import { createLending } from './lending.ts';
 import type { ProgramPaths } from './paths.ts';
 import type { NetworkSettings, NodeStatus } from '../preload/contract/index.ts';
 
@@ -403,6 +404,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       metrics: createStandingMetrics(metrics),
     });
     started.add('peer book', () => book.stop());
+    const mesh = createMesh({ book });
     const net = createNetworkControl(
       {
         outside,
@@ -414,6 +416,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
         identity: satchel,
         assets,
         book,
+        mesh,
         openStoq: (parts) =>
           createStoq({ outside, logger, metrics, workers: netWorkers }, { ...parts, sideWorker: paths.sideWorker }),
       },
@@ -422,6 +425,29 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     network = net;
     started.add('network', () => net.stop());
     await net.start();
+
+    const lending = createLending(
+      {
+        outside,
+        logger,
+        metrics,
+        workers,
+        netWorkers,
+        store,
+        settings,
+        assets,
+        prover,
+        keys: satchel,
+        runtime: jobs,
+        mesh,
+        network: net,
+        apiPort: () => (api.listening ? Number(new URL(api.url).port) : null),
+      },
+      { tunHelper: paths.tunHelper, secretFiles: [folder.identityPath, folder.databasePath, folder.configPath] },
+    );
+    const { leases, tunnels, memories, guard, exitRules } = lending;
+    started.add('lending', () => lending.stop());
+    await lending.start();
 
     const diagnostics = createDiagnostics({
       clock,
@@ -453,6 +479,11 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       logs,
       node: control,
       network: net,
+      leases,
+      tunnels,
+      memories,
+      guard,
+      exitRules,
       diagnostics,
       windowControl,
     });

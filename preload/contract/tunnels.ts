@@ -105,6 +105,15 @@ export const tunnelsState = z.strictObject({
 });
 export type TunnelsState = z.infer<typeof tunnelsState>;
 
+/** Where traffic of borrowers of the network may leave to, once its terms let any out. */
+export const exitSettings = z.strictObject({
+  /** `all`: everything public. `list`: only what is allowed. Private places never, unless they are allowed by address. */
+  mode: z.enum(['all', 'list']),
+  /** `example.org:443`, `*.example.org:80-90`, `10.0.0.0/8:*`, `[2001:db8::/32]:443`. */
+  allowed: z.array(z.string().trim().min(1).max(300)).max(256),
+});
+export type ExitSettingsView = z.infer<typeof exitSettings>;
+
 /** Who answers for a global address. */
 export const resolvedView = z.strictObject({
   address: globalAddress,
@@ -268,6 +277,22 @@ export const tunnelCalls = defineCalls({
     summary: 'Makes global addresses ordinary IPv6 addresses of this machine, or no longer',
     request: z.strictObject({ up: z.boolean() }),
     response: vpnView,
+  },
+  'exit:get': {
+    method: 'GET',
+    path: '/v1/exit',
+    summary: 'Where traffic of borrowers may leave to, once the terms of the network let any out',
+    request: nothing,
+    response: exitSettings,
+    cli: { command: 'exit show', examples: ['hypermesh exit show'] },
+  },
+  'exit:set': {
+    method: 'PUT',
+    path: '/v1/exit',
+    summary: 'Changes where traffic of borrowers may leave to',
+    request: exitSettings,
+    response: exitSettings,
+    errors: ['TARGET_INVALID'],
   },
   'memory:put': {
     method: 'POST',

@@ -70,6 +70,7 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'tunnels:test': 'tunnels test',
   'tunnels:proxy': 'proxy socks',
   'tunnels:vpn': 'vpn up',
+  'exit:set': 'exit set',
   'memory:put': 'mem put',
   'memory:get': 'mem get',
   'memory:bench': 'mem bench',

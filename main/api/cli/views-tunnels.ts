@@ -13,7 +13,7 @@ import { type Style, formatFields, formatTable, printable, wrap } from './table.
 import { formatBytes, formatCount, formatRate, formatTime, withLocalTimes } from './units.ts';
 import { formatRoundTrip, peerLabel } from './views-network.ts';
 
-type TunnelCall = Extract<Call, `${'tunnels' | 'memory'}:${string}`>;
+type TunnelCall = Extract<Call, `${'tunnels' | 'memory' | 'exit'}:${string}`>;
 
 const text = (value: string): string => withLocalTimes(printable(value));
 const carried = (one: {
@@ -118,6 +118,23 @@ const viewTest = (test: TunnelTest, style: Style): string => {
   return steps + end;
 };
 
+const viewExit = ({ mode, allowed }: ResponseOf<'exit:get'>, style: Style): string =>
+  formatFields(
+    [
+      [
+        'Leaves to',
+        mode === 'all'
+          ? 'everything public, as soon as the terms of the network let traffic out'
+          : allowed.length === 0
+            ? 'nowhere: the list is empty'
+            : 'what is listed, as soon as the terms of the network let traffic out',
+      ],
+      ...allowed.map((line) => [mode === 'all' ? 'And to' : 'Listed', text(line)] as [string, string]),
+      ['Never to', 'private ranges, this machine and its API, unless an address of theirs is listed'],
+    ],
+    style,
+  );
+
 const viewMemory = (stats: ResponseOf<'memory:stats'>, style: Style): string =>
   formatFields(
     [
@@ -171,6 +188,8 @@ export const tunnelViews: { readonly [C in TunnelCall]: (value: ResponseOf<C>, s
   'tunnels:proxy': viewProxy,
   'tunnels:unproxy': () => 'Closed.\n',
   'tunnels:vpn': viewVpn,
+  'exit:get': viewExit,
+  'exit:set': viewExit,
   'memory:put': viewMemory,
   'memory:get': ({ value }) => (value === null ? '' : Buffer.from(value, 'base64').toString('utf8')),
   'memory:delete': viewMemory,

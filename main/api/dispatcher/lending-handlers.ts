@@ -1,10 +1,12 @@
 import type { Call, GroupView, RequestOf } from '../../../preload/contract/index.ts';
 import { assert } from '../../base/index.ts';
 import { type GlobalAddress, parseGlobalAddress, type Leases } from '../../kernel/leases/index.ts';
+import type { ExitRules, ExitSettings } from '../../kernel/proxy/exit/index.ts';
 import type { Guard, Memories, Tunnels } from '../../kernel/proxy/index.ts';
 import { parsePeerId, type PeerId } from '../../transport/stoq/index.ts';
 import type { NetworkControl } from '../interface.ts';
 import { defined } from './defined.ts';
+import { RequestError } from './errors.ts';
 import type { Handlers } from './handlers.ts';
 
 export interface LendingComponents {
@@ -12,25 +14,38 @@ export interface LendingComponents {
   tunnels: Tunnels;
   memories: Memories;
   guard: Guard;
+  exitRules: Pick<ExitRules, 'get' | 'set'>;
   network: Pick<NetworkControl, 'peers' | 'peer'>;
 }
 type LendingCall = Extract<
   Call,
-  `${'offers' | 'leases' | 'groups' | 'privacy' | 'guard' | 'tunnels' | 'memory'}:${string}`
+  `${'offers' | 'leases' | 'groups' | 'privacy' | 'guard' | 'tunnels' | 'memory' | 'exit'}:${string}`
 >;
+
+/** As the contract has it: lists that nobody else holds. */
+const exitView = ({ mode, allowed }: ExitSettings) => ({ mode, allowed: [...allowed] });
 
 /** A value goes into far memory and comes back as base64. */
 const bytesOf = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
-/** What the contract lets through is `fd` and colons; whether it is an address is found here. @throws {AddressError} */
-const addressOf = (text: string): GlobalAddress => parseGlobalAddress(text);
+/** What the contract lets through is `fd` and colons; whether it is an address is found here. @throws {RequestError} `BAD_REQUEST` */
+const addressOf = (text: string): GlobalAddress => {
+  const address = parseGlobalAddress(text);
+  if (address === null)
+    throw new RequestError(
+      { code: 'BAD_REQUEST', field: 'address' },
+      'That is no global address: it is an IPv6 address in fd00::/8, such as the owner of a service copies it.',
+    );
+  return address;
+};
 
 export const createLendingHandlers = ({
   leases,
   tunnels,
   memories,
   guard,
+  exitRules,
   network,
 }: LendingComponents): Pick<Handlers, LendingCall> => {
   const peerIdOf = (peer: string): PeerId => {
@@ -109,6 +124,8 @@ export const createLendingHandlers = ({
       return {};
     },
     'tunnels:vpn': ({ up }) => tunnels.vpn(up),
+    'exit:get': () => exitView(exitRules.get()),
+    'exit:set': async (next) => exitView(await exitRules.set(next)),
 
     'memory:put': async ({ lease, key, value, ttlMs }) => {
       const id = await leases.find(lease);

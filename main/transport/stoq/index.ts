@@ -7,7 +7,7 @@ export type * from './stoq-node.ts';
 export * from './errors.ts';
 export { isLoopback, parsePeerId, scopeOf, splitPeer, withPeer } from './address.ts';
 export { createEndpoint, type EndpointComponents, type EndpointInit } from './connection/create-endpoint.ts';
-export { createMesh, type Mesh, type MeshControl } from './mesh.ts';
+export { createMesh, type Mesh, type MeshControl, type MeshEvents } from './mesh.ts';
 export { readMessage, request, type RequestOptions, respond, writeMessage } from './connection/messages.ts';
 export { createStoq, type StoqComponents, type StoqInit } from './create-stoq.ts';
 export type { InviteStore } from './discovery/create-invites.ts';

@@ -227,13 +227,35 @@ const addMemory = (program: Command, session: Session): void => {
   withExamples(bench, ['hypermesh mem bench lease-3f2a']);
 };
 
-/** `tunnels`, `expose`, `reach`, `resolve`, `proxy …`, `vpn …`, `mem …`. */
+const addExit = (program: Command, session: Session): void => {
+  withExamples(commandAt(program, 'exit').description('Where traffic of borrowers may leave to'), [
+    'hypermesh exit show',
+    'hypermesh exit set list --allow "*.example.org:443"',
+  ]);
+  addDerivedCommand(program, session, 'exit:get');
+  const set = commandAt(program, 'exit set')
+    .description('Change where traffic of borrowers may leave to')
+    .addArgument(
+      program.createArgument('<mode>', 'all: everything public; list: only what is allowed').choices(['all', 'list']),
+    )
+    .option('--allow <place>', 'name, address or range with its port (again for more); replaces the list', collect)
+    .action(async (mode: 'all' | 'list', { allow = [] }: { allow?: string[] }) => {
+      session.show('exit:set', await session.call('exit:set', { mode, allowed: allow }));
+    });
+  withExamples(set, [
+    'hypermesh exit set all',
+    'hypermesh exit set list --allow "*.example.org:443" --allow "[2001:db8::/32]:*"',
+  ]).addHelpText('after', '\nWhether any traffic may leave is in the terms: hypermesh share set network --exit on.');
+};
+
+/** `tunnels`, `expose`, `reach`, `resolve`, `proxy …`, `exit …`, `vpn …`, `mem …`. */
 export const addTunnelCommands = (program: Command, session: Session): void => {
   addDerivedCommand(program, session, 'tunnels:state');
   addExpose(program, session);
   addReach(program, session);
   addDerivedCommand(program, session, 'tunnels:resolve');
   addProxy(program, session);
+  addExit(program, session);
   addVpn(program, session);
   addMemory(program, session);
 };

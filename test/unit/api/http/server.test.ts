@@ -335,6 +335,8 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'tunnels:proxy': { body: { kind: 'socks', lease: 'lease-0a' }, code: 'LEASE_UNKNOWN' },
   'tunnels:unproxy': { path: '/v1/tunnels/proxies/00000000', code: 'TUNNEL_UNKNOWN' },
   'tunnels:vpn': { body: { up: false } },
+  'exit:get': {},
+  'exit:set': { body: { mode: 'list', allowed: ['nothing at all'] }, code: 'TARGET_INVALID' },
   'memory:put': { path: '/v1/memory/lease-0a/put', body: { key: 'a', value: 'AA==' }, code: 'LEASE_UNKNOWN' },
   'memory:get': { path: '/v1/memory/lease-0a/get', body: { key: 'a' }, code: 'LEASE_UNKNOWN' },
   'memory:delete': { path: '/v1/memory/lease-0a/delete', body: { key: 'a' }, code: 'LEASE_UNKNOWN' },

@@ -1,0 +1,1 @@
+export { createProxies, type ProxiesComponents } from './create-proxies.ts';

@@ -1,0 +1,204 @@
+import type { Logger, MetricsRegistry, Outside, Settings, Startable, Store, WorkerPool } from './base/index.ts';
+import type { Assets } from './kernel/assets/index.ts';
+import {
+  createHomeAccess,
+  createLeaseMetrics,
+  createLeases,
+  createLinks,
+  type GlobalAddress,
+  globalAddressOf,
+  type Leases,
+  OWN_GROUP,
+} from './kernel/leases/index.ts';
+import {
+  createDialer,
+  createForwardService,
+  createProxyMetrics,
+  createRoutes,
+  createTranslationTable,
+  createTunnels,
+  type Guard,
+  type Memories,
+  type Tunnels,
+} from './kernel/proxy/index.ts';
+import { createDestinationCheck } from './kernel/proxy/destinations/index.ts';
+import { createExitProvider, createExitRules, type ExitRules } from './kernel/proxy/exit/index.ts';
+import { createProxies } from './kernel/proxy/forwarders/index.ts';
+import { createVpn } from './kernel/proxy/forwarders/vpn/index.ts';
+import { createGuard } from './kernel/proxy/guard/index.ts';
+import { createMemories, createMemoryProvider } from './kernel/proxy/memory/index.ts';
+import type { KeyHolder, Prover } from './kernel/prover/index.ts';
+import type { Runtime } from './kernel/runtime/index.ts';
+import type { Mesh, NetworkId } from './transport/stoq/index.ts';
+import type { NetworkState } from '../preload/contract/index.ts';
+
+export interface LendingComponents {
+  outside: Outside;
+  logger: Logger;
+  metrics: MetricsRegistry | null;
+  workers: WorkerPool;
+  /** Threads of the network: checks of what peers sign wait for no proof there. */
+  netWorkers: WorkerPool;
+  store: Store;
+  settings: Settings;
+  assets: Assets;
+  prover: Prover;
+  keys: KeyHolder;
+  runtime: Runtime;
+  mesh: Mesh;
+  network: {
+    state(): NetworkState;
+    /** Private networks that this node is in now. */
+    memberships(): readonly { id: NetworkId; name: string }[];
+  };
+  /** Port of this node's API, null while it has none. */
+  apiPort: () => number | null;
+}
+export interface LendingInit {
+  /** The program that makes the VPN's device. */
+  tunHelper: string;
+  /** Files that no borrower may read; the guard tries to. */
+  secretFiles: readonly string[];
+}
+
+/** What is lent, borrowed and reached: the rooms of `kernel/leases` and `kernel/proxy` put together, lowest first. */
+export interface Lending extends Startable {
+  readonly leases: Leases;
+  readonly tunnels: Tunnels;
+  readonly memories: Memories;
+  readonly guard: Guard;
+  readonly exitRules: ExitRules;
+}
+
+/** Hosts of addresses at which others saw this node, such as its router's: what is near must count as home whatever its address. */
+const hostsOf = (addresses: readonly string[]): string[] =>
+  addresses.flatMap((address) => /\/ip[46]\/([^/]+)/.exec(address)?.[1] ?? []);
+
+export const createLending = (components: LendingComponents, init: LendingInit): Lending => {
+  const { outside, logger, metrics, netWorkers, settings, assets, keys, runtime, mesh, network, apiPort } = components;
+  const { clock } = outside;
+  const networks = () => network.memberships();
+  const links = createLinks({ mesh });
+  const leases = createLeases({
+    ...components,
+    metrics: metrics === null ? null : createLeaseMetrics(metrics),
+    networks,
+    links,
+  });
+  const { privacy, addressBook } = leases;
+
+  const proxyMetrics = metrics === null ? null : createProxyMetrics(metrics);
+  const table = createTranslationTable({ clock });
+  const exitRules = createExitRules({ settings, logger });
+  const exits = createExitProvider({
+    clock,
+    logger,
+    metrics,
+    rules: exitRules,
+    terms: (resource) => assets.share().resources.find((entry) => entry.resource === resource)?.terms ?? null,
+  });
+  const destinations = createDestinationCheck({
+    clock,
+    apiPort,
+    seenAt: () => {
+      const { reach } = network.state();
+      return hostsOf([...reach.mapped, ...reach.confirmed].map(({ address }) => address));
+    },
+  });
+  const service = createForwardService({
+    outside,
+    logger,
+    metrics: proxyMetrics,
+    links,
+    table,
+    privacy,
+    leases,
+    access: createHomeAccess({ book: mesh.book }),
+    exits,
+    destinations,
+  });
+  const routes = createRoutes({
+    outside,
+    logger,
+    metrics: proxyMetrics,
+    mesh,
+    links,
+    workers: netWorkers,
+    keys,
+    settings,
+    privacy,
+    isOwnNode: (peer) => addressBook.isIn(peer, OWN_GROUP),
+    networks,
+  });
+  const dialer = createDialer({
+    outside,
+    links,
+    routes,
+    leases,
+    service,
+    self: () => mesh.node?.endpoint.local.peerId ?? null,
+  });
+  /** The network's own address: programs of this machine speak from it on the VPN's device. */
+  const localAddress = (): GlobalAddress | null => {
+    const node = keys.node();
+    const asset = assets.list().find(({ resource, present }) => resource === 'network' && present);
+    return node === null || asset === undefined ? null : globalAddressOf(node.signer.keys, asset.id);
+  };
+  const vpn = createVpn({ outside, logger, metrics, dialer, localAddress }, { helperPath: init.tunHelper });
+  const tunnels = createTunnels({
+    outside,
+    logger,
+    metrics: proxyMetrics,
+    settings,
+    keys,
+    table,
+    service,
+    routes,
+    dialer,
+    leases,
+    book: mesh.book,
+    addressBook,
+    networks,
+    startProxy: createProxies({ clock, dialer, metrics }),
+    vpn,
+  });
+  const memories = createMemories({ outside, logger, metrics, settings, keys, leases });
+  const memory = createMemoryProvider({ outside, logger, metrics, links, leases });
+  leases.addProvider(memory);
+  leases.addProvider(exits);
+  const guard = createGuard({ outside, logger, metrics, settings, runtime, apiPort, destinations }, init);
+  const endings: (() => void)[] = [];
+
+  return {
+    leases,
+    tunnels,
+    memories,
+    guard,
+    exitRules,
+    start: async () => {
+      await exitRules.start();
+      await leases.start();
+      await routes.start();
+      await service.start();
+      await dialer.start();
+      await tunnels.start();
+      await memories.start();
+      await guard.start();
+      // What was closed may be open now.
+      endings.push(assets.on('shareChanged', () => void guard.run('levelChanged')));
+    },
+    stop: async () => {
+      for (const end of endings.splice(0)) end();
+      await guard.stop();
+      await memories.stop();
+      await tunnels.stop();
+      await vpn.down();
+      await dialer.stop();
+      await service.stop();
+      await routes.stop();
+      await leases.stop();
+      await memory.close();
+      await exitRules.stop();
+    },
+  };
+};
