@@ -45,6 +45,7 @@ export const createVpn = (
   const emitter = new Emitter<VpnEvents>();
   let state: State = { status: 'down' };
   const counters = { sentPackets: 0, receivedPackets: 0, droppedPackets: 0, sentBytes: 0, receivedBytes: 0 };
+  let told = { ...counters };
   /** One change at a time; the last one asked for holds. */
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -57,6 +58,19 @@ export const createVpn = (
     become({ status: 'refused', reason });
   };
   const connectionsOf = (up: Up): number => up.stack.tcpConnections + up.stack.udpExchanges;
+
+  /** Passes on what has been counted since it last did. */
+  const tell = (stack: Stack): void => {
+    metrics?.connections.set(stack.tcpConnections, { protocol: 'tcp' });
+    metrics?.connections.set(stack.udpExchanges, { protocol: 'udp' });
+    metrics?.packets.inc(counters.sentPackets - told.sentPackets, FROM_PROGRAMS);
+    metrics?.bytes.inc(counters.sentBytes - told.sentBytes, FROM_PROGRAMS);
+    metrics?.packets.inc(counters.receivedPackets - told.receivedPackets, TO_PROGRAMS);
+    metrics?.bytes.inc(counters.receivedBytes - told.receivedBytes, TO_PROGRAMS);
+    const changed = (Object.keys(counters) as (keyof typeof counters)[]).some((name) => counters[name] !== told[name]);
+    told = { ...counters };
+    if (changed) emitter.emit('changed', null);
+  };
 
   const open = async (device: string, address: GlobalAddress): Promise<Up> => {
     const reader = createFrameReader();
@@ -90,8 +104,6 @@ export const createVpn = (
             if (room === null) return null;
             counters.receivedPackets += 1;
             counters.receivedBytes += bytes;
-            metrics?.packets.inc(1, TO_PROGRAMS);
-            metrics?.bytes.inc(bytes, TO_PROGRAMS);
             return room;
           },
         },
@@ -107,7 +119,6 @@ export const createVpn = (
       counters.sentBytes += packet.length;
       stack.receive(packet);
     };
-    let seen = { ...counters };
     try {
       helper = await startHelper(
         { clock },
@@ -116,17 +127,6 @@ export const createVpn = (
           device,
           mtuBytes,
           address,
-          onBytes: (bytes) => {
-            const before = counters.sentPackets;
-            const beforeBytes = counters.sentBytes;
-            const ok = reader.push(bytes, onPacket);
-            metrics?.packets.inc(counters.sentPackets - before, FROM_PROGRAMS);
-            metrics?.bytes.inc(counters.sentBytes - beforeBytes, FROM_PROGRAMS);
-            stack.flush();
-            if (ok || up === null) return;
-            void up.helper.stop();
-            lose(new HelperError({ code: 'BAD_FRAME' }, 'the helper sent what is no packet'));
-          },
           onLost: lose,
         },
       );
@@ -140,22 +140,22 @@ export const createVpn = (
       address,
       helper,
       stack,
-      stopTelling: clock.every(CHANGED_MS, () => {
-        metrics?.connections.set(stack.tcpConnections, { protocol: 'tcp' });
-        metrics?.connections.set(stack.udpExchanges, { protocol: 'udp' });
-        const changed = Object.entries(counters).some(([name, count]) => seen[name as keyof typeof seen] !== count);
-        seen = { ...counters };
-        if (changed) emitter.emit('changed', null);
-      }),
+      stopTelling: clock.every(CHANGED_MS, () => tell(stack)),
     };
     up = started;
+    helper.read((bytes) => {
+      const ok = reader.push(bytes, onPacket);
+      stack.flush();
+      if (ok) return;
+      void started.helper.stop();
+      lose(new HelperError({ code: 'BAD_FRAME' }, 'the helper sent what is no packet'));
+    });
     return started;
   };
   const release = (up: Up): void => {
     up.stopTelling();
     up.stack.close();
-    metrics?.connections.set(0, { protocol: 'tcp' });
-    metrics?.connections.set(0, { protocol: 'udp' });
+    tell(up.stack);
   };
 
   const bringUp = async (): Promise<void> => {

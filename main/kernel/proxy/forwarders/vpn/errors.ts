@@ -24,7 +24,7 @@ export class HelperError extends NodeError<{ code: HelperCode }> {
 export const adviceOf = (error: HelperError, path: string): string => {
   switch (error.code) {
     case 'NO_PERMISSION':
-      return `The helper may not make a network device (${error.message}). Grant it that right once with \`sudo setcap cap_net_admin+ep '${path}'\` and bring the VPN up again.`;
+      return `The helper may not make a network device (${error.message}). Grant it that right once with \`sudo setcap cap_net_admin+ep '${path.replaceAll("'", String.raw`'\''`)}'\` and bring the VPN up again.`;
     case 'NO_TUN':
       return `This system offers no TUN device (${error.message}). Load it with \`sudo modprobe tun\` and bring the VPN up again.`;
     case 'NO_IPV6':

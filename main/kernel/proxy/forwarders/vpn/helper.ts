@@ -11,12 +11,12 @@ export interface HelperInit {
   mtuBytes: number;
   /** As RFC 5952 writes it. */
   address: string;
-  /** Bytes of the device as they come, packets not told apart. */
-  onBytes(bytes: Buffer): void;
   /** It ended without having been asked to. */
   onLost(error: HelperError): void;
 }
 export interface Helper {
+  /** Begins to read: bytes of the device as they come, packets not told apart. */
+  read(onBytes: (bytes: Buffer) => void): void;
   /** @param done - once the bytes are no longer needed */
   write(bytes: Buffer, done: () => void): void;
   /** Ends it, and the device with it. */
@@ -50,7 +50,6 @@ export const startHelper = async ({ clock }: { clock: Clock }, init: HelperInit)
   });
   // Writing to one that has gone is noticed by its end.
   child.stdin.on('error', () => undefined);
-  child.stdout.on('data', init.onBytes);
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     if (said.length < HELPER_SAID_CHARS_MAX) said += text;
     if (/^\{"ready":/m.test(said)) onReady();
@@ -78,6 +77,9 @@ export const startHelper = async ({ clock }: { clock: Clock }, init: HelperInit)
   }
   isReady = true;
   return {
+    read: (onBytes) => {
+      child.stdout.on('data', onBytes);
+    },
     write: (bytes, done) => {
       child.stdin.write(bytes, done);
     },

@@ -83,6 +83,8 @@ export const createUdp = (
         { kind: 'service', address: destinationOf(packet), port, route: 'direct' },
         { signal: exchange.abort.signal },
       );
+      // An exchange lasts as long as it is used; only the search for it ends.
+      cancelTimeout();
       exchange.pipe = pipe;
       if (exchanges.get(flow) !== exchange) {
         pipe.close();

@@ -1,15 +1,8 @@
 import type { Clock } from '../../../../../base/index.ts';
-import {
-  TCP_AHEAD_MAX,
-  TCP_BUFFER_BYTES_MAX,
-  TCP_KEEPALIVE_MS,
-  TCP_TIME_WAIT_MS,
-  TCP_TRIES_MAX,
-  TCP_WINDOW_SHIFT,
-} from '../constants.ts';
+import { TCP_KEEPALIVE_MS, TCP_TIME_WAIT_MS, TCP_TRIES_MAX, TCP_WINDOW_SHIFT } from '../constants.ts';
 import type { PacketOutput } from '../frames.ts';
 import { createCongestion, createRoundTrip } from './congestion.ts';
-import { createReassembly } from './reassembly.ts';
+import { createReceiver } from './receiver.ts';
 import {
   ACK,
   ahead,
@@ -75,14 +68,14 @@ export interface TcpConnection {
   consume(bytes: number): void;
   /** Ends it with a reset. */
   abort(): void;
+  /** Ends the wait of `timeWait` before its time. */
+  expire(): void;
   tick(nowMs: number): void;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** Repetitions of an acknowledgement that mean a loss, RFC 5681. */
 const REPEATED_MAX = 3;
-/** Least part of a packet's memory that a slice of it must be, lest a byte keep 64 KiB. */
-const SLICE_SHARE = 4;
 
 export const createTcpConnection = (
   { clock, output, listener, bufferBytes, mayChallenge }: TcpConnectionComponents,
@@ -98,7 +91,18 @@ export const createTcpConnection = (
   const queue = createSendQueue();
   const congestion = createCongestion(mss);
   const roundTrip = createRoundTrip();
-  const waiting = createReassembly({ countMax: TCP_AHEAD_MAX, bytesMax: TCP_BUFFER_BYTES_MAX });
+  const receiver = createReceiver({
+    first: plus(syn.sequence, 1),
+    mssBytes: mssHere,
+    // Without a scale the other end cannot be told of more than 16 bits.
+    limitBytes: () => (scaled ? bufferBytes() : Math.min(0xffff, bufferBytes())),
+    data: (bytes) => listener.data(bytes),
+    finished: () => {
+      finishedFirst = finishAcknowledged || finishSent();
+      listener.finished();
+      endIfBoth();
+    },
+  });
 
   let state: TcpConnection['state'] = 'waiting';
   // What is sent. Names as in RFC 9293, section 3.3.1.
@@ -113,13 +117,7 @@ export const createTcpConnection = (
   let finishing = false;
   let finishAcknowledged = false;
   let finishedFirst = false;
-  // What is received.
-  let receiveNext = plus(syn.sequence, 1);
-  /** Right edge of the window that the other end knows. */
-  let receiveEdge = receiveNext;
-  /** Received, not consumed. */
-  let heldBytes = 0;
-  let finished = false;
+  /** Something came that has not been acknowledged. */
   let acknowledge = false;
   // Loss.
   let repeated = 0;
@@ -137,27 +135,18 @@ export const createTcpConnection = (
     if (state === 'closed') return;
     state = 'closed';
     queue.clear();
-    waiting.clear();
+    receiver.clear();
     retransmitAtMs = probeAtMs = endAtMs = aliveAtMs = NEVER;
     listener.closed(aborted);
   };
-  /** Without a scale the other end cannot be told of more than 16 bits. */
-  const limitBytes = (): number => (scaled ? bufferBytes() : Math.min(0xffff, bufferBytes()));
   const underway = (): number => ahead(sendNext, unacknowledged);
-  /** Moves the edge only by as much as is worth a segment, RFC 9293, section 3.8.6.2.2, and never back. */
-  const windowNow = (): number => {
-    const limit = limitBytes();
-    const edge = plus(receiveNext, Math.max(0, limit - heldBytes));
-    if (ahead(edge, receiveEdge) >= Math.min(mssHere, limit / 2)) receiveEdge = edge;
-    return Math.max(0, ahead(receiveEdge, receiveNext));
-  };
+  /** What was told is what holds: the scale cuts it down. */
+  const windowField = (): number => Math.min(0xffff, receiver.window() >>> receiveShift);
   const transmit = (at: number, flags: number, payloadBytes = 0): boolean => {
-    const window = Math.min(0xffff, windowNow() >>> receiveShift);
-    // What was told is what holds: the scale cuts it down.
     const sent = writeSegment(
       output,
       template,
-      { sequence: at, acknowledgement: receiveNext, flags: flags | ACK, window },
+      { sequence: at, acknowledgement: receiver.next, flags: flags | ACK, window: windowField() },
       payloadBytes,
       payloadBytes === 0 ? null : (target) => queue.copy(target, ahead(at, unacknowledged)),
     );
@@ -165,15 +154,14 @@ export const createTcpConnection = (
     return sent;
   };
   const transmitSynAck = (): void => {
-    receiveEdge = plus(receiveNext, Math.min(0xffff, bufferBytes()));
     writeSegment(
       output,
       template,
       {
         sequence,
-        acknowledgement: receiveNext,
+        acknowledgement: receiver.next,
         flags: SYN | ACK,
-        window: ahead(receiveEdge, receiveNext),
+        window: receiver.openWindow(),
       },
       0,
       null,
@@ -181,11 +169,13 @@ export const createTcpConnection = (
     );
     retransmitAtMs = clock.monotonicMs() + roundTrip.timeoutMs;
   };
+  /** Asked anew after whatever a listener may have done. */
+  const isOpen = (): boolean => state === 'open';
   const challenge = (): void => {
     if (mayChallenge()) transmit(sendMost, 0);
   };
   const reset = (at: number): void => {
-    writeSegment(output, template, { sequence: at, acknowledgement: receiveNext, flags: RST | ACK, window: 0 });
+    writeSegment(output, template, { sequence: at, acknowledgement: receiver.next, flags: RST | ACK, window: 0 });
   };
 
   /** Sends as much as windows, device and queue allow. @param whatever - also what is hardly worth a segment, RFC 9293, 3.8.6.2.1 */
@@ -220,7 +210,8 @@ export const createTcpConnection = (
   };
   /** The oldest segment once more. */
   const transmitFirst = (): void => {
-    const bytes = Math.min(queue.bytes, mss);
+    // No byte that was not sent before: an acknowledgement of it would be taken for a forged one.
+    const bytes = Math.min(queue.bytes, mss, ahead(sendMost, unacknowledged));
     const last = bytes === queue.bytes && finishSent();
     timed = null;
     transmit(unacknowledged, last ? FIN : PSH, bytes);
@@ -229,7 +220,7 @@ export const createTcpConnection = (
   /** Whether the FIN is among what was sent and not acknowledged. */
   const finishSent = (): boolean => finishing && ahead(sendMost, unacknowledged) > queue.bytes;
   const endIfBoth = (): void => {
-    if (!finishAcknowledged || !finished) return;
+    if (!finishAcknowledged || !receiver.finished) return;
     if (!finishedFirst) {
       close(false);
       return;
@@ -306,63 +297,9 @@ export const createTcpConnection = (
     }
   };
 
-  const deliver = (payload: Buffer, last: boolean): void => {
-    if (payload.length > 0) {
-      receiveNext = plus(receiveNext, payload.length);
-      heldBytes += payload.length;
-      const slice = payload.length * SLICE_SHARE < payload.buffer.byteLength;
-      listener.data(slice ? Buffer.from(payload) : payload);
-    }
-    if (last && state === 'open') {
-      receiveNext = plus(receiveNext, 1);
-      finished = true;
-      finishedFirst = finishAcknowledged || finishSent();
-      waiting.clear();
-      listener.finished();
-      endIfBoth();
-    }
-  };
-  const takePayload = (segment: Segment): void => {
-    let { payload } = segment;
-    let last = (segment.flags & FIN) !== 0;
-    if (finished || (payload.length === 0 && !last)) return;
-    acknowledge = true;
-    let at = segment.sequence;
-    const old = ahead(receiveNext, at);
-    if (old > 0) {
-      payload = payload.subarray(Math.min(old, payload.length));
-      at = receiveNext;
-    }
-    const over = ahead(plus(at, payload.length), receiveEdge);
-    if (over > 0) {
-      payload = payload.subarray(0, Math.max(0, payload.length - over));
-      last = false;
-    }
-    if (at !== receiveNext) {
-      // Small ones are copied, so that none keeps the buffer that it came in.
-      const kept = payload.length * SLICE_SHARE < payload.buffer.byteLength ? Buffer.from(payload) : payload;
-      waiting.add(at, kept, last);
-      // At once and for each, as that is how the other end notices the gap: RFC 5681, section 3.2.
-      transmit(sendMost, 0);
-      return;
-    }
-    deliver(payload, last);
-    for (let more = waiting.take(receiveNext); more !== null; more = waiting.take(receiveNext))
-      deliver(more.payload, more.finished);
-  };
-
-  /** RFC 9293, section 3.10.7.4, first: whether any of it lies in the window. */
-  const isAcceptable = (segment: Segment): boolean => {
-    const length = lengthOf(segment);
-    const window = Math.max(0, ahead(receiveEdge, receiveNext));
-    const from = ahead(segment.sequence, receiveNext);
-    // At the very edge too: where else would one acknowledge who has filled the window?
-    if (length === 0) return from >= 0 && from <= window;
-    return window > 0 && from < window && from + length > 0;
-  };
   const takeReset = (segment: Segment): void => {
     // RFC 5961, section 3.2: only the very next number ends it, anything else in the window is asked about.
-    if (segment.sequence === receiveNext) close(true);
+    if (segment.sequence === receiver.next) close(true);
     else challenge();
   };
 
@@ -370,19 +307,19 @@ export const createTcpConnection = (
     if (state === 'closed') return;
     const { flags } = segment;
     if (state === 'waiting') {
-      if ((flags & RST) !== 0 && segment.sequence === receiveNext) close(true);
+      if ((flags & RST) !== 0 && segment.sequence === receiver.next) close(true);
       return;
     }
     heardAtMs = clock.monotonicMs();
-    if (state === 'timeWait' || !isAcceptable(segment)) {
+    if (state === 'timeWait' || !receiver.isAcceptable(segment)) {
       if ((flags & RST) !== 0) {
-        if (state === 'timeWait' && segment.sequence === receiveNext) close(false);
+        if (state === 'timeWait' && segment.sequence === receiver.next) close(false);
         return;
       }
-      if (state === 'opening' && (flags & SYN) !== 0 && plus(segment.sequence, 1) === receiveNext) transmitSynAck();
+      if (state === 'opening' && (flags & SYN) !== 0 && plus(segment.sequence, 1) === receiver.next) transmitSynAck();
       else if (lengthOf(segment) > 0) {
         // A closed window lets acknowledgements through all the same.
-        if (segment.sequence === receiveNext && (flags & (SYN | ACK)) === ACK && state === 'open')
+        if (segment.sequence === receiver.next && (flags & (SYN | ACK)) === ACK && state === 'open')
           takeAcknowledgement(segment);
         acknowledge = true;
         if (state === 'timeWait' && (flags & FIN) !== 0) endAtMs = heardAtMs + TCP_TIME_WAIT_MS;
@@ -413,7 +350,10 @@ export const createTcpConnection = (
       aliveAtMs = heardAtMs + TCP_KEEPALIVE_MS;
       listener.opened();
     }
-    if (state === 'open' && takeAcknowledgement(segment) && state === 'open') takePayload(segment);
+    if (!takeAcknowledgement(segment) || !isOpen()) return;
+    if (lengthOf(segment) > 0) acknowledge = true;
+    // At once and for each, as that is how the other end notices the gap: RFC 5681, section 3.2.
+    if (receiver.take(segment)) transmit(sendMost, 0);
   };
 
   /** An old number, which the other end answers with where it stands: window and all. */
@@ -421,9 +361,9 @@ export const createTcpConnection = (
     tries += 1;
     writeSegment(output, template, {
       sequence: plus(unacknowledged, -1),
-      acknowledgement: receiveNext,
+      acknowledgement: receiver.next,
       flags: ACK,
-      window: Math.min(0xffff, windowNow() >>> receiveShift),
+      window: windowField(),
     });
   };
   const retransmit = (nowMs: number): void => {
@@ -449,7 +389,7 @@ export const createTcpConnection = (
       return state;
     },
     get nextSequence() {
-      return receiveNext;
+      return receiver.next;
     },
     get roomBytes() {
       return state === 'open' && !finishing ? Math.max(0, bufferBytes() - queue.bytes) : 0;
@@ -477,16 +417,15 @@ export const createTcpConnection = (
       transmitQueue();
     },
     consume: (bytes) => {
-      heldBytes -= bytes;
-      if (state !== 'open' || finished) return;
-      const edge = receiveEdge;
-      windowNow();
-      if (receiveEdge !== edge) transmit(sendMost, 0);
+      if (receiver.consume(bytes) && state === 'open' && !receiver.finished) transmit(sendMost, 0);
     },
     abort: () => {
       if (state === 'closed') return;
       if (state === 'opening' || state === 'open') reset(sendMost);
       close(true);
+    },
+    expire: () => {
+      if (state === 'timeWait') close(false);
     },
     tick: (nowMs) => {
       if (nowMs >= endAtMs) {

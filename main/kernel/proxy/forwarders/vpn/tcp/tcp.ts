@@ -64,14 +64,11 @@ export const createTcp = (
     );
   /** Room for one more: a connection that only waits out its time gives way. */
   const makeRoom = (): boolean => {
-    if (bridges.size < TCP_CONNECTIONS_MAX && entries.size < TCP_CONNECTIONS_MAX) return true;
-    if (bridges.size >= TCP_CONNECTIONS_MAX) return false;
-    for (const [flow, { connection }] of entries) {
-      if (connection.state !== 'timeWait') continue;
-      entries.delete(flow);
-      return true;
+    for (const { connection } of bridges.size < TCP_CONNECTIONS_MAX ? [] : entries.values()) {
+      connection.expire();
+      if (bridges.size < TCP_CONNECTIONS_MAX) break;
     }
-    return false;
+    return bridges.size < TCP_CONNECTIONS_MAX;
   };
 
   const begin = async (flow: string, entry: Entry, packet: Buffer, syn: Segment): Promise<void> => {
@@ -158,8 +155,10 @@ export const createTcp = (
       if (known !== undefined && !again) {
         known.connection.receive(segment);
         touched.add(known.connection);
-      } else if (opens) open(packet, flow, segment);
-      else writeReset(output, packet, segment);
+      } else if (opens) {
+        known?.connection.expire();
+        open(packet, flow, segment);
+      } else writeReset(output, packet, segment);
     },
     flush: () => {
       for (const connection of touched) connection.flush();
