@@ -29,7 +29,7 @@ import {
   exampleRequest,
   LEASE_ID,
   withField,
-} from '../../../support/leases.ts';
+} from '../../../support/leases/records.ts';
 import { createSeededRandom } from '../../../support/seeded-random.ts';
 import { makeIdentity } from '../../../support/stoq/identities.ts';
 import { fromHex, readVectors, toHex } from '../../../support/vectors.ts';

@@ -18,7 +18,7 @@ import {
   exampleRecords,
   exampleRequest,
   signed,
-} from '../../../support/leases.ts';
+} from '../../../support/leases/records.ts';
 import { createSeededRandom } from '../../../support/seeded-random.ts';
 import { makeIdentity } from '../../../support/stoq/identities.ts';
 import { fromHex, readVectors, toHex } from '../../../support/vectors.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { assetIdOf, type AssetId, encodeCbor, type Random } from '../../main/base/index.ts';
-import { type DerivedKeys, type Domain, keyIdBytesOf, signRecord } from '../../main/base/crypto/index.ts';
+import { assetIdOf, type AssetId, encodeCbor, type Random } from '../../../main/base/index.ts';
+import { type DerivedKeys, type Domain, keyIdBytesOf, signRecord } from '../../../main/base/crypto/index.ts';
 import {
   channelHash,
   encodeGrant,
@@ -8,10 +8,10 @@ import {
   encodeReceipt,
   encodeRequest,
   encodeSession,
-} from '../../main/kernel/leases/formats/index.ts';
-import { globalAddressOf } from '../../main/kernel/leases/global-address.ts';
-import type { LeaseGrant, LeaseId, LeaseReceipt, LeaseRequest, Offer } from '../../main/kernel/leases/interface.ts';
-import { createSeededRandom } from './seeded-random.ts';
+} from '../../../main/kernel/leases/formats/index.ts';
+import { globalAddressOf } from '../../../main/kernel/leases/global-address.ts';
+import type { LeaseGrant, LeaseId, LeaseReceipt, LeaseRequest, Offer } from '../../../main/kernel/leases/interface.ts';
+import { createSeededRandom } from '../seeded-random.ts';
 
 /** A Monday, 09:00 UTC. */
 export const AT_MS = Date.UTC(2026, 0, 5, 9);
