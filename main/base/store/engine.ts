@@ -51,6 +51,8 @@ export const openEngine = (components: EngineComponents, init: EngineInit): Engi
     db.pragma('journal_mode = WAL');
     // Each commit is flushed to the disk before it is reported: a power cut loses nothing that was promised.
     db.pragma('synchronous = FULL');
+    // What is deleted is wiped: rows of whoever must not be known are gone once they are gone.
+    db.pragma('secure_delete = ON');
     db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
     db.pragma('temp_store = MEMORY');
     // Functions with side effects cannot be smuggled in through the schema of a file that was tampered with.

@@ -129,8 +129,8 @@ export interface LeaseNode {
   /** Effects so far, since `crashAt`. */
   readonly effects: Effect[];
   readonly isDown: boolean;
-  /** Wraps every link of this node: what a hostile one changes. */
-  links: (links: Links) => Links;
+  /** What its engine was handed: other protocols on the same links. */
+  links: Links;
 }
 export interface LeaseWorld {
   readonly clock: SimulationClock;
@@ -291,6 +291,7 @@ export const createLeaseWorld = (init: { signatures?: 'real' | 'quick' } = {}): 
       node.provider = createTestProvider();
       if (before !== undefined) node.provider.survivesRestart = before.survivesRestart;
       node.book = createAllocationBook({ outside, logger, metrics: null, store: guarded, onChange: () => undefined });
+      node.links = linksOf(alive, net.node(name, { peerId: peer.local.peerId, keyId: peer.local.keyId }));
       await node.book.open();
       node.book.apply([bookedOf(memory, 'memory', 100, { unit: 'bytes', capacity: { known: true, value: CAPACITY } })]);
       node.engine = createLeaseEngine(
@@ -300,7 +301,7 @@ export const createLeaseWorld = (init: { signatures?: 'real' | 'quick' } = {}): 
           metrics: null,
           workers,
           store: guarded,
-          links: node.links(linksOf(alive, net.node(name, { peerId: peer.local.peerId, keyId: peer.local.keyId }))),
+          links: node.links,
           keys: {
             on: () => () => undefined,
             node: () => ({
@@ -368,7 +369,7 @@ export const createLeaseWorld = (init: { signatures?: 'real' | 'quick' } = {}): 
       offences: [],
       log,
       effects,
-      links: (links) => links,
+      links: undefined as never,
       terms: lendingTerms(),
       sign: (domain, payload) => sign(peer, domain, payload),
       judge: ({ amount, proofs, borrower: who }) => {
