@@ -26,7 +26,7 @@ import { createExitProvider, createExitRules, type ExitRules } from './kernel/pr
 import { createProxies } from './kernel/proxy/forwarders/index.ts';
 import { createVpn } from './kernel/proxy/forwarders/vpn/index.ts';
 import { createGuard } from './kernel/proxy/guard/index.ts';
-import { createMemories, createMemoryProvider } from './kernel/proxy/memory/index.ts';
+import { createMemories, createMemoryMetrics, createMemoryProvider } from './kernel/proxy/memory/index.ts';
 import type { KeyHolder, Prover } from './kernel/prover/index.ts';
 import type { Runtime } from './kernel/runtime/index.ts';
 import type { Mesh, NetworkId } from './transport/stoq/index.ts';
@@ -162,8 +162,9 @@ export const createLending = (components: LendingComponents, init: LendingInit):
     startProxy: createProxies({ clock, dialer, metrics }),
     vpn,
   });
-  const memories = createMemories({ outside, logger, metrics, settings, keys, leases });
-  const memory = createMemoryProvider({ outside, logger, metrics, links, leases });
+  const memoryMetrics = createMemoryMetrics(metrics);
+  const memories = createMemories({ outside, logger, metrics: memoryMetrics, settings, keys, leases });
+  const memory = createMemoryProvider({ outside, logger, metrics: memoryMetrics, links, leases });
   leases.addProvider(memory);
   leases.addProvider(exits);
   const guard = createGuard({ outside, logger, metrics, settings, runtime, apiPort, destinations }, init);

@@ -1,21 +1,21 @@
-import { type Logger, messageOf, type MetricsRegistry, type Outside, type Settings } from '../../../base/index.ts';
-import type { Borrowed, LeaseId, Leases } from '../../leases/index.ts';
+import { isNodeError, type Logger, messageOf, type Outside, type Settings } from '../../../base/index.ts';
+import type { Borrowed, LeaseId, Leases, Link } from '../../leases/index.ts';
 import type { KeyHolder } from '../../prover/index.ts';
 import type { FarMemory, FarStore, Memories } from '../interface.ts';
 import { createMemoryClient, type MemoryClient } from './client.ts';
 import { CHECKPOINT_MS, MIRROR_DEADLINE_MS } from './constants.ts';
 import { createBareMemory, createFarMemory, type MirroredMemory } from './create-far-memory.ts';
-import { closedError, MemoryError } from './errors.ts';
+import { closedError, leaseOver, MemoryError } from './errors.ts';
 import { forgetKept, type Keeper, openKeeper } from './keeper.ts';
 import { measureStore } from './measure.ts';
-import { createMemoryMetrics, type MemoryMetrics } from './metrics.ts';
+import type { MemoryMetrics } from './metrics.ts';
 import { createFarStore, type MeasuredStore } from './store/far-store.ts';
 
 export interface MemoriesComponents {
   outside: Outside;
   logger: Logger;
   /** Null: no metrics. */
-  metrics: MetricsRegistry | null;
+  metrics: MemoryMetrics | null;
   settings: Settings;
   keys: Pick<KeyHolder, 'node'>;
   leases: Pick<Leases, 'borrowed' | 'on'>;
@@ -52,7 +52,7 @@ interface Open {
 export const createMemories = (components: MemoriesComponents, init: MemoriesInit = {}): MemoriesControl => {
   const { outside, settings, keys, leases } = components;
   const logger = components.logger.child('memory');
-  const metrics: MemoryMetrics | null = createMemoryMetrics(components.metrics);
+  const { metrics } = components;
   const opens = new Map<LeaseId, Promise<Open>>();
   let stopped = false;
   let stopListening: (() => void) | null = null;
@@ -66,10 +66,20 @@ export const createMemories = (components: MemoriesComponents, init: MemoriesIni
       );
     return borrowed;
   };
+  /** Asked for anew each time: the lease may have ended meanwhile. */
+  const openLink = (lease: LeaseId, options: { signal: AbortSignal }): Promise<Link> => {
+    let borrowed: Borrowed;
+    try {
+      borrowed = leases.borrowed(lease);
+    } catch (error) {
+      if (!isNodeError(error)) throw error;
+      return Promise.reject(leaseOver(error.message));
+    }
+    return borrowed.link(options);
+  };
   const clientOf = (lease: LeaseId, deadlineMs: number | undefined): MemoryClient =>
     createMemoryClient(
-      // Asked for anew each time: the lease may have ended meanwhile.
-      { outside, logger: components.logger, metrics, openLink: (options) => leases.borrowed(lease).link(options) },
+      { outside, logger: components.logger, metrics, openLink: (options) => openLink(lease, options) },
       { lease, ...(deadlineMs !== undefined && { deadlineMs }) },
     );
   const save = async (lease: LeaseId, keeper: Keeper): Promise<void> => {

@@ -6,3 +6,4 @@ export {
   type MemoryProviderComponents,
   type MemoryProviderInit,
 } from './provider.ts';
+export { createMemoryMetrics, type MemoryMetrics } from './metrics.ts';

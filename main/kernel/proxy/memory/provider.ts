@@ -1,4 +1,4 @@
-import { assert, isNodeError, type Logger, type MetricsRegistry, type Outside } from '../../../base/index.ts';
+import { assert, isNodeError, type Logger, type Outside } from '../../../base/index.ts';
 import { readMessage, type Stream, writeMessage } from '../../../transport/stoq/index.ts';
 import type { LeaseId, LeaseProvider, Leases, LentLease, Link, Links, ProvidedLease } from '../../leases/index.ts';
 import {
@@ -8,7 +8,7 @@ import {
   OPENS_PER_TEN_SECONDS,
   STREAMS_MAX,
 } from './constants.ts';
-import { createMemoryMetrics } from './metrics.ts';
+import type { MemoryMetrics } from './metrics.ts';
 import { createPool } from './pool.ts';
 import { decodeOpening, encodeOpeningAnswer, type Opening } from './protocol.ts';
 import { beginSession, type Served, serveOperations } from './serve.ts';
@@ -17,7 +17,7 @@ export interface MemoryProviderComponents {
   outside: Outside;
   logger: Logger;
   /** Null: no metrics. */
-  metrics: MetricsRegistry | null;
+  metrics: MemoryMetrics | null;
   links: Pick<Links, 'handle'>;
   leases: Pick<Leases, 'authorize'>;
 }
@@ -48,7 +48,7 @@ export const createMemoryProvider = (
 ): MemoryProvider => {
   const { outside, links, leases } = components;
   const logger = components.logger.child('memory');
-  const metrics = createMemoryMetrics(components.metrics);
+  const { metrics } = components;
   const running = new Map<LeaseId, { served: Served; stop: () => Promise<void> }>();
   const tellLent = (): void => {
     let bytes = 0;
