@@ -30,6 +30,10 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     return [carriers.benchStoqThroughput, carriers.benchStoqRoundTrip];
   },
   dht: async () => [(await import('./stoq-dht.ts')).benchStoqDht],
+  memory: async () => {
+    const memory = await import('./memory.ts');
+    return [memory.benchMemory, memory.benchWholeMemory];
+  },
   desktop: async () => {
     const desktop = await import('./desktop.ts');
     return [desktop.benchWindowPaint, desktop.benchIdleTray, desktop.benchIdleHeadless, desktop.benchMainThreadBlock];

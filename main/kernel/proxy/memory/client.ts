@@ -15,7 +15,7 @@ import {
   RETRY_MS_MIN,
   SILENCE_MS_MAX,
 } from './constants.ts';
-import { closedError, lenderAway, malformed, MemoryError, outOfRange } from './errors.ts';
+import { closedError, leaseOver, lenderAway, malformed, MemoryError, outOfRange } from './errors.ts';
 import type { MemoryMetrics } from './metrics.ts';
 import {
   ANSWER_BYTES,
@@ -244,7 +244,7 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
       }
       if (stream !== from) return;
       if (status === STATUSES.over) {
-        endWith(leaseOver('the lender ended it'));
+        endWith(leaseOver('The lender ended it.'));
         return;
       }
       settle(status, bytes);
@@ -253,11 +253,6 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
   };
 
   // Connecting.
-  const leaseOver = (refusal: string): MemoryError =>
-    new MemoryError(
-      { code: 'LEASE_OVER', refusal },
-      `The lender does not serve this lease: ${refusal} What was kept there is gone; borrow again.`,
-    );
   const opened = async (): Promise<{ fresh: Stream; size: number }> => {
     const controller = new AbortController();
     let fresh: Stream | null = null;
@@ -275,7 +270,7 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
       const answer = decodeOpeningAnswer(message);
       if (!answer.ok) throw leaseOver(answer.sentence);
       if (sizeBytes !== null && answer.sizeBytes !== sizeBytes)
-        throw leaseOver('it has another size than before, so it is not the memory that was lent.');
+        throw leaseOver('It has another size than before, so it is not the memory that was lent.');
       return { fresh, size: answer.sizeBytes };
     } catch (error) {
       fresh?.reset();

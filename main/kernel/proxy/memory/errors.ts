@@ -47,3 +47,8 @@ export const lenderAway = (waitedMs: number): MemoryError =>
   );
 export const closedError = (): MemoryError =>
   new MemoryError({ code: 'CLOSED' }, 'This memory was closed here; open it again by its lease.');
+export const leaseOver = (refusal: string): MemoryError =>
+  new MemoryError(
+    { code: 'LEASE_OVER', refusal },
+    `This lease of memory is not served any more, and what was kept in it is gone; borrow again. ${refusal}`,
+  );
