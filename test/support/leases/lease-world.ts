@@ -142,8 +142,8 @@ export interface LeaseWorld {
 const never = (): Promise<never> => new Promise(() => undefined);
 
 /** Lenders and borrowers with real keys, rows and allocations, over links in memory, in virtual time. */
-export const createLeaseWorld = (init: { signatures?: 'real' | 'quick' } = {}): LeaseWorld => {
-  const real = init.signatures === 'real';
+export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real' | 'quick' } = {}): LeaseWorld => {
+  const real = signatures === 'real';
   const workers = createInlineWorkers({
     rooms: { leases: () => Promise.resolve(real ? leaseTasks : quickTasks) },
     remembered: ['leases.verifyRecord'],
