@@ -1,0 +1,1 @@
+export { createGuard, type GuardComponents, type GuardInit } from './create-guard.ts';
