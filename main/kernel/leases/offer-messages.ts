@@ -17,7 +17,8 @@ export const offersSpec: ProtocolSpec = {
   streamsMax: 4,
   // Answers are kept for a minute by whoever asked.
   opensPerTenSeconds: 20,
-  bytesMax: OFFERS_QUESTION_BYTES_MAX + 64,
+  // Of either direction; a question has its own bound where it is read.
+  bytesMax: OFFERS_ANSWER_BYTES_MAX + 64,
   deadlineMs: 10_000,
 };
 
