@@ -9,6 +9,7 @@ import { createPageTable, type PageTable } from '../../main/kernel/proxy/memory/
 import { createMemoryProvider, type MemoryProvider } from '../../main/kernel/proxy/memory/provider.ts';
 import { createMemoryNetwork } from '../../main/transport/stoq/carriers/memory/create-memory-network.ts';
 import type { MemoryNetwork } from '../../main/transport/stoq/carriers/memory/interface.ts';
+import { createTlsCarrier } from '../../main/transport/stoq/carriers/tls/create-tls-carrier.ts';
 import type { Address } from '../../main/transport/stoq/interface.ts';
 import { createSilentLogger } from './silent-logger.ts';
 import { makePeer } from './stoq/make-peer.ts';
@@ -93,19 +94,20 @@ export interface WorldNode {
   clientOf(other: WorldNode, lease: LeaseId, deadlineMs?: number): MemoryClient;
 }
 
-export const createMemoryWorld = async (count: number, outside = createSystemOutside()): Promise<MemoryWorld> => {
+/** @param tier - `tls` takes real sockets of this machine, which carry much more in the same time */
+export const createMemoryWorld = async (count: number, tier: 'memory' | 'tls' = 'memory'): Promise<MemoryWorld> => {
+  const outside = createSystemOutside();
   const network = createMemoryNetwork({ outside });
   const workers = createStoqWorkers();
   const logger = createSilentLogger();
-  const addressOf = (name: string): Address => `/memory/${name}` as Address;
+  const addresses = new Map<string, Address>();
   const nodes: WorldNode[] = [];
   for (let i = 0; i < count; i++) {
     const name = `node${i}`;
-    const stoq = await startTestNode(
-      { outside, workers },
-      { local: makePeer(500 + i).local, carriers: [network.carrier(name)] },
-    );
-    await stoq.endpoint.listen(addressOf(name));
+    const carrier = tier === 'tls' ? createTlsCarrier({ outside, logger, metrics: null }) : network.carrier(name);
+    const stoq = await startTestNode({ outside, workers }, { local: makePeer(500 + i).local, carriers: [carrier] });
+    const listen = tier === 'tls' ? '/ip6/::1/tcp/0/tls' : `/memory/${name}`;
+    addresses.set(name, await stoq.endpoint.listen(listen as Address));
     const links = createLinks({ mesh: stoq.endpoint });
     const granted = new Map<LeaseId, { to: WorldNode; lease: LentLease }>();
     const provider = createMemoryProvider({
@@ -147,7 +149,7 @@ export const createMemoryWorld = async (count: number, outside = createSystemOut
       },
       linkTo: async (other, options = {}) => {
         await stoq.endpoint.connect(
-          { peer: other.stoq.peerId, addresses: [addressOf(other.name)] },
+          { peer: other.stoq.peerId, addresses: [addresses.get(other.name) as Address] },
           options.signal === undefined ? {} : { signal: options.signal },
         );
         return links.open({ peer: other.stoq.peerId, route: 'direct' }, options);

@@ -222,18 +222,19 @@ export const createSealedMemory = (components: SealedMemoryComponents, init: Sea
   };
 
   const readSmall = async (page: number, from: number, length: number): Promise<Uint8Array> => {
-    const kept = cache.get(page);
-    if (kept !== null) return kept.slice(from, from + length);
     const ahead = init.cacheBytes > 0 && page === lastMissed + 1 ? READ_AHEAD_PAGES : 1;
     const last = Math.min(table.pages - 1, page + ahead - 1);
-    lastMissed = last;
     return locked(page, last, false, async () => {
-      let wanted = zeros;
-      await fetch(page, last - page + 1, (which, plain) => {
-        cache.set(which, plain);
-        if (which === page) wanted = plain;
-      });
-      return wanted.slice(from, from + length);
+      // Looked for under the lock: a write before this read has ended by now.
+      let wanted = cache.get(page);
+      if (wanted === null) {
+        lastMissed = last;
+        await fetch(page, last - page + 1, (which, plain) => {
+          cache.set(which, plain);
+          if (which === page) wanted = plain;
+        });
+      }
+      return (wanted ?? zeros).slice(from, from + length);
     });
   };
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
