@@ -34,6 +34,11 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const memory = await import('./memory.ts');
     return [memory.benchMemory, memory.benchWholeMemory];
   },
+  leases: async () => {
+    const leases = await import('./leases.ts');
+    return [leases.benchLeaseTable, leases.benchLeaseGrant, leases.benchLeaseMetering];
+  },
+  vpn: async () => [(await import('./vpn.ts')).benchVpn],
   desktop: async () => {
     const desktop = await import('./desktop.ts');
     return [desktop.benchWindowPaint, desktop.benchIdleTray, desktop.benchIdleHeadless, desktop.benchMainThreadBlock];

@@ -26,12 +26,12 @@ export const DIAL_MS_MAX = 60_000;
 export const ECHO_MS_MAX = 10_000;
 
 /** Bytes that wait in one TCP connection for the far side, and as many for the program here. */
-export const TCP_BUFFER_BYTES_MAX = 1024 * 1024;
+export const TCP_BUFFER_BYTES_MAX = 2 * 1024 * 1024;
 /** Under this no connection's buffer goes, however many there are: one packet of the largest kind. */
 export const TCP_BUFFER_BYTES_MIN = 64 * 1024;
 /** Of all connections together, each way. */
 export const TCP_BUFFERS_BYTES_MAX = 96 * 1024 * 1024;
-/** Scale of our window, RFC 7323, section 2.3: 2^7 times 65 535 covers the buffer. */
+/** Scale of our window, RFC 7323, section 2.3: 2^7 times 65 535 covers the buffer four times. */
 export const TCP_WINDOW_SHIFT = 7;
 /** RFC 7323, section 2.3. */
 export const TCP_WINDOW_SHIFT_MAX = 14;

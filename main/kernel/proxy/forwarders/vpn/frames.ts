@@ -57,6 +57,9 @@ export const createFrameReader = (): FrameReader => {
   };
 };
 
+/** Buffers that are kept for the next packets: fresh ones of this size are what the collector of memory has most work with. */
+const SPARE_MAX = 8;
+
 /** Where packets for this machine go. */
 export interface PacketOutput {
   /** Room for one packet, to be filled at once; null when too much is on its way already. */
@@ -97,8 +100,7 @@ export const createFrameWriter = ({ bufferBytes, bytesMax, write, onRoom }: Fram
     underwayBytes += bytes;
     write(sent.subarray(0, bytes), () => {
       underwayBytes -= bytes;
-      // Two are enough to fill one while the other is under way; more would only be kept.
-      if (spare.length < 2 && sent.length === bufferBytes) spare.push(sent);
+      if (spare.length < SPARE_MAX && sent.length === bufferBytes) spare.push(sent);
       if (wasFull && underwayBytes < bytesMax / 2) {
         wasFull = false;
         onRoom();

@@ -1,8 +1,9 @@
 import type { Pipe } from '../../../interface.ts';
 import type { TcpConnection, TcpListener } from './connection.ts';
 
-/** Small segments that wait are handed on together, up to so many bytes. */
-const WRITE_BYTES_MAX = 256 * 1024;
+/** Small segments that wait are handed on together, up to so many bytes; a large one goes alone, as to copy it costs more than a write. */
+const WRITE_BYTES_MAX = 64 * 1024;
+const SMALL_BYTES_MAX = 16 * 1024;
 /** Asked of the far side at once. */
 const READ_BYTES_MAX = 256 * 1024;
 
@@ -49,8 +50,11 @@ export const createTcpBridge = (onDone: () => void): TcpBridge => {
     const first = received.shift()!;
     let bytes = first.length;
     let count = 0;
-    while (count < received.length && bytes + received[count]!.length <= WRITE_BYTES_MAX)
-      bytes += received[count++]!.length;
+    for (const next of first.length > SMALL_BYTES_MAX ? [] : received) {
+      if (next.length > SMALL_BYTES_MAX || bytes + next.length > WRITE_BYTES_MAX) break;
+      bytes += next.length;
+      count += 1;
+    }
     return count === 0 ? first : Buffer.concat([first, ...received.splice(0, count)], bytes);
   };
   const write = async (far: Pipe, near: TcpConnection): Promise<void> => {

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createFrameReader, createFrameWriter } from '../../../../../../main/kernel/proxy/forwarders/vpn/frames.ts';
+import { readPacket } from '../../../../../../main/kernel/proxy/forwarders/vpn/ipv6.ts';
+import { fromHex, readVectors } from '../../../../../support/vectors.ts';
+import { addressBytes } from '../../../../../support/vpn-packets.ts';
 
 const framed = (packet: Uint8Array): Buffer =>
   Buffer.concat([Uint8Array.of(packet.length >> 8, packet.length & 0xff), packet]);
@@ -21,6 +24,25 @@ describe('packets behind their lengths', () => {
         expect(read).toEqual(sent.map((packet) => Buffer.from(packet)));
       }),
     );
+  });
+  it('are those of the vectors', () => {
+    const { local, packets: all } = readVectors<{ local: string; packets: { kind: string; frame: string }[] }>(
+      'tun-helper',
+      'packets.json',
+    );
+    const kinds: string[] = [];
+    const reader = createFrameReader();
+    for (const { frame } of all)
+      expect(
+        reader.push(Buffer.from(fromHex(frame)), (packet) => kinds.push(readPacket(packet, addressBytes(local)).kind)),
+      ).toBe(true);
+    expect(kinds).toEqual(all.map(({ kind }) => kind));
+    // One bit of the last: its sum no longer holds.
+    const spoiled = Buffer.from(fromHex(all.at(-1)!.frame));
+    spoiled[spoiled.length - 1]! ^= 1;
+    const read: unknown[] = [];
+    createFrameReader().push(spoiled, (packet) => read.push(readPacket(packet, addressBytes(local))));
+    expect(read).toEqual([{ kind: 'drop', why: 'checksum' }]);
   });
   it('end with a length that no packet has', () => {
     const read: Buffer[] = [];

@@ -113,15 +113,15 @@ describe('UDP', () => {
     expect(world.drops).toEqual(['bounded']);
   });
   it('never has the sum zero', async () => {
-    const sums = new Set<number>();
-    await world.give(udpPacket(Buffer.from('x')));
-    for (let word = 0; word < 65_536; word++) {
+    const sumOfAnswer = (word: number): number => {
       world.dialer.datagrams[0]!.say(Uint8Array.of(word >> 8, word & 0xff));
       const [answer] = world.take();
-      sums.add(answer!.readUInt16BE(46));
-    }
-    expect(sums.has(0)).toBe(false);
-    expect(sums.size).toBe(65_535);
+      expect(sumHolds(answer!)).toBe(true);
+      return answer!.readUInt16BE(46);
+    };
+    await world.give(udpPacket(Buffer.from('x')));
+    // What is missing to a sum of ones alone is the sum of the answer that holds nothing: with just that in it, zero would stand there.
+    expect(sumOfAnswer(sumOfAnswer(0))).toBe(0xffff);
   });
   it('waits while the far side is found, and is told when there is none', async () => {
     const { promise, reject } = Promise.withResolvers<void>();

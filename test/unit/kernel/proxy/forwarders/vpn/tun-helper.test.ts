@@ -80,7 +80,7 @@ describe.skipIf(why !== null)(`the helper of the VPN (${why ?? 'compiled here'})
         if (!(/^hm\d{1,3}$/.test(device) && /^[1-9]\d{3,4}$/.test(size) && /^fd/i.test(own)))
           refused([device, size, own]);
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 });
