@@ -29,6 +29,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const carriers = await import('./stoq-throughput.ts');
     return [carriers.benchStoqThroughput, carriers.benchStoqRoundTrip];
   },
+  forward: async () => [(await import('./forward.ts')).benchForward, (await import('./forward.ts')).benchLookups],
   dht: async () => [(await import('./stoq-dht.ts')).benchStoqDht],
   memory: async () => {
     const memory = await import('./memory.ts');

@@ -1,4 +1,3 @@
-import type { ResourceKey } from '../../../../preload/contract/index.ts';
 import { LeaseError } from '../errors.ts';
 import type { LeaseId } from '../interface.ts';
 import { isOver, type LeaseEntry } from './lease-entry.ts';
@@ -18,9 +17,6 @@ export interface LeaseTable {
   find(name: string): LeaseEntry;
   /** Live ones first, newest first, 100 at a time. */
   list(query: { side: 'lent' | 'borrowed' | 'all'; live: boolean | null; after: string | null }): LeaseEntry[];
-  live(): IterableIterator<LeaseEntry>;
-  /** Live ones that were lent of a resource. */
-  liveOf(resource: ResourceKey): number;
   readonly liveLent: number;
   readonly liveBorrowed: number;
   /** The oldest of those that are over, beyond so many. */
@@ -32,49 +28,86 @@ export const leaseUnknown = (lease: string): LeaseError =>
     'There is no such lease; `hypermesh lease list` shows those that there are.',
   );
 
-export const createLeaseTable = (): LeaseTable => {
-  const live = new Map<LeaseId, LeaseEntry>();
-  const over = new Map<LeaseId, LeaseEntry>();
-  const counts = { lent: 0, borrowed: 0 };
-  const perResource = new Map<ResourceKey, number>();
-  const count = (entry: LeaseEntry, by: 1 | -1): void => {
-    counts[entry.side] += by;
-    if (entry.side === 'borrowed') return;
-    const { resource } = entry.facts;
-    const left = (perResource.get(resource) ?? 0) + by;
-    if (left === 0) perResource.delete(resource);
-    else perResource.set(resource, left);
+/** Entries in the order in which they were added, walked from the newest without a copy of all. */
+interface Place {
+  entry: LeaseEntry;
+  older: Place | null;
+  newer: Place | null;
+}
+const createOrder = () => {
+  const places = new Map<LeaseId, Place>();
+  let newest: Place | null = null;
+  return {
+    places,
+    add: (entry: LeaseEntry): void => {
+      const place: Place = { entry, older: newest, newer: null };
+      if (newest !== null) newest.newer = place;
+      newest = place;
+      places.set(entry.id, place);
+    },
+    delete: (id: LeaseId): boolean => {
+      const place = places.get(id);
+      if (place === undefined) return false;
+      if (place.newer === null) newest = place.older;
+      else place.newer.older = place.older;
+      if (place.older !== null) place.older.newer = place.newer;
+      return places.delete(id);
+    },
+    newest: (): Place | null => newest,
   };
-  const get = (id: LeaseId): LeaseEntry | undefined => live.get(id) ?? over.get(id);
+};
+const PREFIX = 'lease-';
+/** Ids lie in drawers by their first digits, so that few are looked at for the beginning of one. */
+const DRAWER_DIGITS = 3;
+const drawerOf = (id: string): string => id.slice(PREFIX.length, PREFIX.length + DRAWER_DIGITS);
+
+export const createLeaseTable = (): LeaseTable => {
+  const live = createOrder();
+  const over = createOrder();
+  const drawers = new Map<string, Set<LeaseEntry>>();
+  const counts = { lent: 0, borrowed: 0 };
+  const get = (id: LeaseId): LeaseEntry | undefined => (live.places.get(id) ?? over.places.get(id))?.entry;
+  const startingWith = (prefix: string): LeaseEntry[] => {
+    const drawer = drawerOf(prefix);
+    const looked = drawer.length === DRAWER_DIGITS ? [drawers.get(drawer) ?? []] : drawers.values();
+    const found: LeaseEntry[] = [];
+    for (const entries of looked) for (const entry of entries) if (entry.id.startsWith(prefix)) found.push(entry);
+    return found;
+  };
 
   return {
     add: (entry) => {
       if (get(entry.id) !== undefined) return false;
-      if (isOver(entry.state)) over.set(entry.id, entry);
+      if (isOver(entry.state)) over.add(entry);
       else {
-        live.set(entry.id, entry);
-        count(entry, 1);
+        live.add(entry);
+        counts[entry.side] += 1;
       }
+      const drawer = drawerOf(entry.id);
+      const beside = drawers.get(drawer);
+      if (beside === undefined) drawers.set(drawer, new Set([entry]));
+      else beside.add(entry);
       return true;
     },
     get,
     moved: (entry) => {
       if (!isOver(entry.state) || !live.delete(entry.id)) return;
-      count(entry, -1);
-      over.set(entry.id, entry);
+      counts[entry.side] -= 1;
+      over.add(entry);
     },
     remove: (id) => {
-      const entry = live.get(id);
-      if (entry !== undefined && live.delete(id)) count(entry, -1);
+      const entry = get(id);
+      if (entry === undefined) return;
+      if (live.delete(id)) counts[entry.side] -= 1;
       over.delete(id);
+      const drawer = drawerOf(id);
+      const beside = drawers.get(drawer);
+      beside?.delete(entry);
+      if (beside?.size === 0) drawers.delete(drawer);
     },
     find: (name) => {
-      const prefix = name.startsWith('lease-') ? name : `lease-${name}`;
-      const exact = get(prefix as LeaseId);
-      if (exact !== undefined) return exact;
-      const found: LeaseEntry[] = [];
-      for (const entries of [live, over])
-        for (const [id, entry] of entries) if (id.startsWith(prefix)) found.push(entry);
+      const prefix = name.startsWith(PREFIX) ? name : `${PREFIX}${name}`;
+      const found = startingWith(prefix);
       const [only] = found;
       if (only === undefined) throw leaseUnknown(name);
       if (found.length > 1)
@@ -86,25 +119,31 @@ export const createLeaseTable = (): LeaseTable => {
     },
     list: ({ side, live: which, after }) => {
       const page: LeaseEntry[] = [];
-      let passed = after === null;
       const groups = which === null ? [live, over] : which ? [live] : [over];
-      for (const group of groups) {
-        for (const entry of Array.from(group.values()).reverse()) {
-          if (passed && (side === 'all' || entry.side === side)) page.push(entry);
-          if (page.length === LIST_PAGE_SIZE) return page;
-          passed ||= entry.id === after;
-        }
+      const last = after as LeaseId | null;
+      const from = last === null ? 0 : groups.findIndex(({ places }) => places.has(last));
+      if (from === -1) return page;
+      for (const [number, group] of groups.slice(from).entries()) {
+        let place = last !== null && number === 0 ? (group.places.get(last)?.older ?? null) : group.newest();
+        for (; place !== null && page.length < LIST_PAGE_SIZE; place = place.older)
+          if (side === 'all' || place.entry.side === side) page.push(place.entry);
       }
       return page;
     },
-    live: () => live.values(),
-    liveOf: (resource) => perResource.get(resource) ?? 0,
     get liveLent() {
       return counts.lent;
     },
     get liveBorrowed() {
       return counts.borrowed;
     },
-    beyond: (kept) => Array.from(over.values()).slice(0, Math.max(0, over.size - kept)),
+    beyond: (kept) => {
+      const old: LeaseEntry[] = [];
+      // A map keeps what was added first in front.
+      for (const { entry } of over.places.values()) {
+        if (old.length >= over.places.size - kept) break;
+        old.push(entry);
+      }
+      return old;
+    },
   };
 };
