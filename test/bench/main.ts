@@ -31,6 +31,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
   },
   forward: async () => [(await import('./forward.ts')).benchForward, (await import('./forward.ts')).benchLookups],
   dht: async () => [(await import('./stoq-dht.ts')).benchStoqDht],
+  socks: async () => [(await import('./socks.ts')).benchSocks],
   memory: async () => {
     const memory = await import('./memory.ts');
     return [memory.benchMemory, memory.benchWholeMemory];
