@@ -11,7 +11,15 @@ import {
   type Startable,
 } from '../../base/index.ts';
 import { type Mesh, type NetworkId, respond } from '../../transport/stoq/index.ts';
-import type { LendingTerms, Level, OwnOfferView, ResourceKey, ResourceShare } from '../../../preload/contract/index.ts';
+import type {
+  AssetProofs,
+  LendingTerms,
+  Level,
+  OwnOfferView,
+  ProvenCapacity,
+  ResourceKey,
+  ResourceShare,
+} from '../../../preload/contract/index.ts';
 import type { Assets } from '../assets/index.ts';
 import type { KeyHolder, Prover } from '../prover/index.ts';
 import { requiredProofsOf } from './admission.ts';
@@ -93,6 +101,8 @@ export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffers
   const directory = createDirectory({ mesh, clock, logger });
   /** In force, newest first; of each resource those that have the same words. */
   const signed = new Map<ResourceKey, Signed[]>();
+  /** By asset. Read when it changes: the prover goes through all that it ever made to tell it. */
+  let proven: ReadonlyMap<string, ProvenCapacity> = new Map();
   const endings: (() => void)[] = [];
   let updating: Promise<void> = Promise.resolve();
   let waiting = false;
@@ -101,6 +111,17 @@ export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffers
 
   const gridOf = ({ grid, percentMax }: ResourceShare): Uint8Array =>
     Uint8Array.from(grid, (cell) => Math.min(cell, percentMax));
+
+  const readProven = (all: readonly AssetProofs[]): void => {
+    proven = new Map(
+      all.flatMap(({ asset, proven: found }) =>
+        found.known
+          ? [[asset, { ...found.value, value: Math.min(Math.round(found.value.value), Number.MAX_SAFE_INTEGER) }]]
+          : [],
+      ),
+    );
+    refresh();
+  };
 
   /** What keeps a resource from being lent, for its owner; null when nothing does. */
   const obstacle = (share: ResourceShare, level: Level | undefined): string | null => {
@@ -128,7 +149,6 @@ export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffers
     const most = Math.floor((asset.capacity.value * Math.max(...grid)) / 100);
     const amountMax = Math.min(most, components.amountMax(resource) ?? most);
     if (amountMax < 1) return { offered: false, reason: 'What could be lent of it is less than one unit.' };
-    const proofs = prover.assets().find((one) => one.asset === asset.id);
     const kind = kindOfResource(resource);
     const words: Omit<Offer, 'sequence' | 'issuedAtMs' | 'expiresAtMs'> = {
       asset: asset.id as AssetId,
@@ -136,10 +156,7 @@ export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffers
       resource,
       unit: UNIT_OF[kind],
       amountMax,
-      proven:
-        proofs?.proven.known === true
-          ? { ...proofs.proven.value, value: Math.min(Math.round(proofs.proven.value.value), Number.MAX_SAFE_INTEGER) }
-          : null,
+      proven: proven.get(asset.id) ?? null,
       grid,
       utcOffsetMinutes: Math.round(zone(clock.nowMs()) / 60_000),
       allocationType: terms.allocationType,
@@ -309,14 +326,14 @@ export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffers
         assets.on('shareChanged', refresh),
         assets.on('levelsChanged', refresh),
         assets.on('inventoryChanged', refresh),
-        prover.on('proofsChanged', refresh),
+        prover.on('proofsChanged', readProven),
         keys.on('changed', refresh),
         mesh.on('started', refresh),
         mesh.on('stopped', refresh),
         clock.every(LOOK_MS, refresh),
       );
       await directory.start();
-      refresh();
+      readProven(prover.assets());
     },
     stop: async () => {
       running = false;

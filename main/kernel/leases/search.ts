@@ -1,4 +1,4 @@
-import { isNodeError, messageOf, type Clock, type Logger } from '../../base/index.ts';
+import { assert, isNodeError, messageOf, type Clock, type Logger } from '../../base/index.ts';
 import { type Mesh, type NetworkId, type PeerId, PUBLIC_NETWORK, request } from '../../transport/stoq/index.ts';
 import type { OfferView, ResourceKind } from '../../../preload/contract/index.ts';
 import type { KeyHolder } from '../prover/index.ts';
@@ -63,6 +63,29 @@ export interface OfferSearch {
   /** @param id - hash of the record in hex, or its beginning @throws {LeaseError} `OFFER_UNKNOWN` | `OFFER_AMBIGUOUS` */
   found(id: string): FoundOffer;
 }
+
+/**
+ * @param names - hashes in hex
+ * @param id - one of them, or its beginning
+ * @returns the one name that is meant
+ * @throws {LeaseError} `OFFER_UNKNOWN` | `OFFER_AMBIGUOUS`
+ */
+export const offerNamed = (names: readonly string[], id: string): string => {
+  const prefix = id.trim().toLowerCase();
+  const matches = prefix.length >= PREFIX_MIN ? names.filter((name) => name.startsWith(prefix)) : [];
+  const [match] = matches;
+  if (match === undefined)
+    throw new LeaseError(
+      { code: 'OFFER_UNKNOWN', offer: id.slice(0, 64) },
+      'No offer of that id was seen, or it has run out; search again and take one of those.',
+    );
+  if (matches.length > 1)
+    throw new LeaseError(
+      { code: 'OFFER_AMBIGUOUS', offer: prefix, matches: matches.length },
+      `${matches.length} offers begin with ${prefix}; write more of the id.`,
+    );
+  return match;
+};
 
 /** What one peer answered. Null: nothing that could be used. */
 interface Answered {
@@ -295,23 +318,14 @@ export const createOfferSearch = (components: OfferSearchComponents, init: Offer
       }
     },
     found: (id) => {
-      const prefix = id.trim().toLowerCase();
-      const matches =
-        /^[0-9a-f]+$/.test(prefix) && prefix.length >= PREFIX_MIN
-          ? Array.from(kept).filter(([name, { untilMs }]) => name.startsWith(prefix) && untilMs > clock.monotonicMs())
-          : [];
-      const [match] = matches;
-      if (match === undefined)
-        throw new LeaseError(
-          { code: 'OFFER_UNKNOWN', offer: id.slice(0, 64) },
-          'No offer of that id was seen, or it has run out; search again and take one of those.',
-        );
-      if (matches.length > 1)
-        throw new LeaseError(
-          { code: 'OFFER_AMBIGUOUS', offer: prefix, matches: matches.length },
-          `${matches.length} offers begin with ${prefix}; write more of the id.`,
-        );
-      return match[1].found;
+      const live = Array.from(kept).filter(([, { untilMs }]) => untilMs > clock.monotonicMs());
+      const name = offerNamed(
+        live.map(([one]) => one),
+        id,
+      );
+      const found = kept.get(name)?.found;
+      assert(found !== undefined, 'What was found by its name is kept under it.');
+      return found;
     },
   };
 };

@@ -61,7 +61,8 @@ export interface OfferNode {
   lock(locked: boolean): Promise<void>;
   /** Starts or stops the network. */
   online(up: boolean): Promise<void>;
-  proofs: AssetProofs[];
+  /** Says what was proved of its assets. */
+  prove(proofs: AssetProofs[]): Promise<void>;
   /** Most that its provider has. Undefined: nothing lends memory. */
   amountMax: number | null | undefined;
   /** Everything that it asked DHTs to announce and not to withdraw. */
@@ -120,6 +121,7 @@ export const createOfferWorld = (): OfferWorld => {
       unread: [],
     };
     let locked = false;
+    let proofs: AssetProofs[] = [];
     let up = true;
 
     const dhtOf = (network: NetworkId): Dht | null =>
@@ -233,7 +235,7 @@ export const createOfferWorld = (): OfferWorld => {
     const own = createOwnOffers(
       {
         ...common4,
-        prover: { assets: () => self.proofs, on: proverEvents.on.bind(proverEvents) },
+        prover: { assets: () => proofs, on: proverEvents.on.bind(proverEvents) },
         access: createHomeAccess({ book }),
         terms: {
           ...FREE_TERMS,
@@ -266,7 +268,11 @@ export const createOfferWorld = (): OfferWorld => {
       links,
       networks: init.networks ?? [],
       share,
-      proofs: [],
+      prove: async (next) => {
+        proofs = next;
+        proverEvents.emit('proofsChanged', proofs);
+        await settle();
+      },
       amountMax: null,
       lend: async (change, limits = {}) => {
         Object.assign(share, limits, { terms: { ...share.terms, ...change } });

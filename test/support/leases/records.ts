@@ -20,6 +20,7 @@ const GIB = 1024 ** 3;
 export const LEASE_ID = 'lease-000102030405060708090a0b0c0d0e0f' as LeaseId;
 
 type Keys = DerivedKeys['node'];
+type PublicKeys = Pick<Keys, 'public'>;
 /** @param random - makes the signature the same in every run */
 export const signed = (
   { public: keys, secret }: Keys,
@@ -30,7 +31,7 @@ export const signed = (
 export const sha256Of = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
 
 /** An offer of 8 GiB of memory for nothing. */
-export const exampleOffer = (lender: Keys, change: Partial<Offer> = {}): Offer => {
+export const exampleOffer = (lender: PublicKeys, change: Partial<Offer> = {}): Offer => {
   const offer: Omit<Offer, 'address'> = {
     asset: MEMORY_ASSET,
     kind: 'memory',
@@ -53,7 +54,7 @@ export const exampleOffer = (lender: Keys, change: Partial<Offer> = {}): Offer =
   return { ...offer, address: change.address ?? globalAddressOf(lender.public, offer.asset) };
 };
 export const exampleRequest = (
-  lender: Keys,
+  lender: PublicKeys,
   offerRecord: Uint8Array,
   change: Partial<LeaseRequest> = {},
 ): LeaseRequest => ({
@@ -70,8 +71,8 @@ export const exampleRequest = (
   ...change,
 });
 export const exampleGrant = (
-  lender: Keys,
-  borrower: Keys,
+  lender: PublicKeys,
+  borrower: PublicKeys,
   requestRecord: Uint8Array,
   change: Partial<LeaseGrant> = {},
 ): LeaseGrant => ({

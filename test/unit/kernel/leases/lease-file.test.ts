@@ -20,18 +20,14 @@ import {
   signed,
 } from '../../../support/leases/records.ts';
 import { createSeededRandom } from '../../../support/seeded-random.ts';
-import { makeIdentity } from '../../../support/stoq/identities.ts';
+import { makePeer } from '../../../support/stoq/make-peer.ts';
 import { fromHex, readVectors, toHex } from '../../../support/vectors.ts';
 
 const vector = readVectors<{ file: string; bytes: number; lease: unknown; sentences: string[] }>(
   'lease-formats',
   'file.json',
 );
-const [lender, borrower, stranger] = [1, 2, 3].map((number) => makeIdentity(number).keys.node) as [
-  ReturnType<typeof makeIdentity>['keys']['node'],
-  ReturnType<typeof makeIdentity>['keys']['node'],
-  ReturnType<typeof makeIdentity>['keys']['node'],
-];
+const [lender, borrower, stranger] = [makePeer(1).keys.node, makePeer(2).keys.node, makePeer(3).keys.node];
 const random = createSeededRandom(9);
 const records = exampleRecords(lender, borrower, random);
 const file = (change: Partial<LeaseFile> = {}): LeaseFile => ({

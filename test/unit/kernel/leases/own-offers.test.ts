@@ -5,6 +5,7 @@ import type { Offer, OfferQuery } from '../../../../main/kernel/leases/interface
 import { OFFERS_PROTOCOL } from '../../../../main/kernel/leases/offer-messages.ts';
 import type { Link } from '../../../../main/kernel/leases/link.ts';
 import { type NetworkId, PUBLIC_NETWORK, request } from '../../../../main/transport/stoq/index.ts';
+import type { AssetProofs } from '../../../../preload/contract/index.ts';
 import {
   createOfferWorld,
   HOME,
@@ -174,10 +175,9 @@ describe('own offers', () => {
     await lender.addressBook.set('own', [own.peerId]);
     expect((await offerOf(lender, own)).offer.proven).toBeNull();
     const { offer } = await offerOf(lender, own);
-    lender.proofs = [
+    await lender.prove([
       { asset: offer.asset, proven: { known: true, value: { label: 'Space on disk', value: 12.4, unit: 'bytes' } } },
-    ] as unknown as OfferNode['proofs'];
-    await lender.level(50);
+    ] as unknown as AssetProofs[]);
     expect((await offerOf(lender, own)).offer.proven).toEqual({ label: 'Space on disk', value: 12, unit: 'bytes' });
   });
 

@@ -1,8 +1,18 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeCbor } from '../../../../main/base/index.ts';
+import { LeaseFormatError } from '../../../../main/kernel/leases/errors.ts';
 import { encodeOffer, hashOfRecord } from '../../../../main/kernel/leases/formats/index.ts';
 import type { OfferQuery } from '../../../../main/kernel/leases/interface.ts';
-import { encodeOffersAnswer, offersSpec } from '../../../../main/kernel/leases/offer-messages.ts';
+import {
+  decodeOffersAnswer,
+  decodeOffersQuestion,
+  encodeOffersAnswer,
+  encodeOffersQuestion,
+  offersSpec,
+} from '../../../../main/kernel/leases/offer-messages.ts';
 import { rankOffers, sayAmount, type Rankable } from '../../../../main/kernel/leases/ranking.ts';
+import { offerNamed } from '../../../../main/kernel/leases/search.ts';
 import { respond } from '../../../../main/transport/stoq/index.ts';
 import type { OfferView } from '../../../../preload/contract/index.ts';
 import { createOfferWorld, HOME, type OfferNode, type OfferWorld } from '../../../support/leases/offer-world.ts';
@@ -205,6 +215,58 @@ describe('an offer by its id', () => {
       expect(() => seeker.search.found(wrong)).toThrow(expect.objectContaining({ code: 'OFFER_UNKNOWN' }));
     await world.clock.advance(31 * 60_000);
     expect(() => seeker.search.found(id)).toThrow(expect.objectContaining({ code: 'OFFER_UNKNOWN' }));
+  });
+});
+
+describe('the name of an offer', () => {
+  const ids = ['abcd1111', 'abcd2222', '12345678'];
+  it('may be its beginning, where that means one', () => {
+    expect(offerNamed(ids, ' 1234 ')).toBe('12345678');
+    expect(offerNamed(ids, 'ABCD2')).toBe('abcd2222');
+    expect(() => offerNamed(ids, 'abcd')).toThrow(
+      expect.objectContaining({ code: 'OFFER_AMBIGUOUS', data: { offer: 'abcd', matches: 2 } }),
+    );
+    expect(() => offerNamed(ids, 'abc')).toThrow(expect.objectContaining({ code: 'OFFER_UNKNOWN' }));
+  });
+});
+
+describe('messages of offers', () => {
+  it('are read as they were written, and end in an error of ours whatever else they are', () => {
+    for (const kind of [null, 'memory', 'gpu'] as const)
+      expect(decodeOffersQuestion(encodeOffersQuestion(kind))).toBe(kind);
+    const records = [new Uint8Array(3).fill(1), new Uint8Array(8192)];
+    expect(decodeOffersAnswer(encodeOffersAnswer(records))).toEqual(records);
+    const many = Array.from({ length: 20 }, () => new Uint8Array(1));
+    expect(decodeOffersAnswer(encodeOffersAnswer(many))).toHaveLength(16);
+    const outcome = (read: () => unknown): string => {
+      try {
+        read();
+        return 'read';
+      } catch (error) {
+        if (error instanceof LeaseFormatError) return error.code;
+        throw error;
+      }
+    };
+    const value = fc.oneof(
+      fc.uint8Array({ maxLength: 80 }),
+      fc
+        .record(
+          {
+            v: fc.constantFrom(0, 1, 2, 'x'),
+            kind: fc.string(),
+            offers: fc.oneof(fc.array(fc.uint8Array()), fc.integer()),
+          },
+          { requiredKeys: [] },
+        )
+        .map((map) => encodeCbor(map)),
+    );
+    fc.assert(
+      fc.property(value, (bytes) => {
+        expect(outcome(() => decodeOffersQuestion(bytes))).toMatch(/^LEASE_RECORD_/);
+        expect(outcome(() => decodeOffersAnswer(bytes))).toMatch(/^LEASE_RECORD_|^read$/);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
