@@ -170,15 +170,15 @@ export const benchSocks = async (): Promise<readonly Figure[]> => {
     return [];
   }
   const service = await startService();
-  const target = { host: '127.0.0.1', port: service.port };
+  const place = { host: '127.0.0.1', port: service.port };
   const peerPort = await freePort();
   const peer = startProgram('microsocks', ['-i', '127.0.0.1', '-p', String(peerPort)]);
   await untilListening(peerPort);
   const alone = await startChild('alone');
   const PEER = 'microsocks';
   const ways: Way[] = [
-    { name: PEER, port: peerPort, target, stop: () => peer.stop() },
-    { name: 'SOCKS5 alone', port: alone.first.port, target, stop: () => alone.stop() },
+    { name: PEER, port: peerPort, target: place, stop: () => peer.stop() },
+    { name: 'SOCKS5 alone', port: alone.first.port, target: place, stop: () => alone.stop() },
     await meshWay('quic', service.port),
     await meshWay('tls', service.port),
   ];
