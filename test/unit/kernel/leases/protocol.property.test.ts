@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeCbor } from '../../../../main/base/index.ts';
 import { LEASE_STATES } from '../../../../main/kernel/leases/interface.ts';
 import { type LeaseId, leaseIdOf } from '../../../../main/kernel/leases/index.ts';
+import { decodeFacts, encodeFacts } from '../../../../main/kernel/leases/engine/facts.ts';
 import { LeaseFormatError } from '../../../../main/kernel/leases/errors.ts';
 import {
   decodeAnswer,
@@ -16,6 +17,7 @@ import {
   SENTENCE_CHARACTERS_MAX,
   shortened,
 } from '../../../../main/kernel/leases/protocol.ts';
+import { fromHex, readVectors, toHex } from '../../../support/vectors.ts';
 
 const lease: fc.Arbitrary<LeaseId> = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(leaseIdOf);
 const record = fc.uint8Array({ minLength: 1, maxLength: 8192, size: 'small' });
@@ -146,3 +148,37 @@ const safely = (value: unknown): Uint8Array => {
     return new Uint8Array(0);
   }
 };
+
+describe('vectors', () => {
+  interface Vectors {
+    questions: { message: Record<string, unknown>; bytes: string }[];
+    answers: { message: Record<string, unknown>; bytes: string }[];
+    facts: { bytes: string; values: Record<string, unknown> };
+  }
+  const vectors = readVectors<Vectors>('lease-messages', 'messages.json');
+  /** As the file writes it. */
+  const plain = (message: object): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(message).map(([name, value]) => [
+        name,
+        value instanceof Uint8Array ? { hex: toHex(value) } : typeof value === 'bigint' ? value.toString() : value,
+      ]),
+    );
+  it.each(vectors.questions)('of the question $message.kind', ({ message, bytes }) => {
+    const read = decodeQuestion(fromHex(bytes));
+    expect(plain(read)).toEqual(message);
+    expect(toHex(encodeQuestion(read))).toBe(bytes);
+  });
+  it.each(vectors.answers)('of the answer $message.kind', ({ message, bytes }) => {
+    const read = decodeAnswer(fromHex(bytes));
+    expect(plain(read)).toEqual(message);
+    expect(toHex(encodeAnswer(read))).toBe(bytes);
+  });
+  it('of a kept lease', () => {
+    const { bytes, values } = vectors.facts;
+    const read = decodeFacts(fromHex(bytes));
+    expect(plain(read)).toEqual(values);
+    expect(toHex(encodeFacts(read))).toBe(bytes);
+    expect(() => decodeFacts(fromHex(`a0${bytes.slice(2)}`))).toThrow(LeaseFormatError);
+  });
+});
