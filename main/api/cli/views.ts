@@ -107,8 +107,9 @@ const viewShare = (share: Share, style: Style): string => {
     ],
     style,
   );
-  const kept =
-    'From "Privacy" on, all is kept now and in force once this node joins others; until then only your own jobs run here.';
+  // The kinds that leases have; of the others only the owner's jobs take anything.
+  if (share.resource === 'memory' || share.resource === 'network') return fields;
+  const kept = 'From "Privacy" on, all is kept but in force only once this program can lend it to others.';
   return `${fields}\n${style.faint(wrap(kept, style.columns, 0))}\n`;
 };
 

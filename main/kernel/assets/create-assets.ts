@@ -274,11 +274,24 @@ class NodeAssets implements Assets {
   }
 
   list(): Asset[] {
-    return this.#startedRegistry().list();
+    return this.#startedRegistry()
+      .list()
+      .map((asset) => ({ ...asset, capacity: this.#capacityOf(asset) }));
+  }
+  /** Radio and virtual links do not tell their speed: what the owner lets pass both ways is how much there is then. */
+  #capacityOf({ resource, capacity, present }: Asset): Asset['capacity'] {
+    if (resource !== 'network' || capacity.known || !present) return capacity;
+    const { sendBytesPerSecondMax: send, receiveBytesPerSecondMax: receive } = this.#rules.network;
+    if (send !== null && receive !== null) return { known: true, value: Math.min(send, receive) };
+    return {
+      known: false,
+      reason: `${capacity.reason}; say how much may pass, \`hypermesh share rules --send-max 5MB --receive-max 5MB\``,
+    };
   }
 
   asset(id: AssetId): Asset | undefined {
-    return this.#startedRegistry().get(id);
+    const asset = this.#startedRegistry().get(id);
+    return asset && { ...asset, capacity: this.#capacityOf(asset) };
   }
 
   record(id: AssetId): Uint8Array | undefined {
@@ -633,7 +646,10 @@ class NodeAssets implements Assets {
       resource,
       assetId: (asset?.id as AssetId | undefined) ?? null,
       unit: asset?.unit ?? UNITS[kindOf(resource)],
-      capacity: asset?.capacity ?? { known: false, reason: this.#absentReason(resource) ?? 'it was not found' },
+      capacity:
+        asset === undefined
+          ? { known: false, reason: this.#absentReason(resource) ?? 'it was not found' }
+          : this.#capacityOf(asset),
       amountMax: resource === 'network' && rateMax !== Infinity ? rateMax : null,
       adapter: this.#adapterOf(kindOf(resource)),
       evaluation,

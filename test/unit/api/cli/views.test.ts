@@ -62,6 +62,7 @@ describe('a job', () => {
 
 describe('a share', () => {
   it('says which of its limits nothing enforces yet', () => {
-    expect(views['share:set'](defaultShare('cpu'), style)).toMatch(/kept now and in force once this node joins others/);
+    expect(views['share:set'](defaultShare('cpu'), style)).toMatch(/in force only once this program can lend it/);
+    expect(views['share:set'](defaultShare('memory'), style)).not.toContain('in force');
   });
 });

@@ -448,6 +448,25 @@ describe('the monthly cap', () => {
       data: { lendable: 30 },
     });
   });
+
+  it('has the rates say how much there is where the link does not tell', async () => {
+    const [found] = machine.found.network;
+    machine.found.network = [{ ...found!, capacity: { known: false, reason: 'the link is silent' } }];
+    await assets.detect();
+    const capacity = () => assets.list().find(({ resource }) => resource === 'network')?.capacity;
+    expect(capacity()).toMatchObject({
+      known: false,
+      reason: expect.stringMatching(/^the link is silent.*--send-max/),
+    });
+    await expect(assets.allocations.allocate([requestOf('network', 1)])).rejects.toMatchObject({
+      code: 'CAPACITY_UNKNOWN',
+    });
+    // One way alone says nothing of the other.
+    await assets.setRules({ network: { ...network, sendBytesPerSecondMax: 30 } });
+    expect(capacity()).toMatchObject({ known: false });
+    await assets.setRules({ network: { ...network, sendBytesPerSecondMax: 30, receiveBytesPerSecondMax: 70 } });
+    expect(capacity()).toEqual({ known: true, value: 30 });
+  });
 });
 
 describe('live use', () => {
