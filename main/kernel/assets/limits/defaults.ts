@@ -34,7 +34,8 @@ const PERCENTS: Readonly<Record<ResourceKind, Percents>> = {
 const TERMS: LendingTerms = {
   privacyLevel: 'Private',
   privacyNames: [],
-  allocationType: 'Private',
+  // The level alone keeps others out; it would mean nothing beside a type that lets nobody in whatever the level.
+  allocationType: 'Public',
   leasesMax: 16,
   leaseMinutesMax: 1440,
   requiredProofs: [],
