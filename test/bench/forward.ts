@@ -276,7 +276,7 @@ export const benchForward = async (): Promise<readonly Figure[]> => {
           packets = 0,
           lost_packets: lost = 0,
           seconds,
-        } = await iperf(udpPort, ...['-u', '-b', '0', '-l', String(UDP_BYTES), '-t', String(UDP_SECONDS)]);
+        } = await iperf(udpPort, '-u', '-b', '0', '-l', String(UDP_BYTES), '-t', String(UDP_SECONDS));
         keep('udp', name, (packets - lost) / seconds);
         await sleep(100);
       }

@@ -59,8 +59,8 @@ export const createTestKeys = (first: TestPeer | null): TestKeys => {
   const listeners = new Set<(payload: null) => void>();
   return {
     on: (_name, listener) => {
-      listeners.add(listener as (payload: null) => void);
-      return () => listeners.delete(listener as (payload: null) => void);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     node: () =>
       peer === null

@@ -45,6 +45,17 @@ const keys = {
 };
 const FIXED = 'fd5e:1:2:3:4:5:6:7' as GlobalAddress;
 
+/** @returns whose fault it is that something is not taken; 'none' where it is. Rethrows what is no expected failure. */
+const verdictOf = (read: () => unknown): unknown => {
+  try {
+    read();
+    return 'none';
+  } catch (error) {
+    if (error instanceof ProxyError || error instanceof RouteError) return (error.data as { verdict?: string }).verdict;
+    throw error;
+  }
+};
+
 describe('openings and answers', () => {
   it('are as the page has them', () => {
     const service = decodeOpening(fromHex(vectors.openings.service));
@@ -130,19 +141,10 @@ describe('openings and answers', () => {
     for (const decode of [decodeOpening, decodeAnswer])
       fc.assert(
         fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-          try {
-            decode(bytes);
-          } catch (error) {
-            expect(error).toBeInstanceOf(ProxyError);
-            expect((error as ProxyError).data).toHaveProperty('verdict');
-          }
+          expect(['none', 'reject', 'ignore']).toContain(verdictOf(() => decode(bytes)));
         }),
       );
-    try {
-      decodeOpening(encodeCbor({ ...good, v: 2 }));
-    } catch (error) {
-      expect((error as ProxyError).data).toMatchObject({ verdict: 'ignore' });
-    }
+    expect(verdictOf(() => decodeOpening(encodeCbor({ ...good, v: 2 })))).toBe('ignore');
   });
 });
 
@@ -212,11 +214,7 @@ describe('routes', () => {
     for (const read of [(bytes: Uint8Array) => decodeRoutePayload(bytes, keys), decodeRouteQuestion, decodeRouteReply])
       fc.assert(
         fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
-          try {
-            read(bytes);
-          } catch (error) {
-            expect(error).toBeInstanceOf(RouteError);
-          }
+          expect(['none', 'reject', 'ignore']).toContain(verdictOf(() => read(bytes)));
         }),
       );
   });

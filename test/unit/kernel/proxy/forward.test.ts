@@ -176,12 +176,12 @@ describe('TCP forwards', () => {
     const exposed = await exposeEcho();
     const pipe = await borrower.dialer.connect(serviceAt(exposed.address, echo.port));
     await borrower.stoq.endpoint.connection(lender.peerId)?.close();
-    await expect(pipe.read()).rejects.toThrow();
+    expect(await codeOf(pipe.read())).not.toBe('none');
     const again = await borrower.dialer.connect(serviceAt(exposed.address, echo.port));
     await again.write(Buffer.from('x'));
     expect(await again.read()).toHaveLength(1);
     await lender.tunnels.unexpose(exposed.id);
-    await expect(again.read().then((chunk) => chunk ?? Promise.reject(new Error('ended')))).rejects.toThrow();
+    expect(await codeOf(again.read())).not.toBe('none');
     expect(await codeOf(borrower.dialer.connect(serviceAt(exposed.address, echo.port)))).toBe('REVOKED');
   });
 
@@ -335,7 +335,7 @@ describe('exits', () => {
     exit.borrowers.set(LEASE, user.peerId);
     const pipe = await user.dialer.connect(target());
     life.abort();
-    await expect(pipe.read()).rejects.toThrow();
+    expect(await codeOf(pipe.read())).not.toBe('none');
     expect(await codeOf(user.dialer.connect(target()))).toBe('REFUSED_THERE');
   });
 
@@ -402,7 +402,7 @@ describe('what a peer sends', () => {
     const before = lender.stoq.book.get(stranger.peerId)?.points ?? 0;
     const stream = await link.openStream('/hypermesh/forward/1');
     await writeMessage(stream, Uint8Array.of(1, 2, 3));
-    await expect(stream.read()).rejects.toThrow();
+    expect(await codeOf(stream.read())).not.toBe('none');
     await expect.poll(() => lender.stoq.book.get(stranger.peerId)?.points ?? 0).toBeGreaterThan(before);
   });
 });
