@@ -61,6 +61,7 @@ export const createLeases = (components: LeasesComponents, init: LeasesInit = {}
   const search = createOfferSearch({
     clock: outside.clock,
     logger,
+    metrics: components.metrics,
     mesh,
     links,
     records,

@@ -6,6 +6,9 @@ export interface LeaseMetrics {
   ended: Counter;
   receipts: Counter;
   grantSeconds: Histogram;
+  offers: Gauge;
+  told: Counter;
+  searchSeconds: Histogram;
 }
 
 export const createLeaseMetrics = (registry: MetricsRegistry | null): LeaseMetrics | null =>
@@ -21,5 +24,16 @@ export const createLeaseMetrics = (registry: MetricsRegistry | null): LeaseMetri
       'hypermesh_leases_grant_seconds',
       'From the request that came in to the grant, without the time that proofs take.',
       [0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
+    ),
+    offers: registry.gauge('hypermesh_leases_offers', 'Own offers in force.'),
+    told: registry.counter(
+      'hypermesh_leases_offers_told_total',
+      'Questions for own offers, by whether there were any to tell.',
+      ['outcome'],
+    ),
+    searchSeconds: registry.histogram(
+      'hypermesh_leases_search_seconds',
+      'One search for offers, from the question to the last answer.',
+      [0.02, 0.1, 0.5, 1, 2, 5, 10],
     ),
   };

@@ -30,6 +30,7 @@ import { encodeOffer, hashOfRecord, kindOfResource } from './formats/index.ts';
 import { globalAddressOf } from './global-address.ts';
 import type { AccessCheck, Offer, Privacy, Terms } from './interface.ts';
 import type { Link, Links } from './link.ts';
+import type { LeaseMetrics } from './metrics.ts';
 import { decodeOffersQuestion, encodeOffersAnswer, OFFERS_QUESTION_BYTES_MAX, offersSpec } from './offer-messages.ts';
 import { sayAudience } from './say-privacy.ts';
 
@@ -42,6 +43,7 @@ const EARLIER_MAX = 4;
 export interface OwnOffersComponents {
   outside: Outside;
   logger: Logger;
+  metrics: LeaseMetrics | null;
   settings: Settings;
   assets: Pick<Assets, 'share' | 'levels' | 'list' | 'on'>;
   prover: Pick<Prover, 'assets' | 'on'>;
@@ -94,7 +96,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const systemZone = (utcMs: number): number => new Date(utcMs).getTimezoneOffset() * -60_000;
 
 export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffersInit = {}): OwnOffers => {
-  const { outside, logger, settings, assets, prover, keys, mesh, links, privacy, access } = components;
+  const { outside, logger, metrics, settings, assets, prover, keys, mesh, links, privacy, access } = components;
   const { clock } = outside;
   const { zone = systemZone } = init;
   const emitter = new Emitter<{ changed: OwnOfferView[] }>();
@@ -252,6 +254,7 @@ export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffers
       if (now.offered && (newest === undefined || !isFresh(newest))) await sign(resource, now);
     }
     const views = viewsOf(allWanted());
+    metrics?.offers.set(views.filter(({ offered }) => offered).length);
     const text = JSON.stringify(views);
     if (text === shown) return;
     shown = text;
@@ -317,10 +320,9 @@ export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffers
         links.handle(offersSpec, (stream, link) =>
           respond(stream, { bytesMax: OFFERS_QUESTION_BYTES_MAX }, async (question) => {
             const kind = decodeOffersQuestion(question);
-            const told = await tellable(link);
-            return encodeOffersAnswer(
-              told.filter(({ offer }) => kind === null || offer.kind === kind).map(({ record }) => record),
-            );
+            const told = (await tellable(link)).filter(({ offer }) => kind === null || offer.kind === kind);
+            metrics?.told.inc(1, { outcome: told.length > 0 ? 'told' : 'nothing' });
+            return encodeOffersAnswer(told.map(({ record }) => record));
           }),
         ),
         assets.on('shareChanged', refresh),

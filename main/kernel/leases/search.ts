@@ -9,6 +9,7 @@ import { LeaseError, LeaseFormatError } from './errors.ts';
 import { decodeOffer, hashOfRecord, type RecordOpener } from './formats/index.ts';
 import type { AddressBook, OfferQuery } from './interface.ts';
 import type { Link, Links } from './link.ts';
+import type { LeaseMetrics } from './metrics.ts';
 import {
   decodeOffersAnswer,
   encodeOffersQuestion,
@@ -34,6 +35,7 @@ const PREFIX_MIN = 4;
 export interface OfferSearchComponents {
   clock: Clock;
   logger: Logger;
+  metrics: LeaseMetrics | null;
   mesh: Pick<Mesh, 'node' | 'book'>;
   links: Pick<Links, 'open'>;
   records: RecordOpener;
@@ -103,7 +105,7 @@ const inTurns = async <T>(items: readonly T[], atOnce: number, work: (item: T) =
 };
 
 export const createOfferSearch = (components: OfferSearchComponents, init: OfferSearchInit = {}): OfferSearch => {
-  const { clock, logger, mesh, links, records, keys, addressBook, networks, kinds } = components;
+  const { clock, logger, metrics, mesh, links, records, keys, addressBook, networks, kinds } = components;
   const { cachedMs = 60_000, askMs = 5_000, deadlineMs = 8_000 } = init;
   const answers = new Map<PeerId, Answered>();
   const asking = new Map<PeerId, Promise<void>>();
@@ -140,7 +142,11 @@ export const createOfferSearch = (components: OfferSearchComponents, init: Offer
   const readAnswer = async (link: Link, answer: Uint8Array): Promise<FoundOffer[]> => {
     const newest = new Map<string, FoundOffer>();
     for (const record of decodeOffersAnswer(answer)) {
-      const found = await openOffer(link, record);
+      const found = await openOffer(link, record).catch((error: unknown) => {
+        // One of a newer version is nobody's fault, and says nothing against the others.
+        if (error instanceof LeaseFormatError && error.data.verdict === 'ignore') return null;
+        throw error;
+      });
       if (found === null) continue;
       const other = newest.get(found.offer.asset);
       if (other === undefined || other.offer.sequence < found.offer.sequence) newest.set(found.offer.asset, found);
@@ -289,6 +295,7 @@ export const createOfferSearch = (components: OfferSearchComponents, init: Offer
           'This node talks to nobody now; unlock the identity, start the network and search again.',
         );
       const over = new AbortController();
+      const startedMs = clock.monotonicMs();
       const cancel = clock.after(deadlineMs, () => {
         over.abort(new LeaseError({ code: 'NOT_RUNNING' }, 'The time for this search is over.'));
       });
@@ -315,6 +322,7 @@ export const createOfferSearch = (components: OfferSearchComponents, init: Offer
         };
       } finally {
         cancel();
+        metrics?.searchSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
       }
     },
     found: (id) => {

@@ -222,6 +222,7 @@ export const createOfferWorld = (): OfferWorld => {
       outside,
       clock,
       logger,
+      metrics: null,
       settings,
       assets,
       mesh,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeCbor } from '../../../../main/base/index.ts';
+import { decodeCbor, encodeCbor } from '../../../../main/base/index.ts';
 import { LeaseFormatError } from '../../../../main/kernel/leases/errors.ts';
 import { encodeOffer, hashOfRecord } from '../../../../main/kernel/leases/formats/index.ts';
 import type { OfferQuery } from '../../../../main/kernel/leases/interface.ts';
@@ -16,7 +16,7 @@ import { offerNamed } from '../../../../main/kernel/leases/search.ts';
 import { respond } from '../../../../main/transport/stoq/index.ts';
 import type { OfferView } from '../../../../preload/contract/index.ts';
 import { createOfferWorld, HOME, type OfferNode, type OfferWorld } from '../../../support/leases/offer-world.ts';
-import { AT_MS, exampleOffer } from '../../../support/leases/records.ts';
+import { AT_MS, exampleOffer, withField } from '../../../support/leases/records.ts';
 import { makePeer } from '../../../support/stoq/make-peer.ts';
 
 const ALL: OfferQuery = { kind: null, amountMin: 0, priceMicroMax: null, trustedOnly: false, fresh: false };
@@ -182,7 +182,9 @@ describe('a search', () => {
     // Nobody's fault: clocks are wrong, and newer offers replace older ones.
     const late = await mine({ issuedAtMs: nowMs - 5 * 3_600_000, expiresAtMs: nowMs - 5 * 3_600_000 + 1000 });
     const newer = await mine({ sequence: AT_MS + 5, amountMax: 77 });
-    answerWith(liar, () => encodeOffersAnswer([newer, late, good]));
+    const payload = withField(encodeOffer(exampleOffer(liar.peer.keys.node)), decodeCbor, 'v', 2);
+    const ofTomorrow = await signer.sign('lease-offer', payload);
+    answerWith(liar, () => encodeOffersAnswer([ofTomorrow, newer, late, good]));
     const { offers } = await seeker.search.search({ ...ALL, fresh: true });
     expect(offers.map(({ amountMax }) => amountMax)).toEqual([77]);
   });
