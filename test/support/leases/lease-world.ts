@@ -1,5 +1,5 @@
 import type { Clock, LogLevel, Store } from '../../../main/base/index.ts';
-import { assetIdOf, decodeCbor } from '../../../main/base/index.ts';
+import { assetIdOf, decodeCbor, Emitter } from '../../../main/base/index.ts';
 import { createAllocationBook, type DrivenAllocationBook } from '../../../main/kernel/assets/allocation-book.ts';
 import { createLeaseEngine, type LeaseEngine } from '../../../main/kernel/leases/engine/create-engine.ts';
 import { type Admitted, type Candidate, requiredProofsOf } from '../../../main/kernel/leases/admission.ts';
@@ -129,6 +129,8 @@ export interface LeaseNode {
   /** Effects so far, since `crashAt`. */
   readonly effects: Effect[];
   readonly isDown: boolean;
+  /** Its identity; null signers while it is. */
+  locked: boolean;
   /** What its engine was handed: other protocols on the same links. */
   links: Links;
 }
@@ -170,6 +172,8 @@ export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real'
     const memory = await insertAsset(store, 'memory');
     let life = { dead: false };
     let starts = 0;
+    let locked = false;
+    const keyEvents = new Emitter<{ changed: null }>();
     let crashIn = Number.POSITIVE_INFINITY;
     const log: LeaseNode['log'] = [];
     const effects: Effect[] = [];
@@ -303,15 +307,18 @@ export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real'
           store: guarded,
           links: node.links,
           keys: {
-            on: () => () => undefined,
-            node: () => ({
-              signer: { ...peer.signer, ...signerOf(peer) },
-              opener: {
-                publicKey: peer.keys.kem.public,
-                decapsulate: () => Promise.reject(new Error('not part of this')),
-              },
-              certificate: peer.local.certificate,
-            }),
+            on: (name, listener) => keyEvents.on(name, listener),
+            node: () =>
+              locked
+                ? null
+                : {
+                    signer: { ...peer.signer, ...signerOf(peer) },
+                    opener: {
+                      publicKey: peer.keys.kem.public,
+                      decapsulate: () => Promise.reject(new Error('not part of this')),
+                    },
+                    certificate: peer.local.certificate,
+                  },
             reason: () => null,
           },
           book: {
@@ -452,6 +459,13 @@ export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real'
       crashAt: (count) => {
         effects.length = 0;
         crashIn = count;
+      },
+      get locked() {
+        return locked;
+      },
+      set locked(next) {
+        locked = next;
+        keyEvents.emit('changed', null);
       },
       get isDown() {
         return life.dead;

@@ -116,6 +116,7 @@ export const createLeaseEngine = (components: EngineComponents, init: Partial<Le
   const records = components.records ?? createRecordOpener({ workers });
   const providers = new Map<ResourceKind, LeaseProvider>();
   let withdraw = (): void => undefined;
+  let stopWaiting = (): void => undefined;
 
   const nameOf = ({ facts: { peerId } }: LeaseEntry): string => (peerId === null ? '' : (book.get(peerId)?.name ?? ''));
   const view = (entry: LeaseEntry): LeaseView => viewOf(entry, nowOf(entry), nameOf(entry));
@@ -266,8 +267,20 @@ export const createLeaseEngine = (components: EngineComponents, init: Partial<Le
         table.add(entry);
         if (!isOver(row.state)) (row.side === 'lent' ? lender : borrower).takeUp(entry, row);
       }
-      await lender.start();
-      await borrower.start();
+      const begin = async (): Promise<void> => {
+        stopWaiting();
+        await lender.start();
+        await borrower.start();
+      };
+      // Nothing can be signed before the identity is unlocked: leases of an earlier run wait for that.
+      if (keys.node() !== null) await begin();
+      else
+        stopWaiting = keys.on('changed', () => {
+          if (keys.node() === null) return;
+          begin().catch((error: unknown) => {
+            logger.error('Leases could not be taken up again', { error: messageOf(error) });
+          });
+        });
       withdraw = links.handle(leaseSpec, (stream, link) =>
         respond(stream, { bytesMax: QUESTION_BYTES_MAX }, async (bytes) => {
           try {
@@ -285,6 +298,7 @@ export const createLeaseEngine = (components: EngineComponents, init: Partial<Le
       await trim();
     },
     stop: async () => {
+      stopWaiting();
       withdraw();
       withdraw = () => undefined;
       settler.stop();

@@ -15,6 +15,8 @@ import { createLentBook, type LenderParts, type Lent } from './lent-book.ts';
 import { OFFER_GONE } from './read-request.ts';
 
 const REPORT_MS = 1_000;
+/** Receipts that are written when the node stops take so long at most; what is not written is lost to the lender, a tick at most. */
+const STOP_NOTES_MS = 5_000;
 const RESTARTED = 'The lender was started again, and this lease does not go on after that.';
 
 /** The side that lends: one method per arrow, each idempotent. */
@@ -212,13 +214,14 @@ export const createLender = (parts: LenderParts): Lender => {
       running = false;
       stopReports();
       book.halt();
+      const notesUntilMs = clock.monotonicMs() + STOP_NOTES_MS;
       for (const lent of lives.values()) {
         const { entry, process, account } = lent;
         clearTimers(lent);
         // What was used so far is a row: the next run goes on from there, or ends with it.
         await entry
           .alone(async () => {
-            if (entry.state === 'running') await account.note();
+            if (entry.state === 'running' && clock.monotonicMs() < notesUntilMs) await account.note();
             await process.stop('The node is stopping.');
             await lent.stopped;
           })

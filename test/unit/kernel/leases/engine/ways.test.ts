@@ -294,3 +294,24 @@ it('waits for longer than timers of the platform can', async () => {
   expect(fired).toBe(1);
   expect(clock.pendingCount).toBe(0);
 });
+
+it('waits for the identity to be unlocked before it goes on with leases of an earlier run', async () => {
+  lender.provider.survivesRestart = true;
+  const { id } = await pair.lease(await lender.offer());
+  await world.clock.run(1_500);
+  lender.crash();
+  lender.locked = true;
+  await lender.restart();
+  await world.clock.run(500);
+  expect(await lender.engine.get(id as LeaseId)).toMatchObject({ state: 'running', effective: 0 });
+  expect(lender.provider.running.size).toBe(0);
+  await expect(
+    lender.engine.request({ offer: '', amount: 1, minutes: 1, priceMicroMax: 0n, route: 'direct', purpose: '' }),
+  ).rejects.toMatchObject({ code: 'NOT_RUNNING' });
+  lender.locked = false;
+  await world.clock.run(3_000);
+  const [there, here] = await pair.both(id);
+  expect(there).toMatchObject({ state: 'running', effective: 1000 });
+  expect(here.receiptsSigned).toBe(there.receiptsSigned);
+  expect(here.receiptsSigned).toBeGreaterThan(2);
+});
