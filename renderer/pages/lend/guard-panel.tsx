@@ -1,5 +1,6 @@
 import { Button, Progress } from '@mantine/core';
 import { IconShieldCheck, IconShieldX } from '@tabler/icons-react';
+import { useState } from 'react';
 import type { GuardProbe, GuardState } from '../../../preload/contract/index.ts';
 import { Age } from '../../components/age.tsx';
 import { ErrorNote, Note, showError } from '../../components/error-note.tsx';
@@ -20,9 +21,73 @@ const CAUSES: Record<GuardState['cause'], string> = {
   started: 'the node was started',
 };
 
+const Probes = ({ probes }: { probes: readonly GuardProbe[] }) => (
+  <div className="hm-scroll-x">
+    <table className="hm-table hm-guard-table">
+      <thead>
+        <tr>
+          <th scope="col">From</th>
+          <th scope="col">Tried to reach</th>
+          <th scope="col">Result</th>
+          <th scope="col">What happened</th>
+        </tr>
+      </thead>
+      <tbody>
+        {probes.map((probe) => (
+          <tr key={`${probe.from} ${probe.target}`}>
+            <td>{probe.from}</td>
+            <td>{probe.target}</td>
+            <td>
+              <Tag tone={RESULTS[probe.result].tone}>{RESULTS[probe.result].word}</Tag>
+            </td>
+            <td className="hm-small hm-dim">{probe.sentence}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+);
+
+/** How many of each result, by where they came from: hundreds of lines that all say no are nothing to read. */
+const Summary = ({ probes }: { probes: readonly GuardProbe[] }) => {
+  const sources = [...new Set(probes.map(({ from }) => from))];
+  const results = (Object.keys(RESULTS) as GuardProbe['result'][]).filter((result) =>
+    probes.some((probe) => probe.result === result),
+  );
+  return (
+    <div className="hm-scroll-x">
+      <table className="hm-table hm-guard-table">
+        <thead>
+          <tr>
+            <th scope="col">From</th>
+            {results.map((result) => (
+              <th key={result} scope="col" className="hm-right">
+                {RESULTS[result].word}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {sources.map((from) => (
+            <tr key={from}>
+              <td>{from}</td>
+              {results.map((result) => (
+                <td key={result} className="hm-right hm-number">
+                  {probes.filter((probe) => probe.from === from && probe.result === result).length}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+};
+
 /** What was tried from here to reach the home network, and that it failed. */
 export const GuardPanel = () => {
   const node = useNodeAccess();
+  const [all, setAll] = useState(false);
   const { value: guard, error, set } = useTold('guard:state', {}, 'guard', (_before, news) => news);
   const act = async (call: 'guard:run' | 'guard:cancel'): Promise<void> => {
     const reply = await node.ask(call, {});
@@ -87,30 +152,18 @@ export const GuardPanel = () => {
               {CAUSES[guard.cause] === '' ? '' : `, because ${CAUSES[guard.cause]}`}.
             </p>
           </Note>
-          <div className="hm-scroll-x">
-            <table className="hm-table hm-guard-table">
-              <thead>
-                <tr>
-                  <th scope="col">From</th>
-                  <th scope="col">Tried to reach</th>
-                  <th scope="col">Result</th>
-                  <th scope="col">What happened</th>
-                </tr>
-              </thead>
-              <tbody>
-                {guard.probes.map((probe) => (
-                  <tr key={`${probe.from} ${probe.target}`}>
-                    <td>{probe.from}</td>
-                    <td>{probe.target}</td>
-                    <td>
-                      <Tag tone={RESULTS[probe.result].tone}>{RESULTS[probe.result].word}</Tag>
-                    </td>
-                    <td className="hm-small hm-dim">{probe.sentence}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Summary probes={guard.probes} />
+          {guard.verdict === 'red' && <Probes probes={guard.probes.filter(({ result }) => result === 'reached')} />}
+          <Button
+            variant="subtle"
+            size="compact-sm"
+            aria-expanded={all}
+            onClick={() => setAll(!all)}
+            style={{ alignSelf: 'flex-start' }}
+          >
+            {all ? 'Show less' : `Show each of the ${guard.probes.length} probes`}
+          </Button>
+          {all && <Probes probes={guard.probes} />}
         </>
       )}
     </Panel>

@@ -62,7 +62,10 @@ describe('Lend', () => {
     const { fake: client } = await show(page);
     const guard = () => region('Home guard');
     expect(guard().getByText('Nothing got where it must not')).toBeTruthy();
+    expect(guard().getByRole('row', { name: 'SOCKS5 exit 1 0' })).toBeTruthy();
+    await press(guard().getByRole('button', { name: 'Show each of the 3 probes' }));
     expect(guard().getByRole('row', { name: /SOCKS5 exit.*router.*refused/ })).toBeTruthy();
+    await press(guard().getByRole('button', { name: 'Show less' }));
     await press(guard().getByRole('button', { name: 'Try now' }));
     expect(guard().getByText('Probe 0 of 3')).toBeTruthy();
     const [first, ...rest] = sampleGuard().probes;
