@@ -49,26 +49,28 @@ export type Admission =
       over(): void;
     };
 
+/** What a path needs of a session: keys for streams that are encrypted a second time. */
+type PathKeys = Pick<Session, 'deriveKey'>;
 /** The connection that a path belongs to. */
-export interface PathOwner {
-  admit(opening: Opening, path: ConnectionPath): Admission;
+export interface PathOwner<S extends PathKeys = Session> {
+  admit(opening: Opening, path: ConnectionPath<S>): Admission;
   /** Messages that are not the path's own business. */
-  onMessage(message: ControlMessage, path: ConnectionPath): void;
+  onMessage(message: ControlMessage, path: ConnectionPath<S>): void;
   /** Bytes on the wire that no tick has told, as a path ends. */
   carried(sent: number, received: number): void;
   /** The path is gone: what the peer said, or null where it is lost. Once per path. */
-  onGone(path: ConnectionPath, goodbye: { reason: CloseReason; detail: string } | null): void;
+  onGone(path: ConnectionPath<S>, goodbye: { reason: CloseReason; detail: string } | null): void;
   offended(offence: Offence, detail: string): void;
 }
 export interface PathComponents extends Omit<StreamHost, 'moved' | 'consumed' | 'ended' | 'offended'> {
   logger: Logger;
 }
-export interface PathInit {
+export interface PathInit<S extends PathKeys = Session> {
   id: number;
   channel: Channel;
   control: Control;
-  session: Session;
-  owner: PathOwner;
+  session: S;
+  owner: PathOwner<S>;
 }
 export interface OutgoingStreamOptions extends Pick<StreamOptions, 'signal' | 'extensions'> {
   sealed: boolean;
@@ -84,14 +86,14 @@ export interface Measured {
 }
 
 /** One channel with its session, seen from the connection. */
-export interface ConnectionPath {
+export interface ConnectionPath<S extends PathKeys = Session> {
   readonly id: number;
   readonly tier: Tier;
   readonly direction: 'in' | 'out';
   readonly remoteAddress: Address;
   readonly via: PeerId | null;
   readonly openedAtMs: number;
-  readonly session: Session;
+  readonly session: S;
   readonly gone: boolean;
   /** Takes no new streams any more. */
   readonly retired: boolean;
@@ -135,7 +137,10 @@ export const closedStream = (): StreamError =>
     'The path of this stream is gone and data is missing; open another stream and ask again.',
   );
 
-export const createPath = (components: PathComponents, init: PathInit): ConnectionPath => {
+export const createPath = <S extends PathKeys = Session>(
+  components: PathComponents,
+  init: PathInit<S>,
+): ConnectionPath<S> => {
   const { clock, gate, flow, logger } = components;
   const { id, channel, control, session, owner } = init;
   const { direction } = channel;
@@ -488,7 +493,7 @@ export const createPath = (components: PathComponents, init: PathInit): Connecti
     return closing;
   };
 
-  const path: ConnectionPath = {
+  const path: ConnectionPath<S> = {
     id,
     tier: channel.tier,
     direction,

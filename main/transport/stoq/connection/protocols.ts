@@ -73,12 +73,12 @@ export const createProtocolTable = (onChanged: () => void): ProtocolTable => {
 /** What one peer does within the limits of its protocols. */
 export interface ProtocolMeter {
   /** @returns null where another stream may open; else how it is refused */
-  open(registration: Registration): 'tooMany' | null;
-  closed(registration: Registration): void;
+  open(registration: Pick<Registration, 'spec'>): 'tooMany' | null;
+  closed(registration: Pick<Registration, 'spec'>): void;
   /** A protocol that does not exist was asked for. */
   unknown(): void;
   /** @returns whether so many bytes of datagrams may come in now */
-  datagram(registration: Registration, bytes: number): boolean;
+  datagram(registration: Pick<Registration, 'spec'>, bytes: number): boolean;
 }
 
 const WINDOW_MS = 10_000;
@@ -105,7 +105,7 @@ export const createProtocolMeter = (
   clock: Clock,
   onOffence: (offence: Offence, detail: string) => void,
 ): ProtocolMeter => {
-  const counts = new WeakMap<Registration, Count>();
+  const counts = new WeakMap<Pick<Registration, 'spec'>, Count>();
   const fresh = (nowMs: number): Count => ({
     open: 0,
     opens: [],
@@ -116,7 +116,7 @@ export const createProtocolMeter = (
     datagramAtMs: nowMs,
     datagramsDropped: 0,
   });
-  const countOf = (registration: Registration): Count => {
+  const countOf = (registration: Pick<Registration, 'spec'>): Count => {
     let count = counts.get(registration);
     if (count === undefined) counts.set(registration, (count = fresh(clock.monotonicMs())));
     return count;

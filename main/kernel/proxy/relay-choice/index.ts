@@ -1,0 +1,6 @@
+export {
+  createRelayChoice,
+  type RelayChoiceComponents,
+  type RelayChoiceControl,
+  type RelayChoiceInit,
+} from './create-relay-choice.ts';
