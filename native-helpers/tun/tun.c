@@ -47,6 +47,7 @@
 #define TUN_FD 3
 /* Several of the largest packets, so that one system call on the pipe carries many. */
 #define BUFFER_BYTES (256 * 1024)
+#define SEND_BYTES (2 * 1024 * 1024)
 /* Accounts of services have numbers below 1000 (Debian policy 9.2.2); 65534 is nobody. */
 #define UID_PERSON_MIN 1000
 #define UID_NOBODY 65534
@@ -276,6 +277,10 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   /* The device goes with whoever wanted it, however that ends. */
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+
+  /* The usual 208 KiB are a few packets: a busy node would be woken for each handful. Refused where stdout is no socket. */
+  int send_bytes = SEND_BYTES;
+  setsockopt(STDOUT_FILENO, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes, sizeof send_bytes);
 
   check_route_is_free();
   make_device(name, mtu, address);

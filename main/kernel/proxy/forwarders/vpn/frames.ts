@@ -58,7 +58,7 @@ export const createFrameReader = (): FrameReader => {
 };
 
 /** Buffers that are kept for the next packets: fresh ones of this size are what the collector of memory has most work with. */
-const SPARE_MAX = 8;
+const SPARE_MAX = 16;
 
 /** Where packets for this machine go. */
 export interface PacketOutput {
@@ -66,10 +66,6 @@ export interface PacketOutput {
   reserve(bytes: number): Buffer | null;
   /** Whether nothing more should be made for now; whoever waits is told by the stack. */
   readonly full: boolean;
-}
-export interface FrameWriter extends PacketOutput {
-  /** Hands on what has been gathered. */
-  flush(): void;
 }
 export interface FrameWriterInit {
   /** Size of one write. */
@@ -82,8 +78,11 @@ export interface FrameWriterInit {
   onRoom(): void;
 }
 
-/** Gathers packets, so that one write carries many. What was reserved leaves at the end of the turn at the latest. */
-export const createFrameWriter = ({ bufferBytes, bytesMax, write, onRoom }: FrameWriterInit): FrameWriter => {
+/**
+ * Gathers packets, so that one write carries many. What was reserved leaves at the end of the turn or, while a write is under way, with
+ * the next one.
+ */
+export const createFrameWriter = ({ bufferBytes, bytesMax, write, onRoom }: FrameWriterInit): PacketOutput => {
   const spare: Buffer[] = [];
   let buffer: Buffer | null = null;
   let used = 0;
@@ -101,6 +100,7 @@ export const createFrameWriter = ({ bufferBytes, bytesMax, write, onRoom }: Fram
     write(sent.subarray(0, bytes), () => {
       underwayBytes -= bytes;
       if (spare.length < SPARE_MAX && sent.length === bufferBytes) spare.push(sent);
+      if (underwayBytes === 0) flush();
       if (wasFull && underwayBytes < bytesMax / 2) {
         wasFull = false;
         onRoom();
@@ -126,11 +126,10 @@ export const createFrameWriter = ({ bufferBytes, bytesMax, write, onRoom }: Fram
         scheduled = true;
         queueMicrotask(() => {
           scheduled = false;
-          flush();
+          if (underwayBytes === 0) flush();
         });
       }
       return room;
     },
-    flush,
   };
 };
