@@ -6,9 +6,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { createSystemOutside } from '../../main/base/index.ts';
-import { formatGlobalAddress, type GlobalAddress } from '../../main/kernel/leases/index.ts';
+import { assetIdOf, createSystemOutside } from '../../main/base/index.ts';
+import { verifyRecord } from '../../main/base/crypto/index.ts';
+import { formatGlobalAddress, type GlobalAddress, globalAddressOf } from '../../main/kernel/leases/index.ts';
 import { createTranslationTable } from '../../main/kernel/proxy/index.ts';
+import { createRouteCache } from '../../main/kernel/proxy/routes/cache.ts';
+import { encodeRoutePayload, openRoute } from '../../main/kernel/proxy/routes/record.ts';
 import {
   findProgram,
   freePort,
@@ -17,6 +20,8 @@ import {
   startSshd,
   untilListening,
 } from '../support/proxy/programs.ts';
+import { makePeer } from '../support/stoq/make-peer.ts';
+import { createStoqWorkers } from '../support/stoq/test-node.ts';
 import { type Figure, percentile } from './figure.ts';
 
 const run = promisify(execFile);
@@ -27,6 +32,7 @@ const SECONDS = 3;
 const ECHOES = 3_000;
 const UDP_SECONDS = 2;
 const UDP_BYTES = 512;
+const CHECKS = 50;
 /** Rows of the table, as a machine that lends a lot has. */
 const ROWS = 10_000;
 const TIERS = ['quic', 'tls'] as const;
@@ -335,7 +341,7 @@ export const benchForward = async (): Promise<readonly Figure[]> => {
   return figures;
 };
 
-/** What each opening looks up, at ten thousand rows. */
+/** What each opening looks up, at ten thousand rows; what a record costs that was found, and one that is cached. */
 export const benchLookups = async (): Promise<readonly Figure[]> => {
   const table = createTranslationTable({ clock: createSystemOutside().clock });
   const addressAt = (number: number): GlobalAddress => {
@@ -344,6 +350,7 @@ export const benchLookups = async (): Promise<readonly Figure[]> => {
     new DataView(bytes.buffer).setUint32(12, number);
     return formatGlobalAddress(bytes);
   };
+  const cache = createRouteCache({ clock: createSystemOutside().clock });
   const plain = new Map<string, number>();
   const addresses = Array.from({ length: ROWS }, (_, number) => addressAt(number));
   for (const address of addresses) {
@@ -373,7 +380,46 @@ export const benchLookups = async (): Promise<readonly Figure[]> => {
   const own = time((address) => table.find(address, 'tcp', 80));
   const floor = time((address) => plain.get(address));
   table.stop();
+  const { clock } = createSystemOutside();
+  const { signer } = makePeer(1);
+  const asset = assetIdOf('service', { v: 1 });
+  const issuedAtMs = clock.nowMs();
+  const address = globalAddressOf(signer.keys, asset);
+  const content = { address, asset, services: [], relaysAllowed: true, sequence: 1, revoked: false, issuedAtMs };
+  const encoded = await signer.sign('route', encodeRoutePayload({ ...content, expiresAtMs: issuedAtMs + 43_200_000 }));
+  const workers = createStoqWorkers();
+  const checks: number[] = [];
+  const hashes: number[] = [];
+  for (let count = 0; count < CHECKS; count++) {
+    let begin = performance.now();
+    const route = await openRoute(workers, encoded);
+    checks.push(performance.now() - begin);
+    begin = performance.now();
+    verifyRecord(encoded, { domain: 'route' });
+    hashes.push(performance.now() - begin);
+    cache.put(route);
+  }
+  const cached = time(() => cache.get(address));
+  const [check, verify] = [median(checks), median(hashes)];
   return [
+    {
+      name: 'route record, checked, p50',
+      unit: 'ms',
+      value: check,
+      peer: { name: 'its two signatures alone', value: verify },
+      ratio: check / verify,
+      target: '< 10 ms',
+      reached: check < 10,
+    },
+    {
+      name: 'route, from the cache',
+      unit: 'us',
+      value: cached,
+      peer: { name: 'a bare map of texts', value: floor },
+      ratio: cached / floor,
+      target: '< 1000 us',
+      reached: cached < 1000,
+    },
     {
       name: `translation table, one lookup of ${ROWS} rows`,
       unit: 'us',

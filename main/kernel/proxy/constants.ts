@@ -58,8 +58,9 @@ export const FORWARD_OPENS_PER_TEN_SECONDS = 6_000;
 export const FORWARD_CONNECTIONS_MAX = 4_096;
 /** Dials of one local service that may wait for it at once: one that is silent does not use up the places of others. */
 export const FORWARD_DIALS_MAX = 128;
-/** Openings whose message has not come, of all together. */
-export const FORWARD_UNOPENED_MAX = 1_024;
+/** Openings whose message has not come: of all together, and of one link, so that who says nothing takes its own places only. */
+export const FORWARD_UNOPENED_MAX = 4_096;
+export const FORWARD_UNOPENED_PER_LINK_MAX = 128;
 export const FORWARD_MESSAGE_BYTES_MAX = 1_024;
 export const FORWARD_ITEMS_MAX = 32;
 /** Characters of the sentence that says why. */

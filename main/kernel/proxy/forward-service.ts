@@ -18,6 +18,7 @@ import {
   FORWARD_PROTOCOL,
   FORWARD_STREAMS_MAX,
   FORWARD_UNOPENED_MAX,
+  FORWARD_UNOPENED_PER_LINK_MAX,
 } from './constants.ts';
 import { spliceDatagrams } from './datagram-pipe.ts';
 import { type ForwardRefusal, ProxyError } from './errors.ts';
@@ -75,6 +76,7 @@ export const createForwardService = (
   /** Dials under way, by the same. */
   const dials = new Map<object, number>();
   let unopened = 0;
+  const unopenedOf = new WeakMap<Link, number>();
   let connections = 0;
   let undo: (() => void)[] = [];
 
@@ -122,9 +124,11 @@ export const createForwardService = (
   const entryOf = ({ owner }: Admitted): TableEntry | null => ('target' in owner ? (owner as TableEntry) : null);
 
   /** The message with which every stream begins; whoever does not send one has no place here for long. */
-  const readOpening = async (stream: Stream): Promise<ForwardOpening | null> => {
-    if (unopened >= FORWARD_UNOPENED_MAX) return null;
+  const readOpening = async (stream: Stream, link: Link): Promise<ForwardOpening | null> => {
+    const ofLink = unopenedOf.get(link) ?? 0;
+    if (unopened >= FORWARD_UNOPENED_MAX || ofLink >= FORWARD_UNOPENED_PER_LINK_MAX) return null;
     unopened += 1;
+    unopenedOf.set(link, ofLink + 1);
     const cancel = clock.after(openingMs, () => stream.reset());
     try {
       const message = await readMessage(stream, { bytesMax: FORWARD_MESSAGE_BYTES_MAX });
@@ -137,6 +141,7 @@ export const createForwardService = (
     } finally {
       cancel();
       unopened -= 1;
+      unopenedOf.set(link, (unopenedOf.get(link) ?? 1) - 1);
     }
   };
   const dial = async <T>(admitted: Admitted, connect: () => Promise<T>): Promise<T | null> => {
@@ -186,7 +191,7 @@ export const createForwardService = (
     }
   };
   const handle = async (stream: Stream, link: Link): Promise<void> => {
-    const opening = await readOpening(stream);
+    const opening = await readOpening(stream, link);
     if (opening === null || connections >= connectionsMax) {
       await refuse(stream, { code: 'full', sentence: FULL, entry: null });
       return;

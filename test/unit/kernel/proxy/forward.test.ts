@@ -5,9 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSystemOutside } from '../../../../main/base/index.ts';
 import type { GlobalAddress, LeaseId } from '../../../../main/kernel/leases/index.ts';
 import { createLimit, type ExitLease } from '../../../../main/kernel/proxy/index.ts';
+import { decodeAnswer } from '../../../../main/kernel/proxy/forward-protocol.ts';
 import { newCounters } from '../../../../main/kernel/proxy/translation-table.ts';
 import { createMemoryNetwork } from '../../../../main/transport/stoq/carriers/memory/create-memory-network.ts';
-import { type Address, writeMessage } from '../../../../main/transport/stoq/index.ts';
+import { type Address, readMessage, writeMessage } from '../../../../main/transport/stoq/index.ts';
 import { befriend, codeOf, type ProxyNode, serveTcp, startProxyNode } from '../../../support/proxy/proxy-node.ts';
 import { createStoqWorkers } from '../../../support/stoq/test-node.ts';
 
@@ -371,16 +372,20 @@ describe('half-open connections', () => {
   it('of 10 000 hurt nobody else', async () => {
     const exposed = await exposeEcho();
     const link = await stranger.links.open({ peer: lender.peerId, route: 'direct' });
-    let refused = 0;
+    const answers = new Map<string, number>();
     // Ten thousand openings that say nothing, or half of something.
     const attack = Array.from({ length: 10_000 }, async (_, number) => {
-      try {
-        const stream = await link.openStream('/hypermesh/forward/1');
-        if (number % 2 === 0) await stream.write(Uint8Array.of(0, 0));
-        while ((await stream.read()) !== null);
-      } catch {
-        refused += 1;
-      }
+      const answer = await (async () => {
+        try {
+          const stream = await link.openStream('/hypermesh/forward/1');
+          if (number % 2 === 0) await stream.write(Uint8Array.of(0, 0));
+          const message = await readMessage(stream);
+          return message === null ? 'ended' : JSON.stringify(decodeAnswer(message));
+        } catch {
+          return 'reset';
+        }
+      })();
+      answers.set(answer, (answers.get(answer) ?? 0) + 1);
     });
     const begin = outside.clock.monotonicMs();
     for (let count = 0; count < 20; count++) {
@@ -391,7 +396,9 @@ describe('half-open connections', () => {
     }
     expect(outside.clock.monotonicMs() - begin).toBeLessThan(5_000);
     await Promise.all(attack);
-    expect(refused).toBe(10_000);
+    // Reset, or told that there are too many of its kind: nobody is left, and nobody was let in.
+    expect([...answers.keys()].filter((answer) => answer !== 'reset' && !answer.includes('"code":"full"'))).toEqual([]);
+    expect([...answers.values()].reduce((sum, count) => sum + count)).toBe(10_000);
     await expect.poll(() => lender.service.connections).toBe(0);
   });
 });
