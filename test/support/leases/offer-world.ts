@@ -110,7 +110,12 @@ export const createOfferWorld = (): OfferWorld => {
     const meshEvents = new Emitter<MeshEvents>();
     const keyEvents = new Emitter<{ changed: null }>();
     const proverEvents = new Emitter<ProverEvents>();
-    const share = { ...defaultShare('memory'), percentMax: 50 };
+    const standard = defaultShare('memory');
+    const share: ResourceShare = {
+      ...standard,
+      percentMax: 50,
+      terms: { ...standard.terms, privacyLevel: 'Private', privacyNames: [], allocationType: 'Private' },
+    };
     let level: Level = {
       resource: 'memory',
       percent: 50,
