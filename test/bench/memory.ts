@@ -13,9 +13,9 @@ const LEASE_BYTES = 256 * 2 ** 20;
 const WHOLE_BYTES = 2 ** 30;
 /** Size, operations, and lanes of the pipelined run. */
 const PLAN = [
-  { size: 64, count: 2000, lanes: 32, name: '64 B' },
-  { size: 4096, count: 2000, lanes: 32, name: '4 KiB' },
-  { size: 2 ** 20, count: 64, lanes: 8, name: '1 MiB' },
+  { size: 64, count: 1500, lanes: 32, name: '64 B' },
+  { size: 4096, count: 1000, lanes: 32, name: '4 KiB' },
+  { size: 2 ** 20, count: 40, lanes: 8, name: '1 MiB' },
 ] as const;
 const TIERS = ['quic', 'tls'] as const;
 /** Of far memory; the digits are bytes of a page. */

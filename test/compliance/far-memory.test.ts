@@ -54,7 +54,7 @@ const kinds: Record<string, (pages: number) => Promise<FarMemory>> = {
   },
 };
 
-describe.each(Object.entries(kinds))('far memory, %s, as FarMemory promises', (_, make) => {
+describe.each(Object.entries(kinds))('far memory, %s, as FarMemory promises', (_kind, make) => {
   it('is zero at first, and has its size', async () => {
     const memory = await make(8);
     expect([memory.sizeBytes, memory.pageBytes]).toEqual([8 * PAGE_BYTES, PAGE_BYTES]);

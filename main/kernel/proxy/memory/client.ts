@@ -36,7 +36,7 @@ import {
 export interface MemoryClient {
   /** Reaches the lender for the first time. @returns bytes of the lease @throws {MemoryError} `LENDER_AWAY` | `LEASE_OVER` */
   open(): Promise<number>;
-  /** @returns bytes that nobody else has @throws {MemoryError} `LENDER_AWAY` | `LEASE_OVER` | `OUT_OF_RANGE` | `CLOSED` */
+  /** @returns bytes as they came: up to 20 KiB a view that keeps more alive, which a caller that keeps them copies @throws {MemoryError} `LENDER_AWAY` | `LEASE_OVER` | `OUT_OF_RANGE` | `CLOSED` */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** Done again when its answer was lost. @param bytes - must not change meanwhile */
   write(offset: number, bytes: Uint8Array): Promise<void>;
@@ -231,7 +231,7 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
         throw malformed('an answer does not fit its operation');
       let bytes: Uint8Array = NOTHING;
       if (length > COPY_BYTES_MAX) {
-        bytes = new Uint8Array(length);
+        bytes = Buffer.allocUnsafeSlow(length);
         for (let at = 0; at < length; ) {
           if (incoming.bytes === 0) await more();
           const piece = Math.min(incoming.bytes, length - at);

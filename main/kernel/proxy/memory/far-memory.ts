@@ -1,7 +1,7 @@
 import { assert } from '../../../base/index.ts';
 import type { FarMemory, MemoryOperation } from '../interface.ts';
 import type { MemoryClient } from './client.ts';
-import { PART_BYTES, SWAP_BYTES_MAX, SWAP_BYTES_MIN } from './constants.ts';
+import { COPY_BYTES_MAX, PART_BYTES, SWAP_BYTES_MAX, SWAP_BYTES_MIN } from './constants.ts';
 import { closedError, outOfRange } from './errors.ts';
 import type { Lanes } from './lanes.ts';
 import { createPageCache } from './page-cache.ts';
@@ -60,9 +60,12 @@ export const createPlainMemory = (client: MemoryClient, sizeBytes: number, pageB
     pageBytes,
     read: async (offset, length, options = {}) => {
       checkRange(offset, length, sizeBytes);
-      if (length > 0 && length <= PART_BYTES)
-        return (await untilAborted(client.read(offset, length), options.signal)).slice();
-      const whole = new Uint8Array(length);
+      if (length > 0 && length <= PART_BYTES) {
+        const bytes = await untilAborted(client.read(offset, length), options.signal);
+        // A small answer is a view of what came with others.
+        return length > COPY_BYTES_MAX ? bytes : bytes.slice();
+      }
+      const whole = Buffer.allocUnsafeSlow(length);
       await untilAborted(
         Promise.all(
           parts(offset, length).map(async ({ at, bytes }) => whole.set(await client.read(at, bytes), at - offset)),
@@ -243,7 +246,7 @@ export const createSealedMemory = (components: SealedMemoryComponents, init: Sea
     const last = Math.floor((offset + length - 1) / pageBytes);
     if (first === last && length < pageBytes) return readSmall(first, offset % pageBytes, length);
     return locked(first, last, false, async () => {
-      const whole = new Uint8Array(length);
+      const whole = Buffer.allocUnsafeSlow(length);
       const put = (page: number, plain: Uint8Array): void => {
         const at = page * pageBytes - offset;
         const from = Math.max(0, -at);

@@ -56,7 +56,7 @@ describe('formats of far memory', () => {
     expect(toHex(encodeOpening(given))).toBe(openingBytes);
     expect(decodeOpening(fromHex(openingBytes))).toEqual(given);
     for (const { bytes, ...answer } of openingAnswers) {
-      expect(toHex(encodeOpeningAnswer(answer as OpeningAnswer))).toBe(bytes);
+      expect(toHex(encodeOpeningAnswer(answer))).toBe(bytes);
       expect(decodeOpeningAnswer(fromHex(bytes))).toEqual(answer);
     }
     for (const { bytes, ...request } of requests) {

@@ -70,7 +70,7 @@ it('far memory runs on a lease of the real engine and ends with it', async () =>
 
   // Whoever is not the borrower gets nothing, on a link of its own.
   const stranger = await world.node('stranger');
-  expect(() => stranger.engine.borrowed(id)).toThrow();
+  expect(() => stranger.engine.borrowed(id)).toThrow('lease');
 
   await clock.run(2 * TICK_MS);
   const [lent] = await pair.both(id);
