@@ -1,6 +1,7 @@
 import type {
   Call,
   CallError,
+  ExitSettingsView,
   ExposureView,
   GuardState,
   LeaseView,
@@ -232,6 +233,7 @@ export interface FakeLending {
   groups: Map<string, string[]>;
   guard: GuardState;
   tunnels: TunnelsState;
+  exit: ExitSettingsView;
   /** Values in far memory, by key. */
   memory: Map<string, string>;
 }
@@ -252,12 +254,13 @@ export const sampleLending = (): FakeLending => ({
   groups: new Map([['own', [FAKE_PEER_IDS[1]]]]),
   guard: sampleGuard(),
   tunnels: sampleTunnels(),
+  exit: { mode: 'all', allowed: [] },
   memory: new Map(),
 });
 
 type LendingCall = Extract<
   Call,
-  `${'offers' | 'leases' | 'groups' | 'privacy' | 'guard' | 'tunnels' | 'memory'}:${string}`
+  `${'offers' | 'leases' | 'groups' | 'privacy' | 'guard' | 'tunnels' | 'memory' | 'exit'}:${string}`
 >;
 type LendingHandlers = { [C in LendingCall]?: (request: RequestInputOf<C>) => Reply<ResponseOf<C>> };
 
@@ -415,6 +418,11 @@ export const fakeLendingHandlers = (
       };
       tunnelsChanged();
       return ok(lending.tunnels.vpn);
+    },
+    'exit:get': () => ok(lending.exit),
+    'exit:set': ({ mode, allowed }) => {
+      lending.exit = { mode, allowed: [...allowed] };
+      return ok(lending.exit);
     },
     'memory:stats': ({ lease }) => ok(stats(lease)),
     'memory:put': ({ lease, key, value }) => {

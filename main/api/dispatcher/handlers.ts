@@ -1,4 +1,3 @@
-import type { Call, RequestOf, ResponseOf } from '../../../preload/contract/index.ts';
 import type { Identity } from '../../apps/satchel/index.ts';
 import { assert, parseAssetId, parseJobId, type AssetId, type Clock, type JobId } from '../../base/index.ts';
 import type { Assets } from '../../kernel/assets/index.ts';
@@ -7,9 +6,10 @@ import type { Prover } from '../../kernel/prover/index.ts';
 import type { Runtime } from '../../kernel/runtime/index.ts';
 import type { LogBook } from '../../base/index.ts';
 import type { Diagnostics } from '../diagnostics/index.ts';
-import type { Caller, ConfigSource, NetworkControl, NodeControl, WindowControl } from '../interface.ts';
+import type { ConfigSource, NetworkControl, NodeControl, WindowControl } from '../interface.ts';
 import { defined } from './defined.ts';
 import { RequestError } from './errors.ts';
+import type { Handlers } from './handler-map.ts';
 import { createLendingHandlers, type LendingComponents } from './lending-handlers.ts';
 import { exportName, listTransfers, transferPath } from './transfers.ts';
 
@@ -29,11 +29,6 @@ export interface HandlerComponents extends Omit<LendingComponents, 'network'> {
   diagnostics: Diagnostics;
   windowControl: WindowControl | null;
 }
-
-/** One body per call of the contract: a call without one does not compile. */
-export type Handlers = {
-  readonly [C in Call]: (request: RequestOf<C>, caller: Caller) => ResponseOf<C> | Promise<ResponseOf<C>>;
-};
 
 /** The contract has checked the text by then; the brand is what is missing. */
 const jobIdOf = (text: string): JobId => {

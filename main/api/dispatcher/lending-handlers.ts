@@ -7,7 +7,7 @@ import { parsePeerId, type PeerId } from '../../transport/stoq/index.ts';
 import type { NetworkControl } from '../interface.ts';
 import { defined } from './defined.ts';
 import { RequestError } from './errors.ts';
-import type { Handlers } from './handlers.ts';
+import type { Handlers } from './handler-map.ts';
 
 export interface LendingComponents {
   leases: Leases;

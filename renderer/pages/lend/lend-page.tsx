@@ -6,6 +6,7 @@ import { isLive } from '../../components/leases/lease-text.ts';
 import { LeaseTable } from '../../components/leases/lease-table.tsx';
 import { useLeases } from '../../components/leases/use-leases.ts';
 import { Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
+import { ExitPanel } from './exit-panel.tsx';
 import { GroupsPanel } from './groups-panel.tsx';
 import { GuardPanel } from './guard-panel.tsx';
 import { OffersPanel } from './offers-panel.tsx';
@@ -62,6 +63,7 @@ export const LendPage = () => {
       <Borrowers />
       <OffersPanel onPreview={setAsked} />
       <GuardPanel />
+      <ExitPanel />
       <GroupsPanel />
       <PrivacyLog />
       {asked !== null && <PrivacyDialog resource={asked} onClose={() => setAsked(null)} />}

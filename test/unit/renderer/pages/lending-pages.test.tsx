@@ -81,6 +81,17 @@ describe('Lend', () => {
     expect(guard().getByText(/Set the network to 0 %/)).toBeTruthy();
     expect(guard().getByRole('row', { name: /SOCKS5 exit.*reached/ })).toBeTruthy();
   });
+  it('keeps the list of places where traffic may leave to', async () => {
+    const { fake: client } = await show(page);
+    await press(screen.getByLabelText('Only what is listed'));
+    await type('List', ' *.example.org:443 \n\n[2001:db8::/32]:*');
+    await press(region('Where traffic may leave to').getByRole('button', { name: 'Keep' }));
+    expect(client.made.at(-1)).toEqual({
+      name: 'exit:set',
+      request: { mode: 'list', allowed: ['*.example.org:443', '[2001:db8::/32]:*'] },
+    });
+    expect(await violations()).toEqual([]);
+  });
   it('puts peers into groups and takes them out', async () => {
     const { fake: client } = await show(page);
     await press(region('Address book').getByRole('button', { name: /Take .* out of own/ }));
