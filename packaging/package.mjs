@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { build, Platform } from 'electron-builder';
 import { Installer } from 'electron-installer-debian';
-import { buildHelpers } from '../scripts/setup/helpers.mjs';
+import { buildHelpers } from '../scripts/setup/native-helpers.mjs';
 import { findElectron } from '../scripts/setup/electron.mjs';
 import { SetupError } from '../scripts/setup/project.mjs';
 import { createBuilderConfig } from './electron-builder.config.mjs';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { outputTail, run } from './command.mjs';
-import { buildHelpers, helpersUnbuildable, TUN_HELPER } from './helpers.mjs';
+import { buildHelpers, helpersUnbuildable, TUN_HELPER } from './native-helpers.mjs';
 import { environmentInside, pinnedNode, root, SetupError } from './project.mjs';
 import { hashFiles, removeStamp, stampFits, writeWhole } from './stamp.mjs';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { compileTunHelper, helpersUnbuildable } from '../../scripts/setup/helpers.mjs';
+import { compileTunHelper, helpersUnbuildable } from '../../scripts/setup/native-helpers.mjs';
 import { createTestNetwork, netnsMissing } from '../support/netns.ts';
 import { type Figure, percentile } from './figure.ts';
 

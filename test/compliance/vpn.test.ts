@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VpnView } from '../../preload/contract/index.ts';
-import { compileTunHelper, helpersUnbuildable } from '../../scripts/setup/helpers.mjs';
+import { compileTunHelper, helpersUnbuildable } from '../../scripts/setup/native-helpers.mjs';
 import { createTestNetwork, type HostChild, netnsMissing, type TestNetwork } from '../support/netns.ts';
 
 // The real helper and the real stack in a name space of their own, used by ordinary programs that know nothing of them.

@@ -6,7 +6,7 @@ import type { Dialer } from '../../interface.ts';
 import { CHANGED_MS, DEVICES_MAX, MTU_BYTES, OUTPUT_BUFFER_BYTES, OUTPUT_BYTES_MAX } from './constants.ts';
 import { adviceOf, HelperError } from './errors.ts';
 import { createFrameReader, createFrameWriter } from './frames.ts';
-import { type Helper, startHelper } from './helper.ts';
+import { type Helper, startHelper } from './tun-helper.ts';
 import type { Vpn, VpnEvents } from './interface.ts';
 import { createVpnMetrics } from './metrics.ts';
 import { createStack, type Stack } from './stack.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compileTunHelper, helpersUnbuildable } from '../../../../../../scripts/setup/helpers.mjs';
+import { compileTunHelper, helpersUnbuildable } from '../../../../../../scripts/setup/native-helpers.mjs';
 
 // The helper's arguments alone; what it does with right ones is in test/compliance/vpn.test.ts.
 
