@@ -307,7 +307,7 @@ export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real'
           store: guarded,
           links: node.links,
           keys: {
-            on: (name, listener) => keyEvents.on(name, listener),
+            on: (event, listener) => keyEvents.on(event, listener),
             node: () =>
               locked
                 ? null
