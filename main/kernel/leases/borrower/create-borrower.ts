@@ -522,6 +522,9 @@ export const createBorrower = (parts: EngineParts & { journal: Journal; settler:
       if (entry === undefined || entry.side !== 'borrowed') return UNKNOWN;
       return await entry.alone(async () => {
         const loan = loans.get(entry.id);
+        // A receipt signed on another link would tell the lender that both are of one borrower.
+        const isHidden = entry.facts.route === 'anonymous' || link.route === 'anonymous';
+        if (isHidden && loan?.link !== link) return UNKNOWN;
         if (loan === undefined)
           return question.record === null ? UNKNOWN : await countersignAgain(entry, question.record);
         return question.kind === 'receipt'

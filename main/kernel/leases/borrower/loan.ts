@@ -34,6 +34,9 @@ export interface Loan {
   readonly ended: PromiseWithResolvers<void>;
 }
 
+/** As it is after something was waited for. */
+const linkNow = (loan: Loan): Link | null => loan.link;
+
 /** Ways to the lender of a loan. */
 export interface LenderAccess {
   signer(loan: Loan): Promise<LeaseSigner>;
@@ -72,7 +75,13 @@ export const createLenderAccess = ({
   const open = async (loan: Loan, signal: AbortSignal): Promise<Link> => {
     const { peerId, route, far } = loan.entry.facts;
     if (peerId === null) throw leaseUnknown(loan.entry.id);
-    if (route === 'anonymous') return (loan.link ??= await links.open({ peer: peerId, route }, { signal }));
+    if (route === 'anonymous') {
+      const made = loan.link ?? (await links.open({ peer: peerId, route }, { signal }));
+      const taken = linkNow(loan) ?? made;
+      // Two asked at once; the lender is to see one circuit of this lease.
+      if (taken !== made) void made.close();
+      return (loan.link = taken);
+    }
     const link = await links.open({ peer: peerId, route: 'direct' }, { signal });
     if (link.party.kind !== 'peer' || !sameBytes(parseKeyId(link.party.keyId), far))
       throw new LeaseError(

@@ -46,6 +46,8 @@ import type { EngineParts, LeaseSigner, LeaseTimes, OfferSource } from './ports.
 import { createSettler } from './settler.ts';
 import { viewOf } from './view.ts';
 
+const NOT_HERE: LeaseAnswer = { kind: 'refused', code: 'LEASE_UNKNOWN', sentence: 'There is no such lease here.' };
+
 /** Leases that are over and are kept; the oldest go first. */
 const ENDED_KEPT_MAX = 5_000;
 
@@ -172,10 +174,13 @@ export const createLeaseEngine = (components: EngineComponents, init: Partial<Le
   const lender = createLender({ ...parts, journal, sessions, settler });
   const borrower = createBorrower({ ...parts, journal, settler });
 
-  const answer = async (link: Link, question: LeaseQuestion): Promise<LeaseAnswer> =>
-    question.kind === 'receipt' || question.kind === 'ended'
-      ? await borrower.answer(link, question)
-      : await lender.answer(link, question);
+  /** Whether the other end does not know who this node is: this one made the circuit. */
+  const isHiddenHere = ({ route, party }: Link): boolean => route === 'anonymous' && party.kind === 'peer';
+  const answer = async (link: Link, question: LeaseQuestion): Promise<LeaseAnswer> => {
+    if (question.kind === 'receipt' || question.kind === 'ended') return await borrower.answer(link, question);
+    // Whoever lends signs with its name, which would undo the circuit.
+    return isHiddenHere(link) ? NOT_HERE : await lender.answer(link, question);
+  };
   const known = (id: LeaseId): LeaseEntry => {
     const entry = table.get(id);
     if (entry === undefined) throw leaseUnknown(id);
