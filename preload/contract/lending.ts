@@ -69,6 +69,8 @@ export const ownOfferView = z.strictObject({
   /** Who can see it, or why nobody can and what to do. */
   sentence: z.string(),
   leasesLive: z.int(),
+  /** Whether this version lends such a thing to others at all. */
+  lendable: z.boolean(),
 });
 export type OwnOfferView = z.infer<typeof ownOfferView>;
 

@@ -89,6 +89,7 @@ const sampleOwnOffers = (): OwnOfferView[] => [
     offered: true,
     sentence: 'Your own nodes and everybody whom you trust by name can find and borrow it.',
     leasesLive: 1,
+    lendable: true,
   },
   {
     resource: 'network',
@@ -102,6 +103,21 @@ const sampleOwnOffers = (): OwnOfferView[] => [
     offered: false,
     sentence: 'Only your own nodes may have it, and there is none in the group own yet.',
     leasesLive: 0,
+    lendable: true,
+  },
+  {
+    resource: 'cpu',
+    unit: 'millicores',
+    amountMax: 0,
+    percentNow: 50,
+    privacyLevel: 'Private',
+    privacyNames: [],
+    allocationType: 'Public',
+    address: null,
+    offered: false,
+    sentence: 'This program cannot lend it to others yet.',
+    leasesLive: 0,
+    lendable: false,
   },
 ];
 export const sampleGuard = (change: Partial<GuardState> = {}): GuardState => ({

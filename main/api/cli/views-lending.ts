@@ -66,10 +66,16 @@ const viewOffers = ({ offers, asked, silent }: ResponseOf<'offers:search'>, styl
   return `${table}${style.faint(`${formatCount(offers.length, 'offer')}; ${heard}`)}\n`;
 };
 
+/** What is measured and limited here, and lent to nobody yet, in one line. */
+const notLent = (offers: readonly OwnOfferView[], style: Style): string => {
+  const names = offers.filter(({ lendable }) => !lendable).map(({ resource }) => resource);
+  return names.length === 0 ? '' : `\n${style.faint(`Not lent to others by this version: ${names.join(', ')}`)}\n`;
+};
 const viewOwnOffers = ({ offers }: { offers: OwnOfferView[] }, style: Style): string =>
   offers.length === 0
     ? 'This node has nothing that it could lend; see hypermesh hardware.\n'
     : offers
+        .filter((offer) => offer.lendable)
         .map((offer) =>
           formatFields(
             [
@@ -87,7 +93,7 @@ const viewOwnOffers = ({ offers }: { offers: OwnOfferView[] }, style: Style): st
             style,
           ),
         )
-        .join('\n');
+        .join('\n') + notLent(offers, style);
 
 const stateWord = ({ state }: LeaseView, style: Style): string => {
   if (state === 'running') return style.good(state);

@@ -294,6 +294,7 @@ export const createOwnOffers = (components: OwnOffersComponents, init: OwnOffers
             ? now.reason
             : 'It is being signed.',
         leasesLive: components.leasesOf(resource),
+        lendable: components.amountMax(resource) !== undefined,
       };
     });
   };

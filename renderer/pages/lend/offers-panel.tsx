@@ -58,11 +58,25 @@ export const OffersPanel = ({ onPreview }: { onPreview(resource: string): void }
             This machine has no memory and no network that it could lend.
           </Empty>
         ) : (
-          <ul className="hm-lend-list">
-            {value.offers.map((offer) => (
-              <Offer key={offer.resource} offer={offer} onPreview={onPreview} />
-            ))}
-          </ul>
+          <>
+            <ul className="hm-lend-list">
+              {value.offers
+                .filter(({ lendable }) => lendable)
+                .map((offer) => (
+                  <Offer key={offer.resource} offer={offer} onPreview={onPreview} />
+                ))}
+            </ul>
+            {value.offers.some(({ lendable }) => !lendable) && (
+              <p className="hm-small hm-dim">
+                Not lent to others by this version:{' '}
+                {value.offers
+                  .filter(({ lendable }) => !lendable)
+                  .map(({ resource }) => resourceName(resource))
+                  .join(', ')}
+                . They run your own jobs.
+              </p>
+            )}
+          </>
         ))}
     </Panel>
   );
