@@ -4,7 +4,7 @@ import { splice } from '../../splice.ts';
 import type { GlobalAddress } from '../../../leases/index.ts';
 import type { ListenerInit } from '../program/create-listener.ts';
 import type { ProgramMetrics } from '../program/metrics.ts';
-import { createWebListener, WebRefusal } from '../http/create-web-listener.ts';
+import { createWebListener, type WebRequest, WebRefusal } from '../http/create-web-listener.ts';
 import { endToEnd, pairsOf, parseAuthority, type RawHeaders, valuesOf } from '../http/headers.ts';
 import { passRequest } from '../http/pass-request.ts';
 import { labelOfName, placeOfHost } from './name.ts';
@@ -42,6 +42,22 @@ interface Site {
   /** Such as `[fd5e::1]:8080`. */
   farHost: string;
 }
+/**
+ * Whether a page of another site made a browser ask this. Every page of the world can make it: the far server lets this node in, so
+ * that the page would act there in the owner's name. `Sec-Fetch-*` is what browsers alone write (https://www.w3.org/TR/fetch-metadata/),
+ * `Origin` what older ones do; programs that are no browsers send neither. A link that somebody follows is no such request.
+ */
+const isOfAnotherSite = (method: string, headers: RawHeaders, nearHost: string): boolean => {
+  const valueOf = (name: string): string | undefined => valuesOf(headers, name)[0]?.toLowerCase();
+  const site = valueOf('sec-fetch-site');
+  if (site === 'same-origin' || site === 'none') return false;
+  if (site === undefined) {
+    const origin = valueOf('origin');
+    return origin !== undefined && origin !== `http://${nearHost}`;
+  }
+  const follows = valueOf('sec-fetch-mode') === 'navigate' && valueOf('sec-fetch-dest') === 'document';
+  return !follows || (method !== 'GET' && method !== 'HEAD');
+};
 const replaceOrigin = (value: string, from: string, to: string): string =>
   value === from || value.startsWith(`${from}/`) ? to + value.slice(from.length) : value;
 /** Towards the far server: it is asked under its own name, and sees pages of its own as its own. */
@@ -66,7 +82,7 @@ const toNear = (headers: RawHeaders, { nearHost, farHost }: Site): string[] =>
     const key = name.toLowerCase();
     if (key === 'location' || key === 'content-location')
       return [name, replaceOrigin(value, `http://${farHost}`, `http://${nearHost}`)];
-    return [name, key === 'set-cookie' ? value.replaceAll(/;\s*domain=[^;]*/gi, '') : value];
+    return [name, key === 'set-cookie' ? value.replaceAll(/;\s*domain\s*=[^;]*/gi, '') : value];
   });
 
 /**
@@ -90,7 +106,7 @@ export const createNamesProxy = async (
     moved(sent, received);
   };
 
-  const siteOf = (hostHeader: string): Site => {
+  const siteOf = ({ host: hostHeader, message }: WebRequest): Site => {
     const authority = parseAuthority(hostHeader, 80);
     // A page of another name that points here, or a port of another server, is nobody's business (DNS rebinding).
     const ours = authority?.host.kind === 'name' && authority.port === listener.listen.port;
@@ -100,6 +116,8 @@ export const createNamesProxy = async (
         421,
         'Web servers have names here that end with .localhost; `hypermesh tunnels` lists them.',
       );
+    if (isOfAnotherSite(message.method ?? '', message.rawHeaders, authority.text))
+      throw new WebRefusal(403, 'Pages of other sites may lead here by a link, and ask for nothing else.');
     const found =
       place.kind === 'address'
         ? place
@@ -137,10 +155,11 @@ export const createNamesProxy = async (
       host: listenHost,
       port,
       handlers: {
-        request: async ({ message, framing, host }, response) => {
+        request: async (request, response) => {
+          const { message, framing } = request;
           const path = message.url ?? '';
           if (!path.startsWith('/')) throw new WebRefusal(400, 'This is a web server, not a proxy.');
-          const site = siteOf(host);
+          const site = siteOf(request);
           await passRequest(message, response, await dial(site, message.socket), {
             path,
             headers: toFar(message.rawHeaders, site),
@@ -149,14 +168,15 @@ export const createNamesProxy = async (
             counted,
           });
         },
-        upgrade: async ({ message, framing, host }, socket, early) => {
+        upgrade: async (request, socket, early) => {
+          const { message, framing } = request;
           if (early.length > 0) socket.unshift(early);
           const path = message.url ?? '';
           const wanted = valuesOf(message.rawHeaders, 'upgrade');
           const isWebSocket = wanted.length === 1 && wanted[0]?.toLowerCase() === 'websocket';
           if (!path.startsWith('/') || message.method !== 'GET' || framing !== 'none' || !isWebSocket)
             throw new WebRefusal(400, 'Connections are changed to WebSocket only.');
-          const site = siteOf(host);
+          const site = siteOf(request);
           const far = await dial(site, socket);
           const headers = pairsOf([
             ...toFar(message.rawHeaders, site),

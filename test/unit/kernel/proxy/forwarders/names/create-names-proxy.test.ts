@@ -88,7 +88,7 @@ describe('web servers of the mesh at names of this machine', () => {
       const location = message.url === '/elsewhere' ? 'http://example.org/x' : `${self}/next`;
       response.writeHead(message.url === '/plain' ? 200 : 302, {
         Location: location,
-        'Set-Cookie': [`a=1; Domain=${message.headers.host}; Path=/`, 'b=2; HttpOnly'],
+        'Set-Cookie': [`a=1; Domain =${message.headers.host}; Path=/`, 'b=2; HttpOnly'],
       });
       response.end('the far page');
     });
@@ -112,9 +112,9 @@ describe('web servers of the mesh at names of this machine', () => {
     );
     cleaning.push(() => proxy.stop());
     const { port } = proxy.listen;
-    const get = (host: string, path = '/plain', headers: Record<string, string> = {}) =>
+    const send = (method: string, host: string, path = '/plain', headers: Record<string, string> = {}) =>
       new Promise<{ status: number; headers: Record<string, unknown>; body: string }>((resolve, reject) => {
-        const outgoing = request({ host: '127.0.0.1', port, path, headers: { host, ...headers } }, (answer) => {
+        const outgoing = request({ method, host: '127.0.0.1', port, path, headers: { host, ...headers } }, (answer) => {
           let body = '';
           answer.on('data', (chunk: Buffer) => (body += chunk.toString()));
           answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
@@ -122,7 +122,8 @@ describe('web servers of the mesh at names of this machine', () => {
         outgoing.on('error', reject);
         outgoing.end();
       });
-    return { seen, dialer, proxy, port, get };
+    const get = (host: string, path?: string, headers?: Record<string, string>) => send('GET', host, path, headers);
+    return { seen, dialer, proxy, port, get, send };
   };
 
   it('leads each name to its service, under the name that it has itself', async () => {
@@ -154,16 +155,48 @@ describe('web servers of the mesh at names of this machine', () => {
     expect(seen[1]?.headers['host']).toBe(`[${ADDRESS}]`);
   });
 
-  it('leaves pages of others what they are', async () => {
+  it('leaves addresses of other pages what they are', async () => {
     const { seen, port, get } = await start();
-    await get(`my-photos.localhost:${port}`, '/plain', {
+    await get(`my-photos.localhost:${port}`, '/plain', { referer: 'http://my-photos.localhost.evil.example/' });
+    expect(seen[0]?.headers).toMatchObject({ referer: 'http://my-photos.localhost.evil.example/' });
+  });
+
+  it('lets no page of another site act in the name of its owner', async () => {
+    const { dialer, port, get, send } = await start();
+    const near = `my-photos.localhost:${port}`;
+    const fetched = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'empty' };
+    const followed = { ...fetched, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+    const foreign: [string, Record<string, string>][] = [
+      ['POST', { origin: 'http://evil.example' }],
+      ['GET', { origin: 'http://evil.example' }],
+      ['POST', { origin: 'null' }],
+      // A far server under another name of this machine, or another server of this name.
+      ['POST', { origin: `http://${LABEL}.localhost:${port}` }],
+      ['POST', { origin: 'http://my-photos.localhost:1' }],
+      ['GET', fetched],
+      ['GET', { ...fetched, 'sec-fetch-site': 'same-site' }],
+      ['POST', { ...followed, origin: 'http://evil.example' }],
+      // A frame, whose buttons somebody is made to press.
+      ['GET', { ...followed, 'sec-fetch-dest': 'iframe' }],
+    ];
+    for (const [method, headers] of foreign)
+      expect([method, headers, (await send(method, near, '/plain', headers)).status]).toEqual([method, headers, 403]);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/live`, {
+      headers: { host: near },
       origin: 'http://evil.example',
-      referer: 'http://my-photos.localhost.evil.example/',
     });
-    expect(seen[0]?.headers).toMatchObject({
-      origin: 'http://evil.example',
-      referer: 'http://my-photos.localhost.evil.example/',
-    });
+    const [error] = (await once(socket, 'error')) as [Error];
+    expect(error.message).toContain('403');
+    expect(dialer.asked).toEqual([]);
+
+    for (const headers of [
+      followed,
+      { 'sec-fetch-site': 'none' },
+      { 'sec-fetch-site': 'same-origin', origin: 'null' },
+      { origin: `http://${near}` },
+    ])
+      expect((await get(near, '/plain', headers)).status).toBe(200);
+    expect((await send('POST', near, '/plain', { origin: `http://${near}` })).status).toBe(200);
   });
 
   it('keeps redirects and cookies of the far server at the name that it has here', async () => {
