@@ -39,7 +39,15 @@ import { RouteError } from '../errors.ts';
 import type { AccessTerms, ResolvedRoute, Routes } from '../interface.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import { createRouteCache } from './cache.ts';
-import { decodeRouteQuestion, decodeRouteReply, encodeRouteQuestion, encodeRouteReply } from './messages.ts';
+import {
+  decodeRouteQuestion,
+  decodeRouteReply,
+  encodeRouteQuestion,
+  encodeRouteReply,
+  isFor,
+  ROUTE_NONCE_BYTES,
+  type RouteQuestion,
+} from './messages.ts';
 import { createRoutePublisher } from './publisher.ts';
 import { isInTime, type OpenedRoute, openRoute } from './record.ts';
 
@@ -96,7 +104,7 @@ interface Finding {
 /** @see Routes */
 export const createRoutes = (components: RoutesComponents, init: RoutesInit = {}): RoutesControl => {
   const { outside, metrics, mesh, links, workers, privacy, isOwnNode, networks } = components;
-  const { clock } = outside;
+  const { clock, random } = outside;
   const { searchMs = ROUTE_SEARCH_MS } = init;
   const logger = components.logger.child('routes');
   const publisher = createRoutePublisher({ ...components, networksFor: (terms) => networksOf(terms, networks()) });
@@ -138,11 +146,16 @@ export const createRoutes = (components: RoutesComponents, init: RoutesInit = {}
   ): Promise<OpenedRoute | null> => {
     const { peerId } = connection.peer;
     try {
-      const reply = await request(connection, ROUTE_PROTOCOL, encodeRouteQuestion(address), {
-        deadlineMs: ROUTE_ASK_MS,
-        bytesMax: ROUTE_RECORD_BYTES_MAX + 64,
-        signal,
-      });
+      const reply = await request(
+        connection,
+        ROUTE_PROTOCOL,
+        encodeRouteQuestion(address, random.bytes(ROUTE_NONCE_BYTES)),
+        {
+          deadlineMs: ROUTE_ASK_MS,
+          bytesMax: ROUTE_RECORD_BYTES_MAX + 64,
+          signal,
+        },
+      );
       const record = decodeRouteReply(reply);
       return record === null ? null : await check(record, address, peerId);
     } catch (error) {
@@ -194,10 +207,14 @@ export const createRoutes = (components: RoutesComponents, init: RoutesInit = {}
     try {
       return await new Promise<Finding>((resolve, reject) => {
         const found = (finding: Finding): void => resolve(finding);
-        const peers = node.endpoint
-          .connections()
-          .filter(({ peer }) => mesh.book.get(peer.peerId)?.trusted === true || isOwnNode(peer.peerId))
-          .slice(0, ROUTE_PEERS_MAX);
+        const isFriend = ({ peer }: Connection): boolean =>
+          mesh.book.get(peer.peerId)?.trusted === true || isOwnNode(peer.peerId);
+        // Whoever has no business with the address learns nothing from the question, so all may be asked; friends come first.
+        const connected = [...node.endpoint.connections()];
+        const peers = [...connected.filter(isFriend), ...connected.filter((one) => !isFriend(one))].slice(
+          0,
+          ROUTE_PEERS_MAX,
+        );
         const asked = [
           ...[PUBLIC_NETWORK, ...networks().map(({ id }) => id)].map((network) =>
             askNetwork(network, address, life.signal, found),
@@ -221,8 +238,8 @@ export const createRoutes = (components: RoutesComponents, init: RoutesInit = {}
     searches.set(address, one);
     return one;
   };
-  const answer = (link: Pick<Link, 'party' | 'route'>, address: GlobalAddress): Uint8Array | null => {
-    const own = publisher.get(address);
+  const answer = (link: Pick<Link, 'party' | 'route'>, question: RouteQuestion): Uint8Array | null => {
+    const own = publisher.find((address) => isFor(question, address));
     // Looks at the terms either way: how long it takes tells nothing.
     const refusal = privacy.refusal(
       link,

@@ -1,5 +1,6 @@
-import { encodeCbor } from '../../../base/index.ts';
-import { formatGlobalAddress, type GlobalAddress, globalAddressBytes } from '../../leases/index.ts';
+import { timingSafeEqual } from 'node:crypto';
+import { encodeCbor, sha256 } from '../../../base/index.ts';
+import { type GlobalAddress, globalAddressBytes } from '../../leases/index.ts';
 import { ROUTE_RECORD_BYTES_MAX } from '../constants.ts';
 import { onlyFields, readBytes, readMap } from '../strict.ts';
 import { routeMalformed } from './record.ts';
@@ -7,18 +8,37 @@ import { routeMalformed } from './record.ts';
 // `/hypermesh/route/1`, docs/formats/route-record.md
 
 const VERSION = 1;
-const ADDRESS_BYTES = 16;
+export const ROUTE_NONCE_BYTES = 16;
+const HASH_BYTES = 32;
 const ITEMS_MAX = 8;
 
-export const encodeRouteQuestion = (address: GlobalAddress): Uint8Array =>
-  encodeCbor({ v: VERSION, address: globalAddressBytes(address) });
+/**
+ * What is asked for, seen by nobody but whoever has it: the address goes into a hash with a fresh nonce, so that peers who do not
+ * answer for it do not learn which one somebody is looking for.
+ */
+export interface RouteQuestion {
+  /** 16 bytes. */
+  nonce: Uint8Array;
+  /** 32 bytes. */
+  blinded: Uint8Array;
+}
+/** Whether a question is for this address. */
+export const isFor = ({ nonce, blinded }: RouteQuestion, address: GlobalAddress): boolean =>
+  timingSafeEqual(blinded, blind(nonce, address));
+const blind = (nonce: Uint8Array, address: GlobalAddress): Uint8Array =>
+  sha256(encodeCbor(['hypermesh-route-question', VERSION, nonce, globalAddressBytes(address)]));
+
+/** @param nonce - 16 fresh bytes */
+export const encodeRouteQuestion = (address: GlobalAddress, nonce: Uint8Array): Uint8Array =>
+  encodeCbor({ v: VERSION, nonce, blinded: blind(nonce, address) });
 /** @throws {RouteError} `ROUTE_MALFORMED` */
-export const decodeRouteQuestion = (bytes: Uint8Array): GlobalAddress => {
+export const decodeRouteQuestion = (bytes: Uint8Array): RouteQuestion => {
   const map = readMap(bytes, VERSION, ITEMS_MAX, routeMalformed);
-  onlyFields(map, ['v', 'address'], routeMalformed);
-  const address = readBytes(map['address'], ADDRESS_BYTES, 'the address', routeMalformed);
-  if (address[0] !== 0xfd) throw routeMalformed('the address does not begin with fd');
-  return formatGlobalAddress(address);
+  onlyFields(map, ['v', 'nonce', 'blinded'], routeMalformed);
+  return {
+    nonce: readBytes(map['nonce'], ROUTE_NONCE_BYTES, 'the nonce', routeMalformed),
+    blinded: readBytes(map['blinded'], HASH_BYTES, 'the blinded address', routeMalformed),
+  };
 };
 
 /** @param record - null: nothing here, or nothing that the asker may find */

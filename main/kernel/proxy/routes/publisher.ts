@@ -33,6 +33,8 @@ export interface RoutePublisher {
   start(): Promise<void>;
   stop(): void;
   get(address: GlobalAddress): OwnRoute | null;
+  /** The own route of the one address that `is` says yes to. Looks at all of them, however early it is found. */
+  find(is: (address: GlobalAddress) => boolean): OwnRoute | null;
   /** @throws {RouteError} `NOT_RUNNING` | `TOO_MANY_ROUTES` */
   publish(published: PublishedRoute): Promise<() => Promise<void>>;
   /** Own addresses that some network was to hear of and has not. */
@@ -183,6 +185,7 @@ export const createRoutePublisher = (components: RoutePublisherComponents): Rout
       for (const end of undo.splice(0)) end();
     },
     get: (address) => owned.get(address)?.route ?? null,
+    find: (is) => [...owned.keys()].filter(is).map((address) => owned.get(address)?.route ?? null)[0] ?? null,
     publish: async (published) => {
       if (owned.size >= ROUTES_OWN_MAX)
         throw new RouteError(

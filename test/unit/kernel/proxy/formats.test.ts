@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assetIdOf, decodeCbor, encodeCbor } from '../../../../main/base/index.ts';
-import { type GlobalAddress, globalAddressOf, type LeaseId } from '../../../../main/kernel/leases/index.ts';
+import {
+  type GlobalAddress,
+  globalAddressOf,
+  type LeaseId,
+  parseGlobalAddress,
+} from '../../../../main/kernel/leases/index.ts';
 import { createDatagramWriter, readDatagrams } from '../../../../main/kernel/proxy/datagram-frames.ts';
 import { FORWARD_REFUSALS, ProxyError, RouteError } from '../../../../main/kernel/proxy/errors.ts';
 import {
@@ -15,6 +20,7 @@ import {
   decodeRouteQuestion,
   decodeRouteReply,
   encodeRouteQuestion,
+  isFor,
   encodeRouteReply,
 } from '../../../../main/kernel/proxy/routes/messages.ts';
 import {
@@ -159,8 +165,12 @@ describe('routes', () => {
       expect(record).toMatchObject({ address: vectors.service.address, host: makePeer(1).local.peerId });
       expect(toHex(encodeRoutePayload(record))).toBe(payload);
     }
-    expect(decodeRouteQuestion(fromHex(vectors.question))).toBe(FIXED);
-    expect(toHex(encodeRouteQuestion(FIXED))).toBe(vectors.question);
+    const nonce = new Uint8Array(16).fill(7);
+    const question = decodeRouteQuestion(fromHex(vectors.question));
+    expect(isFor(question, FIXED)).toBe(true);
+    expect(isFor(question, parseGlobalAddress('fd5e::2') ?? FIXED)).toBe(false);
+    expect(toHex(encodeRouteQuestion(FIXED, nonce))).toBe(vectors.question);
+    expect(toHex(encodeRouteQuestion(FIXED, nonce.with(0, 8)))).not.toBe(vectors.question);
     expect(decodeRouteReply(fromHex(vectors.reply))).toBeNull();
     expect(toHex(encodeRouteReply(null))).toBe(vectors.reply);
   });

@@ -137,14 +137,14 @@ describe('routes of fifty nodes', () => {
     await clock.run(5_000);
     const address = addressOf(7, 1);
     expect(place(7).routes.unheard(address)).toEqual([]);
+    expect(await clock.drive(place(33).dht.providers(globalAddressBytes(address)))).toContain(place(7).peerId);
     const found = await clock.drive(place(33).routes.resolve(address));
+    // Whoever is connected to the owner by now hears it from there as soon.
+    expect([PUBLIC_NETWORK, 'peers']).toContain(found.source);
     expect(found).toMatchObject({
-      source: PUBLIC_NETWORK,
       record: { host: place(7).peerId, services: [{ protocol: 'tcp', port: 80 }] },
     });
-    const begin = performance.now();
     const again = await place(33).routes.resolve(address);
-    expect(performance.now() - begin).toBeLessThan(5);
     expect(again.source).toBe('cache');
     await clock.drive(revoke());
     await clock.run(5_000);
