@@ -9,6 +9,7 @@ import {
   globalAddressOf,
   type Leases,
   OWN_GROUP,
+  parseLeaseId,
 } from './kernel/leases/index.ts';
 import {
   createDialer,
@@ -185,19 +186,28 @@ export const createLending = (components: LendingComponents, init: LendingInit):
       await tunnels.start();
       await memories.start();
       await guard.start();
-      // What was closed may be open now.
-      endings.push(assets.on('shareChanged', () => void guard.run('levelChanged')));
+      endings.push(
+        // What was closed may be open now.
+        assets.on('shareChanged', () => void guard.run('levelChanged')),
+        leases.on('leaseChanged', ({ id, state }) => {
+          const lease = state === 'ended' || state === 'refused' ? parseLeaseId(id) : null;
+          if (lease !== null) table.removeLease(lease);
+        }),
+      );
+      const isOpen = assets.share().resources.some(({ terms }) => terms.privacyLevel !== 'Private');
+      if (isOpen) guard.run('started');
     },
     stop: async () => {
       for (const end of endings.splice(0)) end();
       await guard.stop();
       await memories.stop();
       await tunnels.stop();
-      await vpn.down();
+      await vpn.stop();
       await dialer.stop();
       await service.stop();
       await routes.stop();
       await leases.stop();
+      table.stop();
       await memory.close();
       await exitRules.stop();
     },

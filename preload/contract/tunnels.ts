@@ -159,15 +159,17 @@ export const memoryBench = z.strictObject({
 });
 export type MemoryBench = z.infer<typeof memoryBench>;
 
-const memoryKey = z.string().min(1).max(256).describe('a key of at most 256 characters');
+const memoryKey = z.string().min(1).max(256).describe('a key of at most 256 bytes');
 const leaseName = z.string().trim().min(1).max(64).describe('a lease of memory');
 const tunnelErrors = ['TUNNEL_UNKNOWN'] as const;
 const memoryErrors = [
   'LEASE_UNKNOWN',
   'LEASE_AMBIGUOUS',
   'LEASE_NOT_MEMORY',
-  'LEASE_NOT_RUNNING',
-  'UNREACHABLE',
+  'LEASE_OVER',
+  'LENDER_AWAY',
+  'KEYS_LOCKED',
+  'TOO_SMALL',
 ] as const;
 
 export const tunnelCalls = defineCalls({
@@ -307,7 +309,7 @@ export const tunnelCalls = defineCalls({
       ttlMs: z.int().min(1).nullable().default(null),
     }),
     response: memoryStats,
-    errors: [...memoryErrors, 'MEMORY_FULL', 'VALUE_TOO_LARGE'],
+    errors: [...memoryErrors, 'MEMORY_FULL', 'VALUE_TOO_LARGE', 'KEY_INVALID'],
   },
   'memory:get': {
     method: 'POST',
@@ -315,7 +317,7 @@ export const tunnelCalls = defineCalls({
     summary: 'Reads a value from borrowed memory; null when there is none',
     request: z.strictObject({ lease: leaseName, key: memoryKey }),
     response: z.strictObject({ value: z.string().nullable() }),
-    errors: [...memoryErrors, 'MEMORY_DAMAGED'],
+    errors: [...memoryErrors, 'PAGE_DAMAGED', 'KEY_INVALID'],
   },
   'memory:delete': {
     method: 'POST',
@@ -334,6 +336,18 @@ export const tunnelCalls = defineCalls({
     response: memoryStats,
     errors: memoryErrors,
     cli: { command: 'mem show', positionals: ['lease'], examples: ['hypermesh mem show lease-3f2a'] },
+  },
+  'memory:mirror': {
+    method: 'POST',
+    path: '/v1/memory/{lease}/mirror',
+    summary: 'Keeps what is in borrowed memory at a second lender, too, or no longer',
+    request: z.strictObject({
+      lease: leaseName,
+      /** Another lease of memory, at least as large; null ends the mirror. */
+      second: leaseName.nullable(),
+    }),
+    response: memoryStats,
+    errors: [...memoryErrors, 'MIRROR_INVALID'],
   },
   'memory:bench': {
     method: 'POST',

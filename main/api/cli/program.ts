@@ -73,6 +73,7 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'exit:set': 'exit set',
   'memory:put': 'mem put',
   'memory:get': 'mem get',
+  'memory:mirror': 'mem mirror',
   'memory:bench': 'mem bench',
 };
 

@@ -194,5 +194,6 @@ export const tunnelViews: { readonly [C in TunnelCall]: (value: ResponseOf<C>, s
   'memory:get': ({ value }) => (value === null ? '' : Buffer.from(value, 'base64').toString('utf8')),
   'memory:delete': viewMemory,
   'memory:stats': viewMemory,
+  'memory:mirror': viewMemory,
   'memory:bench': viewBench,
 };

@@ -142,6 +142,11 @@ export const createLendingHandlers = ({
       return await memories.stats(id);
     },
     'memory:stats': async ({ lease }) => await memories.stats(await leases.find(lease)),
+    'memory:mirror': async ({ lease, second }) => {
+      const id = await leases.find(lease);
+      await memories.mirror(id, second === null ? null : await leases.find(second));
+      return await memories.stats(id);
+    },
     'memory:bench': async ({ lease }) => await memories.bench(await leases.find(lease)),
   };
 };

@@ -7,7 +7,7 @@ import { PRIVACY_LOG_MAX } from './constants.ts';
 import { type AddressBook, type Privacy, type PrivacyLogEntry, STRANGERS, type Stranger } from './interface.ts';
 import type { Party } from './link.ts';
 import type { OwnOffers } from './own-offers.ts';
-import { describePrivacy, listed, type PrivacyFacts, sayTerms, thingOf } from './say-privacy.ts';
+import { describePrivacy, listed, type PrivacyFacts, sayAmount, sayTerms, thingOf } from './say-privacy.ts';
 
 const LOG_SETTING = 'leases.privacyLog';
 const LOG_VERSION = 1;
@@ -86,7 +86,7 @@ export const createPrivacyDesk = (components: PrivacyDeskComponents): PrivacyDes
       percentMax,
       port: mesh.node?.port ?? null,
       peersNow: peersNow(terms),
-      amount: own === undefined || own.amountMax === 0 ? null : `${own.amountMax} ${own.unit}`,
+      amount: own === undefined || own.amountMax === 0 ? null : sayAmount(own.amountMax, own.unit),
       address: own?.address ?? null,
     };
   };

@@ -1,4 +1,10 @@
-import type { LendingTerms, PrivacyPreview, ResourceKey, ResourceKind } from '../../../preload/contract/index.ts';
+import type {
+  CapacityUnit,
+  LendingTerms,
+  PrivacyPreview,
+  ResourceKey,
+  ResourceKind,
+} from '../../../preload/contract/index.ts';
 import { type NetworkId, PUBLIC_NETWORK } from '../../transport/stoq/index.ts';
 import { kindOfResource } from './formats/index.ts';
 import { STRANGERS, type Stranger } from './interface.ts';
@@ -88,6 +94,22 @@ export const sayTerms = ({ privacyLevel, privacyNames, allocationType, proxy }: 
     proxy.exitAllowed ? 'exit allowed' : 'no exit',
   ].join('; ');
 
+const BINARY_UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+const DECIMAL_UNITS = ['B/s', 'kB/s', 'MB/s', 'GB/s'] as const;
+const scaled = (value: number, base: number, units: readonly string[]): string => {
+  let [amount, index] = [value, 0];
+  while (amount >= base && index < units.length - 1) [amount, index] = [amount / base, index + 1];
+  return `${index === 0 ? amount : amount.toPrecision(3)} ${units[index]}`;
+};
+/** `11.8 GiB`, `5.00 MB/s`: an amount as people read it. */
+export const sayAmount = (amount: number, unit: CapacityUnit): string => {
+  if (unit === 'bytes') return scaled(amount, 1024, BINARY_UNITS);
+  if (unit === 'bytesPerSecond') return scaled(amount, 1000, DECIMAL_UNITS);
+  if (unit === 'millicores' || unit === 'millicards')
+    return `${amount / 1000} ${unit === 'millicores' ? 'cores' : 'cards'}`;
+  return unit === 'microCaes' ? `${amount / 1_000_000} CAES` : `${amount} ${unit}`;
+};
+
 /** What holds beside the terms. */
 export interface PrivacyFacts {
   resource: ResourceKey;
@@ -100,7 +122,7 @@ export interface PrivacyFacts {
   port: number | null;
   /** Connected peers by the row that means them. */
   peersNow: Readonly<Record<Stranger, number>>;
-  /** Most that others read, such as `8589934592 bytes`; null while nothing is known. */
+  /** Most that others read, such as `8.00 GiB`; null while nothing is known. */
   amount: string | null;
   /** The one that it has on the network; null without keys. */
   address: string | null;

@@ -184,7 +184,10 @@ export const createTunnels = (components: TunnelsComponents, init: TunnelsInit =
       undo = [
         keys.on('changed', () => {
           void exposures.refresh().then(() => emitter.emit('changed', null));
+          // It waited for the address that the keys give.
+          if (vpnUp && vpn.view().state !== 'up' && keys.node() !== null) void vpn.up();
         }),
+        vpn.on('changed', () => emitter.emit('changed', null)),
         service.on('refused', () => emitter.emit('changed', null)),
         clock.every(lookMs, () => {
           metrics?.tableRows.set(table.size);

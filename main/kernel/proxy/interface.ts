@@ -225,6 +225,8 @@ export interface Vpn {
   /** May be called twice. */
   down(): Promise<VpnView>;
   view(): VpnView;
+  /** What it carries, or what stands in its way, is different. @returns what ends it */
+  on(name: 'changed', listener: () => void): () => void;
 }
 
 // Relays
@@ -302,6 +304,12 @@ export interface Tunnels extends Startable, EventSource<TunnelsEvents> {
   vpn(up: boolean): Promise<VpnView>;
 }
 export interface Memories extends Startable {
+  /**
+   * Keeps everything of one lease at the lender of another one, too, from now on; null: no longer. Resolves once it is there.
+   *
+   * @throws {LeaseError} {MemoryError} `MIRROR_INVALID`
+   */
+  mirror(lease: LeaseId, second: LeaseId | null): Promise<void>;
   /** The one of a lease, opened when it is asked for first. @throws {LeaseError} {MemoryError} */
   store(lease: LeaseId): Promise<FarStore>;
   memory(lease: LeaseId): Promise<FarMemory>;

@@ -91,7 +91,7 @@ const noVpn: Vpn = (() => {
     sentBytes: 0,
     receivedBytes: 0,
   };
-  return { up: async () => view, down: async () => view, view: () => view };
+  return { up: async () => view, down: async () => view, view: () => view, on: () => () => undefined };
 })();
 
 /** The proxy room of one node, with all below it real but leases, which are said to be there. */

@@ -220,6 +220,17 @@ const addMemory = (program: Command, session: Session): void => {
   ]).addHelpText('after', `\nEnds with ${EXIT.failed} when there is nothing under that key.`);
   addDerivedCommand(program, session, 'memory:delete');
   addDerivedCommand(program, session, 'memory:stats');
+  const mirror = commandAt(program, 'mem mirror')
+    .description('Keep what is in borrowed memory at a second lender, too')
+    .argument('<lease>', 'a lease of memory, or the beginning of its id')
+    .argument('<second>', 'another lease of memory, at least as large; none ends the mirror')
+    .action(async (lease: string, second: string) => {
+      session.show(
+        'memory:mirror',
+        await session.call('memory:mirror', { lease, second: second === 'none' ? null : second }),
+      );
+    });
+  withExamples(mirror, ['hypermesh mem mirror lease-3f2a lease-77aa', 'hypermesh mem mirror lease-3f2a none']);
   const bench = commandAt(program, 'mem bench')
     .description('Measure borrowed memory at 64 B, 4 KiB and 1 MiB')
     .argument('<lease>', 'a lease of memory, or the beginning of its id')

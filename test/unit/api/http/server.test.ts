@@ -341,6 +341,7 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'memory:get': { path: '/v1/memory/lease-0a/get', body: { key: 'a' }, code: 'LEASE_UNKNOWN' },
   'memory:delete': { path: '/v1/memory/lease-0a/delete', body: { key: 'a' }, code: 'LEASE_UNKNOWN' },
   'memory:stats': { path: '/v1/memory/lease-0a', code: 'LEASE_UNKNOWN' },
+  'memory:mirror': { path: '/v1/memory/lease-0a/mirror', body: { second: null }, code: 'LEASE_UNKNOWN' },
   'memory:bench': { path: '/v1/memory/lease-0a/bench', code: 'LEASE_UNKNOWN' },
 };
 
