@@ -15,7 +15,9 @@ export interface CircuitEnd {
   send(frames: readonly SentFrame[]): Promise<void>;
   /** @returns frames in the order in which they were sent; null when the circuit has ended @throws {CircuitError} {StreamError} */
   receive(): Promise<readonly Frame[] | null>;
-  /** Ends it everywhere. May be called twice. */
+  /** Sends no more. Resolves when what was sent has arrived at the next node. @throws {StreamError} */
+  finish(): Promise<void>;
+  /** Ends it everywhere, at once. May be called twice. */
   close(): void;
 }
 
@@ -24,7 +26,7 @@ export interface CircuitEnd {
  * @param opened - what is taken off, outermost first
  */
 export const createCircuitEnd = (
-  stream: Pick<Stream, 'write' | 'reset'>,
+  stream: Pick<Stream, 'write' | 'finish' | 'acknowledged' | 'reset'>,
   reader: CellReader,
   layers: readonly Layer[],
   opened: readonly Layer[],
@@ -45,6 +47,10 @@ export const createCircuitEnd = (
       for (const layer of opened) layer.open(cell);
       return unpackFrame(cell);
     });
+  },
+  finish: async () => {
+    await stream.finish();
+    await stream.acknowledged();
   },
   close: () => stream.reset(),
 });

@@ -70,12 +70,14 @@ export const CONTROL_MS = 10 * SECOND_MS;
 export const TICK_MS = 250;
 /** Links that this node opens, and sessions of others that end here. */
 export const LINKS_OUT_MAX = 64;
-export const SESSIONS_IN_MAX = 128;
+export const SESSIONS_IN_MAX = 64;
 
 // Relaying
 
 /** A circuit in which nothing moves for so long ends, ms: ends that live say so every 5 s. */
 export const IDLE_MS = MINUTE_MS;
+/** What was said last has so long to arrive, ms. */
+export const LAST_WORD_MS = 2 * SECOND_MS;
 /** Circuits that are being made, of all peers together: each is a stranger's until its first cell holds. */
 export const HALF_OPEN_MAX = 64;
 /** The same of one peer. */

@@ -14,6 +14,7 @@ import {
   HALF_OPEN_MAX,
   HALF_OPEN_PER_PEER_MAX,
   IDLE_MS,
+  LAST_WORD_MS,
   STEP_MS,
 } from './constants.ts';
 import { circuitClosed, type CircuitRefusal, cellBroken } from './errors.ts';
@@ -138,7 +139,12 @@ export const createHop = (components: HopComponents): Hop => {
       try {
         for (;;) {
           const batch = await from.batch();
-          if (batch === null) return;
+          if (batch === null) {
+            // The last cell may be why it ended: it is to arrive before everything is torn down.
+            await to.finish();
+            await within(clock, LAST_WORD_MS, end, () => to.acknowledged());
+            return;
+          }
           movedAtMs = clock.monotonicMs();
           left -= batch.length;
           bytes += batch.length;

@@ -8,6 +8,7 @@ import {
   ACK_MS,
   CELL_BODY_MAX,
   CELLS_AT_ONCE,
+  LAST_WORD_MS,
   PROBE_AT_REST_MS,
   PROBE_MS,
   REST_MS,
@@ -242,9 +243,10 @@ export const createSession = ({ clock }: { clock: Clock }, init: SessionInit): S
     kept.length = 0;
     onClosed();
     pipe.destroy();
-    const cancel = clock.after(SILENCE_MS, () => end.close());
+    const cancel = clock.after(LAST_WORD_MS, () => end.close());
     end
       .send([{ type: CELL.end, parts: [] }])
+      .then(() => end.finish())
       .catch(() => undefined)
       .finally(() => {
         cancel();

@@ -1,3 +1,4 @@
+import type { Logger } from '../../../../../main/base/index.ts';
 import { createLinks } from '../../../../../main/kernel/leases/create-links.ts';
 import type { Links } from '../../../../../main/kernel/leases/index.ts';
 import {
@@ -50,6 +51,9 @@ export interface NodeInit extends CircuitsInit {
   /** Sees and may change what this node's streams of circuits carry. */
   tap?: (stream: Stream, peer: PeerId, direction: 'in' | 'out') => Stream;
   peer?: TestPeer;
+  /** What its circuits have in place of its mesh. */
+  mesh?: (mesh: MeshControl) => Pick<MeshControl, 'node' | 'connect' | 'handle'>;
+  logger?: Logger;
 }
 export interface CircuitWorld {
   readonly clock: SimulationClock;
@@ -107,7 +111,8 @@ export const createCircuitWorld = async (link: MemoryNetworkInit = {}): Promise<
     clock,
     network,
     node: async (name, init = {}) => {
-      const { relaysSaid = true, seed, tap, peer = makePeer(5000 + (seed ?? made)), ...circuitsInit } = init;
+      const { relaysSaid = true, seed, tap, peer = makePeer(5000 + (seed ?? made)), ...rest } = init;
+      const { mesh: meshOf = (given: MeshControl) => given, logger = createSilentLogger(), ...circuitsInit } = rest;
       made += 1;
       const outside = { clock, random: createSeededRandom(9000 + made) };
       const address = `/memory/${name}` as Address;
@@ -146,10 +151,10 @@ export const createCircuitWorld = async (link: MemoryNetworkInit = {}): Promise<
       const circuits = createCircuits(
         {
           outside,
-          logger: createSilentLogger(),
+          logger,
           metrics: null,
           workers,
-          mesh,
+          mesh: meshOf(mesh),
           keys,
           verifier: node.verifier,
           choice,
