@@ -221,7 +221,7 @@ export const tunnelCalls = defineCalls({
       route: z.enum(['direct', 'anonymous']).default('direct'),
     }),
     response: reachedView,
-    errors: ['PORT_IN_USE', 'PORT_REFUSED', 'TABLE_FULL', 'NOT_RUNNING'],
+    errors: ['PORT_IN_USE', 'PORT_REFUSED', 'TABLE_FULL'],
   },
   'tunnels:unreach': {
     method: 'DELETE',
@@ -247,7 +247,6 @@ export const tunnelCalls = defineCalls({
     summary: 'Tries a global address step by step: found, reached, let in',
     request: z.strictObject({ address: globalAddress, port, protocol: tunnelProtocol.default('tcp') }),
     response: tunnelTest,
-    errors: ['NOT_RUNNING'],
   },
   'tunnels:proxy': {
     method: 'POST',
