@@ -1,7 +1,7 @@
 import type { AllocationType, LendingTerms } from '../../../preload/contract/index.ts';
 import { type NetworkId, type PeerBook, PUBLIC_NETWORK } from '../../transport/stoq/index.ts';
 import type { AddressBook, Privacy, PrivacyRule, Stranger } from './interface.ts';
-import type { Link, Party } from './link.ts';
+import type { Link, Party, RouteKind } from './link.ts';
 
 type PrivacyLevel = LendingTerms['privacyLevel'];
 /** Terms that say who may do what. */
@@ -78,6 +78,15 @@ export const privacyRule = (stranger: Stranger, terms: PrivacyTerms): PrivacyRul
         )
       : [],
   };
+};
+
+/**
+ * Whether what was lent under these terms may be used over a route, by whoever it was lent to: a connection that was direct when the
+ * lease was granted may go over a relay by now, and a circuit may be made at any time.
+ */
+export const allowsRoute = (route: RouteKind, terms: PrivacyTerms): boolean => {
+  const { allocate, routes } = privacyRule(route === 'anonymous' ? 'anonymous' : 'own', terms);
+  return allocate && routes.includes(route);
 };
 
 export interface PrivacyComponents {

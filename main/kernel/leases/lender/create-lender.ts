@@ -9,6 +9,7 @@ import { LeaseError } from '../errors.ts';
 import { kindOfResource } from '../formats/index.ts';
 import type { LeaseId, LentLease } from '../interface.ts';
 import type { Link } from '../link.ts';
+import { allowsRoute } from '../privacy.ts';
 import type { LeaseAnswer, LeaseQuestion } from '../protocol.ts';
 import { createGrantDesk, stateOf, UNKNOWN } from './grants.ts';
 import { createLentBook, type LenderParts, type Lent } from './lent-book.ts';
@@ -186,7 +187,13 @@ export const createLender = (parts: LenderParts): Lender => {
           { code: 'NOT_YOURS', lease: id, verdict: 'ignore' },
           'There is no running lease of this id for whoever asks.',
         );
-      return lentOf(entry);
+      const lent = lentOf(entry);
+      if (!allowsRoute(link.route, lent.terms))
+        throw new LeaseError(
+          { code: 'NOT_YOURS', lease: id, verdict: 'ignore' },
+          'Its owner lets nobody use it over this route; connect directly.',
+        );
+      return lent;
     },
     now: (entry) => {
       const process = lives.get(entry.id)?.process;

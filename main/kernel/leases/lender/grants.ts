@@ -15,6 +15,12 @@ import { lentEntryOf, type ReadRequest, readRequest } from './read-request.ts';
 export const LENT_MAX = 10_000;
 /** Requests that are looked at, of all together: each takes threads a few milliseconds. */
 const REQUESTS_AT_ONCE = 64;
+/**
+ * Leases that wait for proofs, of all together and of one peer. They take a row and a quarter of an hour each and are none of the leases
+ * that an owner counts: without a bound, one peer that never proves anything would fill the table for everybody.
+ */
+const PROVING_MAX = 256;
+const PROVING_PER_PEER_MAX = 4;
 
 export const UNKNOWN = refused({ code: 'LEASE_UNKNOWN', sentence: 'There is no such lease here.' });
 const NOT_READY: Refusal = { code: 'NOT_RUNNING', sentence: 'The lender is not ready; try again in a minute.' };
@@ -45,6 +51,20 @@ export const createGrantDesk = (
   const { lives, open, drop, place, leasesOf, clearTimers, background, refuse, finish } = book;
   const desk = createProofDesk({ prover });
   let looking = 0;
+  /** Leases that wait for proofs, with whom they wait for. Looked through before one is added; others are over. */
+  const proving = new Map<LeaseId, string>();
+  const mayProve = (link: Link, { id }: LeaseEntry): boolean => {
+    const peer = link.party.kind === 'peer' ? link.party.peerId : '';
+    let ofPeer = 0;
+    for (const [waiting, who] of proving) {
+      const state = table.get(waiting)?.state;
+      if (state !== 'requested' && state !== 'proving') proving.delete(waiting);
+      else if (who === peer) ofPeer += 1;
+    }
+    if (proving.size >= PROVING_MAX || ofPeer >= PROVING_PER_PEER_MAX) return false;
+    proving.set(id, peer);
+    return true;
+  };
 
   /** What a request that was answered before is answered again. */
   const answerAgain = async (link: Link, entry: LeaseEntry, record: Uint8Array): Promise<LeaseAnswer> => {
@@ -108,6 +128,13 @@ export const createGrantDesk = (
       if (admitted.kind === 'refused') {
         table.remove(entry.id);
         return refused(admitted.refusal);
+      }
+      if (admitted.kind === 'prove' && !mayProve(link, entry)) {
+        table.remove(entry.id);
+        return refused({
+          code: 'BUSY',
+          sentence: 'The lender waits for as many proofs as it can; show those that it waits for, or try again later.',
+        });
       }
       await rows.insert(entry, { offer: own.record, request: record, secret: null });
       lent = open(entry, link, null);

@@ -231,6 +231,53 @@ describe('proofs', () => {
   });
 });
 
+describe('whoever never proves anything', () => {
+  it('takes a few places of those that wait, and none of others', async () => {
+    const offer = await lender.offer({}, { requiredProofs: ['work'] });
+    const link = await linkFrom('borrower', borrower, lender);
+    const askAs = async (who: LeaseNode, over: Link): Promise<LeaseAnswer> => {
+      const request = requestOf(offer);
+      return await say(over, {
+        kind: 'request',
+        lease: request.id,
+        record: who.sign('lease-request', encodeRequest(request)),
+      });
+    };
+    const answers: LeaseAnswer[] = [];
+    for (let i = 0; i < 12; i++) answers.push(await askAs(borrower, link));
+    expect(answers.filter(({ kind }) => kind === 'prove')).toHaveLength(4);
+    expect(answers.filter((answer) => answer.kind === 'refused' && answer.code === 'BUSY')).toHaveLength(8);
+    expect(await rowsOf(lender)).toHaveLength(4);
+    const third = await world.node('third');
+    expect((await askAs(third, await linkFrom('third', third, lender))).kind).toBe('prove');
+    // Who is late makes room.
+    await world.clock.run(21_000);
+    expect((await askAs(borrower, link)).kind).toBe('prove');
+  });
+});
+
+describe('a lease in use', () => {
+  it('goes over no relay and no circuit that its owner does not allow', async () => {
+    const { id } = await pair.lease(await lender.offer());
+    const link = await linkFrom('borrower', borrower, lender);
+    const party = {
+      kind: 'peer',
+      peerId: borrower.peer.local.peerId,
+      keyId: borrower.peer.local.keyId,
+      networks: new Set<never>(),
+    } as const;
+    const over = (route: Link['route']) => () => lender.engine.authorize({ ...link, party, route }, id as LeaseId);
+    expect(over('direct')()).toMatchObject({ id });
+    expect(over('relay')).toThrow(expect.objectContaining({ code: 'NOT_YOURS' }));
+    expect(over('anonymous')).toThrow(expect.objectContaining({ code: 'NOT_YOURS' }));
+
+    const relayed = await pair.lease(await lender.offer({}, { proxy: { relaysAllowed: true, exitAllowed: false } }));
+    expect(lender.engine.authorize({ ...link, party, route: 'relay' }, relayed.id as LeaseId)).toMatchObject({
+      id: relayed.id,
+    });
+  });
+});
+
 describe('a borrower who does not sign', () => {
   it('gets nothing after one tick, and loses the lease after another', async () => {
     const { id } = await pair.lease(await lender.offer());
