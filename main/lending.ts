@@ -75,6 +75,20 @@ export interface Lending extends Startable {
 const hostsOf = (addresses: readonly string[]): string[] =>
   addresses.flatMap((address) => /\/ip[46]\/([^/]+)/.exec(address)?.[1] ?? []);
 
+/** Who may come in, by which ways, and out to where: the same text as long as none of it changes. */
+const opennessOf = (assets: Assets): string =>
+  JSON.stringify(
+    assets
+      .share()
+      .resources.map(({ resource, terms: { privacyLevel, privacyNames, allocationType, proxy } }) => [
+        resource,
+        privacyLevel,
+        privacyNames,
+        allocationType,
+        proxy,
+      ]),
+  );
+
 export const createLending = (components: LendingComponents, init: LendingInit): Lending => {
   const { outside, logger, metrics, netWorkers, settings, assets, keys, runtime, mesh, network, apiPort } = components;
   const { clock } = outside;
@@ -170,6 +184,7 @@ export const createLending = (components: LendingComponents, init: LendingInit):
   leases.addProvider(exits);
   const guard = createGuard({ outside, logger, metrics, settings, runtime, apiPort, destinations }, init);
   const endings: (() => void)[] = [];
+  let openness = '';
 
   return {
     leases,
@@ -186,9 +201,14 @@ export const createLending = (components: LendingComponents, init: LendingInit):
       await tunnels.start();
       await memories.start();
       await guard.start();
+      openness = opennessOf(assets);
       endings.push(
-        // What was closed may be open now.
-        assets.on('shareChanged', () => void guard.run('levelChanged')),
+        assets.on('shareChanged', () => {
+          // What was closed may be open now. How much is lent opens nothing.
+          const now = opennessOf(assets);
+          if (now !== openness) guard.run('levelChanged');
+          openness = now;
+        }),
         leases.on('leaseChanged', ({ id, state }) => {
           const lease = state === 'ended' || state === 'refused' ? parseLeaseId(id) : null;
           if (lease !== null) table.removeLease(lease);
