@@ -4,6 +4,7 @@ import type { Stream } from '../../transport/stoq/index.ts';
 import { UDP_IDLE_MS } from './constants.ts';
 import { createDatagramWriter, readDatagrams } from './datagram-frames.ts';
 import type { DatagramPipe, Limit, TableCounters } from './interface.ts';
+import { sendDatagram } from './socket-pipe.ts';
 
 /** Datagrams over one stream of the forward protocol. */
 export const createStreamDatagrams = (stream: Stream): DatagramPipe => {
@@ -77,11 +78,11 @@ export const spliceDatagrams = (socket: Socket, stream: Stream, options: SpliceD
       moved(0, payload.length);
       const wait = limit?.receive(payload.length);
       if (wait === undefined) {
-        socket.send(payload, () => undefined);
+        sendDatagram(socket, payload);
         return;
       }
       return wait.then(() => {
-        if (!over) socket.send(payload, () => undefined);
+        if (!over) sendDatagram(socket, payload);
       });
     }).then(end, end);
     if (signal.aborted) end();

@@ -1,6 +1,7 @@
 import type { Socket as DatagramSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
 import { type Clock, messageOf } from '../../base/index.ts';
+import { DATAGRAMS_WAITING_BYTES_MAX } from './constants.ts';
 import { ProxyError } from './errors.ts';
 import type { DatagramPipe, Pipe, TableCounters } from './interface.ts';
 
@@ -89,6 +90,20 @@ export const createSocketPipe = (socket: Socket, counters: TableCounters, clock:
   };
 };
 
+/**
+ * Sends, or drops where the system takes less than comes: what it does not take at once waits in the memory of this process, and
+ * nobody who sends datagrams hears that they should wait.
+ *
+ * @returns false where it was dropped
+ */
+export const sendDatagram = (
+  socket: Pick<DatagramSocket, 'send' | 'getSendQueueSize'>,
+  payload: Uint8Array,
+): boolean => {
+  if (socket.getSendQueueSize() + payload.length > DATAGRAMS_WAITING_BYTES_MAX) return false;
+  socket.send(payload, () => undefined);
+  return true;
+};
 /** A datagram socket of this machine as a pipe. */
 export const createSocketDatagrams = (socket: DatagramSocket, counters: TableCounters, clock: Clock): DatagramPipe => {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
@@ -98,8 +113,8 @@ export const createSocketDatagrams = (socket: DatagramSocket, counters: TableCou
   return {
     send: (payload) => {
       if (!open) return false;
+      if (!sendDatagram(socket, payload)) return false;
       counters.receivedBytes += payload.length;
-      socket.send(payload, () => undefined);
       return true;
     },
     onDatagram: (listener) => {

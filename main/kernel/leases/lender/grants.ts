@@ -52,17 +52,17 @@ export const createGrantDesk = (
   const desk = createProofDesk({ prover });
   let looking = 0;
   /** Leases that wait for proofs, with whom they wait for. Looked through before one is added; others are over. */
-  const proving = new Map<LeaseId, string>();
+  const waits = new Map<LeaseId, string>();
   const mayProve = (link: Link, { id }: LeaseEntry): boolean => {
     const peer = link.party.kind === 'peer' ? link.party.peerId : '';
     let ofPeer = 0;
-    for (const [waiting, who] of proving) {
+    for (const [waiting, who] of waits) {
       const state = table.get(waiting)?.state;
-      if (state !== 'requested' && state !== 'proving') proving.delete(waiting);
+      if (state !== 'requested' && state !== 'proving') waits.delete(waiting);
       else if (who === peer) ofPeer += 1;
     }
-    if (proving.size >= PROVING_MAX || ofPeer >= PROVING_PER_PEER_MAX) return false;
-    proving.set(id, peer);
+    if (waits.size >= PROVING_MAX || ofPeer >= PROVING_PER_PEER_MAX) return false;
+    waits.set(id, peer);
     return true;
   };
 
