@@ -30,6 +30,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     return [carriers.benchStoqThroughput, carriers.benchStoqRoundTrip];
   },
   forward: async () => [(await import('./forward.ts')).benchForward, (await import('./forward.ts')).benchLookups],
+  circuits: async () => [(await import('./circuits.ts')).benchCircuits],
   dht: async () => [(await import('./stoq-dht.ts')).benchStoqDht],
   socks: async () => [(await import('./socks.ts')).benchSocks],
   memory: async () => {

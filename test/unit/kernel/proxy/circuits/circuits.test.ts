@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Link } from '../../../../../main/kernel/leases/index.ts';
 import { readMessage, request, respond, writeMessage } from '../../../../../main/transport/stoq/index.ts';
-import { createCircuitTown } from './circuit-world.ts';
+import { createCircuitTown } from '../../../../support/proxy/circuit-world.ts';
 
 const ECHO = {
   name: '/hypermesh/test-echo/1',

@@ -10,7 +10,12 @@ import {
 } from '../../../../../main/kernel/proxy/circuits/constants.ts';
 import { decodeRefusal } from '../../../../../main/kernel/proxy/circuits/messages.ts';
 import { type PeerId, request, respond, type Stream } from '../../../../../main/transport/stoq/index.ts';
-import { type CircuitNode, type CircuitWorld, createCircuitTown, type NodeInit } from './circuit-world.ts';
+import {
+  type CircuitNode,
+  type CircuitWorld,
+  createCircuitTown,
+  type NodeInit,
+} from '../../../../support/proxy/circuit-world.ts';
 
 const ECHO = {
   name: '/hypermesh/test-echo/1',

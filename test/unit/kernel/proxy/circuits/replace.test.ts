@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Link } from '../../../../../main/kernel/leases/index.ts';
-import { type CircuitNode, createCircuitTown } from './circuit-world.ts';
+import { type CircuitNode, createCircuitTown } from '../../../../support/proxy/circuit-world.ts';
 
 const SINK = {
   name: '/hypermesh/test-sink/1',

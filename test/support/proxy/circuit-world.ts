@@ -1,18 +1,18 @@
-import type { Logger } from '../../../../../main/base/index.ts';
-import { createLinks } from '../../../../../main/kernel/leases/create-links.ts';
-import type { Links } from '../../../../../main/kernel/leases/index.ts';
+import type { Logger, Outside } from '../../../main/base/index.ts';
+import { createLinks } from '../../../main/kernel/leases/create-links.ts';
+import type { Links } from '../../../main/kernel/leases/index.ts';
 import {
   CIRCUIT_LIMITS,
   type CircuitLimits,
   type Circuits,
   type CircuitsInit,
   createCircuits,
-} from '../../../../../main/kernel/proxy/circuits/index.ts';
-import { createRelayChoice, type RelayChoiceControl } from '../../../../../main/kernel/proxy/relay-choice/index.ts';
-import type { KeyHolder } from '../../../../../main/kernel/prover/index.ts';
-import type { Carrier } from '../../../../../main/transport/stoq/carriers/interface.ts';
-import { createMemoryNetwork } from '../../../../../main/transport/stoq/carriers/memory/create-memory-network.ts';
-import type { MemoryNetwork, MemoryNetworkInit } from '../../../../../main/transport/stoq/carriers/memory/interface.ts';
+} from '../../../main/kernel/proxy/circuits/index.ts';
+import { createRelayChoice, type RelayChoiceControl } from '../../../main/kernel/proxy/relay-choice/index.ts';
+import type { KeyHolder } from '../../../main/kernel/prover/index.ts';
+import type { Carrier } from '../../../main/transport/stoq/carriers/interface.ts';
+import { createMemoryNetwork } from '../../../main/transport/stoq/carriers/memory/create-memory-network.ts';
+import type { MemoryNetwork, MemoryNetworkInit } from '../../../main/transport/stoq/carriers/memory/interface.ts';
 import {
   type Address,
   createMesh,
@@ -21,12 +21,12 @@ import {
   type PeerId,
   type Stream,
   type StoqNode,
-} from '../../../../../main/transport/stoq/index.ts';
-import { createSeededRandom } from '../../../../support/seeded-random.ts';
-import { createSilentLogger } from '../../../../support/silent-logger.ts';
-import { makePeer, type TestPeer } from '../../../../support/stoq/make-peer.ts';
-import { createSimulationClock, type SimulationClock } from '../../../../support/stoq/simulation-clock.ts';
-import { createStoqWorkers, startTestNode, type TestNode } from '../../../../support/stoq/test-node.ts';
+} from '../../../main/transport/stoq/index.ts';
+import { createSeededRandom } from '../seeded-random.ts';
+import { createSilentLogger } from '../silent-logger.ts';
+import { makePeer, type TestPeer } from '../stoq/make-peer.ts';
+import { createSimulationClock, type SimulationClock } from '../stoq/simulation-clock.ts';
+import { createStoqWorkers, startTestNode, type TestNode } from '../stoq/test-node.ts';
 
 export interface CircuitNode {
   readonly name: string;
@@ -65,13 +65,22 @@ export interface CircuitWorld {
 
 const PROTOCOL = '/hypermesh/circuit/1';
 
-/** Nodes of STOQ in memory and in virtual time, each with circuits; they know each other's addresses. */
-export const createCircuitWorld = async (link: MemoryNetworkInit = {}): Promise<CircuitWorld> => {
+/**
+ * Nodes of STOQ in memory and in virtual time, each with circuits; they know each other's addresses.
+ *
+ * @param real - the clock of the platform, for what is measured; the simulation's then stands still
+ */
+export const createCircuitWorld = async (link: MemoryNetworkInit = {}, real?: Outside): Promise<CircuitWorld> => {
   const workers = createStoqWorkers();
   await workers.run('stoq.kemKeys', new Uint8Array(64));
   let opening = 0;
   const clock = createSimulationClock({ isBusy: () => workers.pending + opening > 0 });
-  const network = createMemoryNetwork({ outside: { clock, random: createSeededRandom(7) } }, { delayMs: 5, ...link });
+  const nodeClock = real?.clock ?? clock;
+  const drive = <T>(work: Promise<T>): Promise<T> => (real === undefined ? clock.drive(work) : work);
+  const network = createMemoryNetwork(
+    { outside: { clock: nodeClock, random: createSeededRandom(7) } },
+    { delayMs: 5, ...link },
+  );
   const nodes: CircuitNode[] = [];
   let made = 0;
 
@@ -114,7 +123,7 @@ export const createCircuitWorld = async (link: MemoryNetworkInit = {}): Promise<
       const { relaysSaid = true, seed, tap, peer = makePeer(5000 + (seed ?? made)), ...rest } = init;
       const { mesh: meshOf = (given: MeshControl) => given, logger = createSilentLogger(), ...circuitsInit } = rest;
       made += 1;
-      const outside = { clock, random: createSeededRandom(9000 + made) };
+      const outside = { clock: nodeClock, random: createSeededRandom(9000 + made) };
       const address = `/memory/${name}` as Address;
       const carrier: Carrier = network.carrier(name);
       const node = await startTestNode(
@@ -185,13 +194,13 @@ export const createCircuitWorld = async (link: MemoryNetworkInit = {}): Promise<
       return made_;
     },
     connect: async (from, to) => {
-      await clock.drive(from.node.endpoint.connect({ peer: to.peerId, addresses: [to.address] }));
+      await drive(from.node.endpoint.connect({ peer: to.peerId, addresses: [to.address] }));
     },
     stop: async () => {
       for (const { circuits, node, choice } of nodes) {
         choice.stop();
-        await clock.drive(circuits.stop());
-        await clock.drive(node.stop());
+        await drive(circuits.stop());
+        await drive(node.stop());
       }
     },
   };
@@ -201,9 +210,9 @@ export const createCircuitWorld = async (link: MemoryNetworkInit = {}): Promise<
 export const createCircuitTown = async (
   relays: number,
   link: MemoryNetworkInit = {},
-  init: { client?: NodeInit; target?: NodeInit; relay?: (index: number) => NodeInit } = {},
+  init: { client?: NodeInit; target?: NodeInit; relay?: (index: number) => NodeInit; real?: Outside } = {},
 ) => {
-  const world = await createCircuitWorld(link);
+  const world = await createCircuitWorld(link, init.real);
   const client = await world.node('client', { relaysSaid: false, ...init.client });
   const target = await world.node('target', { relaysSaid: false, ...init.target });
   const middle: CircuitNode[] = [];
