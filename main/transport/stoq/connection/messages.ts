@@ -32,15 +32,23 @@ const readExactly = async (stream: Readable, length: number): Promise<Uint8Array
   const first = await stream.read(Math.min(length, READ_BYTES));
   if (first === null) return null;
   if (first.length === length) return first;
-  // Chunks are kept as they come: room for a length that a peer only claims is never made.
-  const chunks = [first];
-  for (let missing = length - first.length; missing > 0; ) {
-    const chunk = await stream.read(Math.min(missing, READ_BYTES));
+  // Copied as it comes: a chunk of one byte may hold a whole packet in memory, and room for a length that a peer only claims is never
+  // made.
+  let whole = Buffer.allocUnsafeSlow(Math.min(length, READ_BYTES));
+  let place = first.length;
+  whole.set(first);
+  while (place < length) {
+    const chunk = await stream.read(Math.min(length - place, READ_BYTES));
     if (chunk === null) throw malformed('a message is cut short');
-    chunks.push(chunk);
-    missing -= chunk.length;
+    if (place + chunk.length > whole.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(length, Math.max(2 * whole.length, place + chunk.length)));
+      larger.set(whole.subarray(0, place));
+      whole = larger;
+    }
+    whole.set(chunk, place);
+    place += chunk.length;
   }
-  return Buffer.concat(chunks, length);
+  return whole;
 };
 
 const headerOf = (bytes: Uint8Array, digest: Uint8Array | null): Buffer => {

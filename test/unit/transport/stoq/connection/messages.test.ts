@@ -144,3 +144,31 @@ describe('request and answer', () => {
     await expect(asked).rejects.toMatchObject({ code: 'MALFORMED' });
   });
 });
+
+describe('a message that comes byte by byte', () => {
+  it('takes the memory of its bytes, and not of the packets that they came in', async () => {
+    const length = 60_000;
+    const header = Buffer.alloc(4);
+    header.writeUInt32BE(length);
+    let sent = 0;
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const message = await readMessage(
+      {
+        read: async () => {
+          if (sent === 0) {
+            sent += 4;
+            return header;
+          }
+          if (sent % 10_000 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+          const packet = Buffer.alloc(8_192, sent++);
+          return packet.subarray(0, 1);
+        },
+      },
+      { bytesMax: length },
+    );
+    expect(message).toHaveLength(length);
+    expect(message?.subarray(0, 3)).toEqual(Buffer.from([4, 5, 6]));
+    expect(most).toBeLessThan(200 * 1024 * 1024);
+  });
+});
