@@ -7,9 +7,9 @@ export const CIRCUIT_VERSION = 1;
 // Cells
 
 /**
- * Every cell has this size, whatever it carries. A circuit's handshake (1.6 KiB) fits in one, and AES-GCM, whose setup costs as much as
- * 2 KiB of its work, runs at two thirds of its best; a request of a few bytes costs 4 KiB and no more. Tor's 514 bytes would cost eight
- * times as many calls.
+ * Every cell has this size, whatever it carries: between what a small message costs and what bulk costs. A handshake (1.6 KiB) fits in
+ * one, and a request of a few bytes costs 4 KiB and no more. Setting up AES-GCM takes as long as 7 KiB of its work: a layer runs at 450
+ * MB/s, where 16 KiB would run at 870 and Tor's 514 bytes at 90.
  */
 export const CELL_BYTES = 4096;
 /** Places in a circuit. Circuits begin at a random one, so that the first relay cannot tell that it is the first. */
