@@ -149,8 +149,13 @@ export interface Incoming {
   /** Exactly `length` bytes, copied to `into`. There must be so many. */
   copy(into: Uint8Array, at: number, length: number): void;
 }
+/** A chunk below this is copied where others wait before it, into pieces of so many bytes. */
+const PIECE_BYTES = 1024;
+const TAIL_BYTES = 16 * 1024;
 export const createIncoming = (): Incoming => {
   let chunks: Uint8Array[] = [];
+  /** Where the last chunk lies with room behind it; null where it is as it came. */
+  let tail: { room: Uint8Array; used: number } | null = null;
   let first = 0;
   let at = 0;
   let bytes = 0;
@@ -169,6 +174,7 @@ export const createIncoming = (): Incoming => {
     if (first === chunks.length) {
       chunks = [];
       first = 0;
+      tail = null;
     } else if (first > 64) {
       chunks = chunks.slice(first);
       first = 0;
@@ -179,8 +185,21 @@ export const createIncoming = (): Incoming => {
       return bytes;
     },
     push: (chunk) => {
-      chunks.push(chunk);
       bytes += chunk.length;
+      // One byte may hold the whole packet that it came in: what waits for more, piece by piece, is copied.
+      if (chunk.length >= PIECE_BYTES || chunks.length === 0) {
+        // Not as a Buffer, whose `slice` is no copy.
+        chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+        tail = null;
+        return;
+      }
+      if (tail === null || tail.used + chunk.length > tail.room.length) {
+        tail = { room: new Uint8Array(TAIL_BYTES), used: 0 };
+        chunks.push(tail.room.subarray(0, 0));
+      }
+      tail.room.set(chunk, tail.used);
+      tail.used += chunk.length;
+      chunks[chunks.length - 1] = tail.room.subarray(0, tail.used);
     },
     take: (length) => {
       const chunk = chunks[first];

@@ -162,3 +162,20 @@ describe('a pool', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(size / 2);
   });
 });
+
+describe('an operation that comes byte by byte', () => {
+  it('takes the memory of its bytes, and not of the packets that they came in', () => {
+    const count = 60_000;
+    const before = process.memoryUsage().arrayBuffers;
+    const incoming = createIncoming();
+    let most = 0;
+    for (let sent = 0; sent < count; sent++) {
+      incoming.push(Buffer.alloc(8_192, sent).subarray(0, 1));
+      if (sent % 10_000 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    expect(incoming.take(count)).toEqual(Uint8Array.from({ length: count }, (_, place) => place & 255));
+    expect(incoming.bytes).toBe(0);
+    expect(most).toBeLessThan(200 * 1024 * 1024);
+  });
+});
