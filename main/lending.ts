@@ -22,15 +22,17 @@ import {
   type Memories,
   type Tunnels,
 } from './kernel/proxy/index.ts';
+import { CIRCUIT_LIMITS, createCircuits } from './kernel/proxy/circuits/index.ts';
 import { createDestinationCheck } from './kernel/proxy/destinations/index.ts';
 import { createExitProvider, createExitRules, type ExitRules } from './kernel/proxy/exit/index.ts';
 import { createProxies } from './kernel/proxy/forwarders/index.ts';
 import { createVpn } from './kernel/proxy/forwarders/vpn/index.ts';
 import { createGuard } from './kernel/proxy/guard/index.ts';
 import { createMemories, createMemoryMetrics, createMemoryProvider } from './kernel/proxy/memory/index.ts';
+import { createRelayChoice } from './kernel/proxy/relay-choice/index.ts';
 import type { KeyHolder, Prover } from './kernel/prover/index.ts';
 import type { Runtime } from './kernel/runtime/index.ts';
-import type { Mesh, NetworkId } from './transport/stoq/index.ts';
+import { createSelfMadeVerifier, type Mesh, type NetworkId, type RelayLimits } from './transport/stoq/index.ts';
 import type { NetworkState } from '../preload/contract/index.ts';
 
 export interface LendingComponents {
@@ -51,6 +53,8 @@ export interface LendingComponents {
     state(): NetworkState;
     /** Private networks that this node is in now. */
     memberships(): readonly { id: NetworkId; name: string }[];
+    /** What the owner lends to others' circuits now; null for nothing. */
+    relayLimits(): RelayLimits | null;
   };
   /** Port of this node's API, null while it has none. */
   apiPort: () => number | null;
@@ -94,6 +98,23 @@ export const createLending = (components: LendingComponents, init: LendingInit):
   const { clock } = outside;
   const networks = () => network.memberships();
   const links = createLinks({ mesh });
+  const choice = createRelayChoice({ outside, mesh });
+  const circuits = createCircuits({
+    outside,
+    logger,
+    metrics,
+    workers: netWorkers,
+    mesh,
+    keys,
+    choice,
+    verifier: createSelfMadeVerifier({ workers: netWorkers }),
+    relayLimits: () => {
+      const limits = network.relayLimits();
+      return limits === null ? null : { ...CIRCUIT_LIMITS, bytesPerSecondMax: limits.bytesPerSecondMax };
+    },
+    acceptsAnonymous: () => isFullPublic(),
+  });
+  links.addCarrier('anonymous', circuits.carrier);
   const leases = createLeases({
     ...components,
     metrics: metrics === null ? null : createLeaseMetrics(metrics),
@@ -182,7 +203,12 @@ export const createLending = (components: LendingComponents, init: LendingInit):
   const memory = createMemoryProvider({ outside, logger, metrics: memoryMetrics, links, leases });
   leases.addProvider(memory);
   leases.addProvider(exits);
-  const guard = createGuard({ outside, logger, metrics, settings, runtime, apiPort, destinations }, init);
+  const named = () => exitRules.get().allowed;
+  const guard = createGuard({ outside, logger, metrics, settings, runtime, apiPort, destinations, named }, init);
+  /** Whether anything here is for people without a name. */
+  const isFullPublic = (): boolean =>
+    assets.share().resources.some(({ terms }) => terms.privacyLevel === 'FullPublic') ||
+    table.entries().some(({ terms }) => terms.privacyLevel === 'FullPublic');
   const endings: (() => void)[] = [];
   let openness = '';
 
@@ -191,9 +217,18 @@ export const createLending = (components: LendingComponents, init: LendingInit):
     tunnels,
     memories,
     guard,
-    exitRules,
+    exitRules: {
+      ...exitRules,
+      set: async (next) => {
+        const now = await exitRules.set(next);
+        // A line of the list may open the router to borrowers: its owner is to see so.
+        guard.run('levelChanged');
+        return now;
+      },
+    },
     start: async () => {
       await exitRules.start();
+      await circuits.start();
       await leases.start();
       await routes.start();
       await service.start();
@@ -227,6 +262,8 @@ export const createLending = (components: LendingComponents, init: LendingInit):
       await service.stop();
       await routes.stop();
       await leases.stop();
+      await circuits.stop();
+      choice.stop();
       table.stop();
       await memory.close();
       await exitRules.stop();

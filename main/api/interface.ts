@@ -18,7 +18,7 @@ import type {
   TrafficView,
 } from '../../preload/contract/index.ts';
 import type { EventSource } from '../base/index.ts';
-import type { NetworkId } from '../transport/stoq/index.ts';
+import type { NetworkId, RelayLimits } from '../transport/stoq/index.ts';
 
 /** Who asks, for logs and for what only a window can do. */
 export interface Caller {
@@ -115,6 +115,8 @@ export interface NetworkControl extends EventSource<NetworkControlEvents> {
   create(request: RequestOf<'network:create'>): Promise<PrivateNetworkView>;
   /** @throws {NetworkError} `NETWORK_UNKNOWN` */
   leave(network: string): Promise<{ id: string }>;
+  /** What the owner lends to others' circuits now; null for nothing. */
+  relayLimits(): RelayLimits | null;
   /** Private networks that this node is in now, whether it runs or not. */
   memberships(): readonly { id: NetworkId; name: string }[];
   /** Peers that are connected now; null while the node talks to nobody. */

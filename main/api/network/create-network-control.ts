@@ -743,6 +743,7 @@ export const createNetworkControl = (
       changed();
       return { id };
     },
+    relayLimits: () => (wanted().relay ? relayLimits() : null),
     memberships: () => networks.list().map(({ membership: { id, name } }) => ({ id, name })),
     connections: () => (current() === null ? null : connections().length),
     warnings,
