@@ -109,8 +109,8 @@ export const createStreamPair = (post: Post, windowBytes: number, onOver: () => 
         });
         continue;
       }
-      // A copy, since the writer may use its bytes again as soon as they are taken.
-      const segment = bytes.slice(offset, offset + Math.min(room, SEGMENT_BYTES_MAX));
+      // A copy, since the writer may use its bytes again as soon as they are taken; not by `slice`, which copies nothing of a Buffer.
+      const segment = new Uint8Array(bytes.subarray(offset, offset + Math.min(room, SEGMENT_BYTES_MAX)));
       offset += segment.length;
       sender.underWay += segment.length;
       post(half.from, segment.length, half.sequence, () => {

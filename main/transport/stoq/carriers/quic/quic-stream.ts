@@ -1,4 +1,4 @@
-import { assert } from '../../../../base/index.ts';
+import { assert, countBuffer } from '../../../../base/index.ts';
 import type { CarrierError } from '../../errors.ts';
 import { closedError, resetError } from '../carrier-errors.ts';
 import type { CarrierStream } from '../interface.ts';
@@ -103,6 +103,7 @@ export const createQuicStream = (native: NativeStream, onEnd: () => void): Carri
         rest = await call(
           () => native.read(Math.max(maxBytes, READ_BYTES_MIN)),
           (bytes) => {
+            if (bytes !== null) countBuffer(bytes.length);
             if (bytes !== null || readDone) return;
             readDone = true;
             if (writeDone) onEnd();
@@ -116,7 +117,7 @@ export const createQuicStream = (native: NativeStream, onEnd: () => void): Carri
       }
       rest = bytes.subarray(maxBytes);
       // A copy: the little that its reader wants may be kept for long.
-      return bytes.slice(0, maxBytes);
+      return new Uint8Array(bytes.subarray(0, maxBytes));
     },
     write: async (bytes) => {
       assert(!finishing, 'A stream that is finished takes no more bytes.');
@@ -130,7 +131,8 @@ export const createQuicStream = (native: NativeStream, onEnd: () => void): Carri
         return;
       }
       if (bytes.length > 0) {
-        small.push(bytes.slice());
+        // Not by `slice`, which copies nothing of a Buffer.
+        small.push(new Uint8Array(bytes));
         smallBytes += bytes.length;
         pumping ??= pump();
       }
