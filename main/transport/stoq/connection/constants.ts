@@ -1,5 +1,7 @@
-/** Largest piece that one read or write hands to a carrier, bytes. Above this, calls cost less than 2 % of the time of the copy. */
+/** Largest piece that one read takes from a carrier and that the owner's limit is asked for at once, bytes. */
 export const CHUNK_BYTES = 64 * 1024;
+/** Largest piece that one write hands to a carrier: what the multiplexer sends in one batch. Each call costs a turn of the loop. */
+export const WRITE_BYTES_MAX = 4 * CHUNK_BYTES;
 /** Largest opening frame: 4 KiB of extensions (`StreamOptions`), a protocol's name and the frame itself. */
 export const OPENING_BYTES_MAX = 4096 + 512;
 /** All extensions of one stream together, values and names, bytes. */

@@ -3,7 +3,7 @@ import type { CarrierStream } from '../carriers/interface.ts';
 import { StreamError } from '../errors.ts';
 import type { RateGate, Stream } from '../interface.ts';
 import type { Offence } from '../standing/interface.ts';
-import { ANSWER_DEADLINE_MS, CHUNK_BYTES } from './constants.ts';
+import { ANSWER_DEADLINE_MS, CHUNK_BYTES, WRITE_BYTES_MAX } from './constants.ts';
 import { ANSWERS } from './frames.ts';
 import type { PrimedStream } from './primed-stream.ts';
 
@@ -236,16 +236,23 @@ export const createPathStream = (host: StreamHost, init: PathStreamInit): PathSt
   };
 
   const writeAll = async (bytes: Uint8Array): Promise<void> => {
-    for (let place = 0; place < bytes.length; place += CHUNK_BYTES) {
+    for (let place = 0; place < bytes.length; ) {
       if (failure !== null) throw failure;
-      const part =
-        bytes.length <= CHUNK_BYTES ? bytes : bytes.subarray(place, Math.min(place + CHUNK_BYTES, bytes.length));
-      const wait = gate.send(part.length, flow);
+      // The gate is asked chunk by chunk; what it lets through at once goes to the carrier in one call.
+      let end = place;
+      let wait: Promise<void> | void = undefined;
+      while (end < bytes.length && end - place < WRITE_BYTES_MAX && wait === undefined) {
+        const length = Math.min(CHUNK_BYTES, bytes.length - end);
+        wait = gate.send(length, flow);
+        end += length;
+      }
       if (wait !== undefined) await orFail(wait, 'write');
+      const part = bytes.length === end - place ? bytes : bytes.subarray(place, end);
       await orFail(data.write(part), 'write');
       if (direction === 'out' && answered === null) void begin();
       sentBytes += part.length;
       host.moved(part.length, 0);
+      place = end;
     }
   };
   const finishNow = async (): Promise<void> => {
