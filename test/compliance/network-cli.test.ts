@@ -1,98 +1,28 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Call, type ResponseOf, calls } from '../../preload/contract/index.ts';
-import { type CommandDone, runCommandLine } from '../support/command-line.ts';
-import { sourceRoot, temporaryFolder } from '../unit/api/real-node.ts';
+import { createLoopbackNodes } from '../support/loopback-nodes.ts';
 
 // Two real nodes in processes of their own, on loopback, steered by the command line.
 
 /** Processes start, keys are derived and peers found, beside whatever else the machine does. What is waited for has limits of its own. */
 const MS_MAX = 240_000;
-const program = join(sourceRoot, 'main', 'cli.ts');
-const root = temporaryFolder();
-const passphrase = join(root, 'passphrase');
-const children = new Map<string, ChildProcess>();
-const folderOf = (name: string): string => join(root, name);
-
-const hypermesh = (name: string, args: readonly string[], input?: string): Promise<CommandDone> =>
-  runCommandLine(folderOf(name), args, { input, columns: 120 });
-const good = async (name: string, args: readonly string[], input?: string): Promise<string> => {
-  const { code, out, error } = await hypermesh(name, args, input);
-  expect(`${code} ${error}`).toBe('0 ');
-  return out;
-};
-const ask = async <C extends Call>(name: string, call: C, args: readonly string[]): Promise<ResponseOf<C>> =>
-  calls[call].response.parse(JSON.parse(await good(name, [...args, '--json']))) as ResponseOf<C>;
-
-const start = (name: string, more: readonly string[] = ['--passphrase-file', passphrase]): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, 'start', '--headless', '--port', '0', '--json', ...more], {
-      env: { ...process.env, HYPERMESH_DATA: folderOf(name), DISPLAY: '', WAYLAND_DISPLAY: '', NO_COLOR: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    children.set(name, child);
-    let out = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (part: Buffer) => {
-        out += part.toString();
-        if (out.includes('"token"')) resolve();
-      });
-    child.once('close', () => reject(new Error(`it ended: ${out}`)));
-  });
-const kill = (name: string, signal: NodeJS.Signals): Promise<void> =>
-  new Promise((resolve) => {
-    const child = children.get(name);
-    children.delete(name);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return resolve();
-    child.once('close', () => resolve());
-    child.kill(signal);
-  });
-const untilRunning = (name: string): Promise<void> =>
-  expect
-    .poll(async () => (await ask(name, 'network:state', ['net', 'status'])).status, { timeout: 30_000 })
-    .toBe('running');
-
-/** A folder as after the first run, whose node keeps to this machine. */
-const makeFolder = (name: string): void => {
-  mkdirSync(folderOf(name), { mode: 0o700 });
-  writeFileSync(join(folderOf(name), 'format'), 'hypermesh-data 1\n', { mode: 0o600 });
-  const network = { enabled: true, loopbackOnly: true };
-  writeFileSync(join(folderOf(name), 'config.json'), JSON.stringify({ version: 1, network }), { mode: 0o600 });
-};
+const nodes = createLoopbackNodes();
+const { hypermesh, good, ask, start, kill, untilRunning, folderOf } = nodes;
 
 let peerOfOther = '';
 beforeAll(async () => {
-  writeFileSync(passphrase, 'tunnel-violin-harbour-91\n', { mode: 0o600 });
-  for (const name of ['one', 'other']) makeFolder(name);
-  await Promise.all(['one', 'other'].map((name) => start(name, [])));
+  for (const name of ['one', 'other']) nodes.makeFolder(name);
+  await Promise.all(['one', 'other'].map((name) => start(name)));
 }, MS_MAX);
-afterAll(async () => {
-  await Promise.all([...children.keys()].map((name) => kill(name, 'SIGKILL')));
-  rmSync(root, { recursive: true, force: true });
-});
+afterAll(nodes.close);
 
 it('waits for an identity and says what to do', { timeout: MS_MAX }, async () => {
   const shown = await good('one', ['net', 'status']);
   expect(shown).toMatch(/^Network +waiting: .*identity/m);
   const { code, error } = await hypermesh('one', ['peer', 'ping', 'attic']);
   expect([code, error.trimEnd().split('\n')]).toEqual([1, [expect.stringMatching(/identity.*\(NOT_RUNNING\)$/i)]]);
-  await Promise.all(
-    ['one', 'other'].map((name) =>
-      good(name, [
-        'identity',
-        'create',
-        '--phrase-file',
-        join(root, `${name}.words`),
-        '--passphrase-file',
-        passphrase,
-      ]).catch(
-        // It notes on stderr where the words are.
-        () => undefined,
-      ),
-    ),
-  );
+  await nodes.createIdentities(['one', 'other']);
   await Promise.all(['one', 'other'].map(untilRunning));
   const state = await ask('other', 'network:state', ['net', 'status']);
   peerOfOther = state.peerId ?? '';
@@ -151,7 +81,7 @@ it('leads into a private network by a link, from the input and with a code for c
 it('comes back after its power was cut, to whom it trusts', { timeout: MS_MAX }, async () => {
   await good('one', ['peer', 'trust', 'attic']);
   await kill('other', 'SIGKILL');
-  await start('other');
+  await start('other', { unlock: true });
   await untilRunning('other');
   const connected = async (): Promise<string[]> =>
     (await ask('one', 'network:peers', ['peers', '--connected'])).peers.map(({ peerId }) => peerId);

@@ -18,7 +18,7 @@ const { clock } = createSystemOutside();
 export const runCommandLine = async (
   dataFolder: string,
   args: readonly string[],
-  { input, columns = 100 }: { input?: string | undefined; columns?: number } = {},
+  { input, columns = 100 }: { input?: string | Uint8Array | undefined; columns?: number } = {},
 ): Promise<CommandDone> => {
   const written = { out: '', error: '' };
   const text = (content: string | Uint8Array): string => Buffer.from(content).toString();
