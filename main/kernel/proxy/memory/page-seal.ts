@@ -59,7 +59,8 @@ export const createPageSeal = (key: KeyObject, pageBytes: number): PageSeal => {
       try {
         // Only here is the tag compared: nothing of `plain` leaves before.
         decipher.final();
-        return plain;
+        // Not as a Buffer, whose `slice` is no copy: who changes a copy of a page must not change the page.
+        return new Uint8Array(plain.buffer, plain.byteOffset, plain.length);
       } catch {
         return null;
       }

@@ -160,6 +160,18 @@ describe('sealed memory', () => {
     await expect(memory.compareAndSwap(0, new Uint8Array(7), new Uint8Array(7))).rejects.toThrow('8 to 64');
   });
 
+  it('gives what its caller may change, and keeps what it has', async () => {
+    const memory = createTestMemory(createLocalLender(sealedBytes(PAGES)), { pages: PAGES, cacheBytes: 4 * PAGE });
+    await memory.write(0, new Uint8Array(PAGE).fill(1));
+    const first = await memory.read(0, 8);
+    first.fill(9);
+    expect(await memory.read(0, 8)).toEqual(new Uint8Array(8).fill(1));
+    const { swapped, found } = await memory.compareAndSwap(0, new Uint8Array(8).fill(1), new Uint8Array(8).fill(2));
+    expect({ swapped, found: [...found] }).toEqual({ swapped: true, found: Array(8).fill(1) });
+    found.fill(9);
+    expect(await memory.read(0, 9)).toEqual(Uint8Array.of(2, 2, 2, 2, 2, 2, 2, 2, 1));
+  });
+
   it('does a batch in order, and tells the first thing that went wrong', async () => {
     const memory = createTestMemory(createLocalLender(sealedBytes(PAGES)), { pages: PAGES });
     const results = await memory.batch([
