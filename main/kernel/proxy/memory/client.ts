@@ -6,7 +6,6 @@ import {
   COPY_BYTES_MAX,
   IN_FLIGHT_BYTES_MAX,
   IN_FLIGHT_MAX,
-  JOINED_BYTES_MAX,
   MEMORY_PROTOCOL,
   OPENING_BYTES_MAX,
   OPENING_DEADLINE_MS,
@@ -14,6 +13,7 @@ import {
   RETRY_MS_MAX,
   RETRY_MS_MIN,
   SILENCE_MS_MAX,
+  WRITE_BYTES,
 } from './constants.ts';
 import { closedError, leaseOver, lenderAway, malformed, MemoryError, outOfRange } from './errors.ts';
 import type { MemoryMetrics } from './metrics.ts';
@@ -36,8 +36,12 @@ import {
 export interface MemoryClient {
   /** Reaches the lender for the first time. @returns bytes of the lease @throws {MemoryError} `LENDER_AWAY` | `LEASE_OVER` */
   open(): Promise<number>;
-  /** @returns bytes as they came: up to 20 KiB a view that keeps more alive, which a caller that keeps them copies @throws {MemoryError} `LENDER_AWAY` | `LEASE_OVER` | `OUT_OF_RANGE` | `CLOSED` */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * @param into - `length` bytes that the lender's are put into where they are more than 20 KiB; nobody else may use them until the end
+   * @returns bytes as they came: up to 20 KiB a view that keeps more alive, which a caller that keeps them copies
+   * @throws {MemoryError} `LENDER_AWAY` | `LEASE_OVER` | `OUT_OF_RANGE` | `CLOSED`
+   */
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Done again when its answer was lost. @param bytes - must not change meanwhile */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /** Done once, even when its answer was lost. */
@@ -63,6 +67,8 @@ interface Flight {
   readonly length: number;
   /** Null for reads. */
   readonly payload: Uint8Array | null;
+  /** Where a read of more than 20 KiB puts what comes; null: a place of its own. */
+  readonly into: Uint8Array | null;
   readonly queuedMs: number;
   sequence: number;
   /** Its caller was told already; only its answer is still to be skipped. */
@@ -101,6 +107,10 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
   let flyingBytes = 0;
   let paused: Flight[] = [];
   let outbox: Uint8Array[] = [];
+  /** Bytes of the first one that have left. */
+  let outboxAt = 0;
+  /** Where pieces are put together; used again once the stream has taken it. */
+  let joined: Uint8Array | null = null;
   let pumping = false;
   let retryMs = RETRY_MS_MIN;
   let progressMs = clock.monotonicMs();
@@ -109,6 +119,12 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
 
   const isIdle = (): boolean =>
     head === flying.length && waiting.length === 0 && paused.length === 0 && openers.length === 0;
+  const emptyOutbox = (): void => {
+    outbox = [];
+    outboxAt = 0;
+    // A stream that broke may still hold it.
+    joined = null;
+  };
   const fail = (flight: Flight, error: Error): void => {
     if (flight.over) return;
     flight.over = true;
@@ -129,7 +145,7 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
     end = error;
     stopTicking?.();
     stopTicking = null;
-    outbox = [];
+    emptyOutbox();
     const last = stream;
     stream = null;
     last?.reset();
@@ -139,27 +155,35 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
   // Sending.
   const push = (flight: Flight): void => {
     const { payload } = flight;
-    const joined = payload !== null && payload.length <= COPY_BYTES_MAX;
-    const bytes = Buffer.allocUnsafe(REQUEST_BYTES + (joined ? payload.length : 0));
+    const isSmall = payload !== null && payload.length <= COPY_BYTES_MAX;
+    const bytes = Buffer.allocUnsafe(REQUEST_BYTES + (isSmall ? payload.length : 0));
     putRequest(bytes, 0, flight);
-    if (joined) bytes.set(payload, REQUEST_BYTES);
+    if (isSmall) bytes.set(payload, REQUEST_BYTES);
     outbox.push(bytes);
-    if (payload !== null && !joined) outbox.push(payload);
+    if (payload !== null && !isSmall) outbox.push(payload);
   };
-  /** @returns small pieces in one, or one large piece */
+  /** @returns what is to be sent, as much of it as fits into one write; its bytes are good until the next call */
   const nextPiece = (): Uint8Array => {
-    let count = 0;
-    let bytes = 0;
-    for (const piece of outbox) {
-      if (count > 0 && (piece.length > COPY_BYTES_MAX + REQUEST_BYTES || bytes + piece.length > JOINED_BYTES_MAX))
-        break;
-      count += 1;
-      bytes += piece.length;
-      if (piece.length > COPY_BYTES_MAX + REQUEST_BYTES) break;
+    const [only] = outbox;
+    if (outbox.length === 1 && only !== undefined && outboxAt === 0 && only.length <= WRITE_BYTES) {
+      outbox = [];
+      return only;
     }
-    const pieces = outbox.slice(0, count);
-    outbox = count === outbox.length ? [] : outbox.slice(count);
-    return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, bytes);
+    joined ??= new Uint8Array(WRITE_BYTES);
+    let bytes = 0;
+    let first = 0;
+    while (first < outbox.length && bytes < WRITE_BYTES) {
+      const piece = outbox[first] as Uint8Array;
+      const length = Math.min(piece.length - outboxAt, WRITE_BYTES - bytes);
+      joined.set(piece.subarray(outboxAt, outboxAt + length), bytes);
+      bytes += length;
+      outboxAt += length;
+      if (outboxAt < piece.length) break;
+      outboxAt = 0;
+      first += 1;
+    }
+    outbox = first === outbox.length ? [] : outbox.slice(first);
+    return joined.subarray(0, bytes);
   };
   const pump = async (to: Stream): Promise<void> => {
     try {
@@ -231,7 +255,7 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
         throw malformed('an answer does not fit its operation');
       let bytes: Uint8Array = NOTHING;
       if (length > COPY_BYTES_MAX) {
-        bytes = Buffer.allocUnsafeSlow(length);
+        bytes = flight.into ?? Buffer.allocUnsafeSlow(length);
         for (let at = 0; at < length; ) {
           if (incoming.bytes === 0) await more();
           const piece = Math.min(incoming.bytes, length - at);
@@ -298,7 +322,7 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
       const reached = openers;
       openers = [];
       for (const { resolve } of reached) resolve(size);
-      outbox = [];
+      emptyOutbox();
       flying = flying.slice(head).filter((flight) => !flight.over);
       head = 0;
       flyingBytes = flying.reduce((sum, flight) => sum + flight.length, 0);
@@ -325,7 +349,7 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
     if (stream !== which) return;
     stream = null;
     pumping = false;
-    outbox = [];
+    emptyOutbox();
     which.reset();
     again(error);
   };
@@ -366,13 +390,14 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
     offset: number,
     length: number,
     payload: Uint8Array | null,
+    into: Uint8Array | null,
   ): Promise<{ status: Status; bytes: Uint8Array }> => {
     if (end !== null) return Promise.reject(end);
     metrics?.asked.inc(1, { operation: NAMES[operation] });
     return new Promise((resolve, reject) => {
       const queuedMs = clock.monotonicMs();
       if (isIdle()) progressMs = queuedMs;
-      waiting.push({ operation, offset, length, payload, queuedMs, sequence: 0, over: false, resolve, reject });
+      waiting.push({ operation, offset, length, payload, into, queuedMs, sequence: 0, over: false, resolve, reject });
       wake();
     });
   };
@@ -381,8 +406,9 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
     offset: number,
     length: number,
     payload: Uint8Array | null,
+    into: Uint8Array | null = null,
   ): Promise<{ status: Status; bytes: Uint8Array }> => {
-    const outcome = await ask(operation, offset, length, payload);
+    const outcome = await ask(operation, offset, length, payload, into);
     if (outcome.status === STATUSES.outOfRange) throw outOfRange(offset, length, sizeBytes ?? 0);
     return outcome;
   };
@@ -395,7 +421,7 @@ export const createMemoryClient = (components: MemoryClientComponents, init: Mem
         wake();
       });
     },
-    read: async (offset, length) => (await done(OPERATIONS.read, offset, length, null)).bytes,
+    read: async (offset, length, into) => (await done(OPERATIONS.read, offset, length, null, into ?? null)).bytes,
     write: async (offset, bytes) => {
       await done(OPERATIONS.write, offset, bytes.length, bytes);
     },

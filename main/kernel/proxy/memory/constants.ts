@@ -21,10 +21,10 @@ export const STREAMS_MAX = 64;
 export const OPENS_PER_TEN_SECONDS = 128;
 /** Asked of a stream at once; STOQ gives no more. */
 export const READ_BYTES = 64 * 1024;
-/** Answers and requests up to here are joined into one write; a larger payload is written from where it lies. */
+/** Payloads up to here are kept in one with what is in front of them; what is read of more has a place of its own. */
 export const COPY_BYTES_MAX = 20 * 1024;
-/** Joined answers are sent at the latest when there are so many bytes of them. */
-export const JOINED_BYTES_MAX = 128 * 1024;
+/** Requests and answers are joined into writes of so many bytes, as each write costs a turn of the loop: what STOQ takes at once. */
+export const WRITE_BYTES = 256 * 1024;
 
 /** One piece of a pool. Operations of 8 MiB touch two pieces at most. */
 export const CHUNK_BYTES = 16 * 2 ** 20;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assert } from '../../../base/index.ts';
 import type { FarMemory, MemoryOperation } from '../interface.ts';
 import type { MemoryClient } from './client.ts';
@@ -68,7 +69,12 @@ export const createPlainMemory = (client: MemoryClient, sizeBytes: number, pageB
       const whole = Buffer.allocUnsafeSlow(length);
       await untilAborted(
         Promise.all(
-          parts(offset, length).map(async ({ at, bytes }) => whole.set(await client.read(at, bytes), at - offset)),
+          parts(offset, length).map(async ({ at, bytes }) => {
+            const place = whole.subarray(at - offset, at - offset + bytes);
+            const found = await client.read(at, bytes, place);
+            // What is short comes as it lies.
+            if (found !== place) place.set(found);
+          }),
         ),
         options.signal,
       );
@@ -278,7 +284,16 @@ export const createSealedMemory = (components: SealedMemoryComponents, init: Sea
         );
       const plainOf = (page: number): Uint8Array =>
         edges.get(page) ?? bytes.subarray(page * pageBytes - offset, (page + 1) * pageBytes - offset);
-      await Promise.all(runs(first, last).map(({ from, count }) => store(from, count, plainOf)));
+      const stored: Promise<void>[] = [];
+      for (const { from, count } of runs(first, last)) {
+        // The part before leaves while this one is sealed, and others have their turn.
+        if (stored.length > 0) await nextTurn();
+        const one = store(from, count, plainOf);
+        // Told below, after all of them were begun.
+        one.catch(() => undefined);
+        stored.push(one);
+      }
+      await Promise.all(stored);
       for (let page = first; page <= last; page++) {
         const edge = edges.get(page);
         if (edge === undefined) cache.delete(page);

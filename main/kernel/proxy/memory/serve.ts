@@ -1,19 +1,17 @@
 import type { Stream } from '../../../transport/stoq/index.ts';
 import type { LeaseId } from '../../leases/index.ts';
 import {
-  COPY_BYTES_MAX,
   IN_FLIGHT_MAX,
-  JOINED_BYTES_MAX,
   OPERATION_BYTES_MAX,
   READ_BYTES,
   SWAP_BYTES_MAX,
   SWAP_BYTES_MIN,
+  WRITE_BYTES,
 } from './constants.ts';
 import { malformed } from './errors.ts';
 import type { MemoryMetrics } from './metrics.ts';
 import type { Pool } from './pool.ts';
 import {
-  ANSWER_BYTES,
   createIncoming,
   encodeAnswer,
   OPERATIONS,
@@ -43,7 +41,6 @@ export interface Served {
 }
 
 const NAMES = { [OPERATIONS.read]: 'read', [OPERATIONS.write]: 'write', [OPERATIONS.swap]: 'swap' } as const;
-const NOTHING = new Uint8Array(0);
 
 /** Bytes that follow the 24 of a request. @throws {MemoryError} `MALFORMED` */
 const payloadOf = ({ operation, length }: Request): number => {
@@ -74,20 +71,17 @@ export const beginSession = (served: Served, opening: Opening): void => {
 export const serveOperations = async (served: Served, stream: Stream, metrics: MemoryMetrics | null): Promise<void> => {
   const { pool } = served;
   const incoming = createIncoming();
-  let answers: Uint8Array[] = [];
-  let answerBytes = 0;
+  /** Where answers are put together, as the memory may change before they leave; used again once the stream has taken it. */
+  const joined = new Uint8Array(WRITE_BYTES);
+  let joinedBytes = 0;
   let before = -1;
 
-  const write = async (bytes: Uint8Array): Promise<void> => {
+  const flush = async (): Promise<void> => {
+    if (joinedBytes === 0) return;
+    const bytes = joined.subarray(0, joinedBytes);
+    joinedBytes = 0;
     served.sentBytes += bytes.length;
     await stream.write(bytes);
-  };
-  const flush = async (): Promise<void> => {
-    if (answerBytes === 0) return;
-    const bytes = answers.length === 1 ? (answers[0] as Uint8Array) : Buffer.concat(answers, answerBytes);
-    answers = [];
-    answerBytes = 0;
-    await write(bytes);
   };
   /** @returns whether so many bytes are there; false where the borrower has finished */
   const wait = async (bytes: number): Promise<boolean> => {
@@ -100,25 +94,20 @@ export const serveOperations = async (served: Served, stream: Stream, metrics: M
     }
     return true;
   };
-  /** Small ones are copied, as the memory may change before they leave; large ones leave at once. */
   const answer = async (
     status: Status,
     sequence: number,
     views: readonly Uint8Array[],
     length: number,
   ): Promise<void> => {
-    const header = encodeAnswer({ status, length, sequence });
-    if (length > COPY_BYTES_MAX) {
-      answers.push(header);
-      answerBytes += ANSWER_BYTES;
-      await flush();
-      for (const view of views) await write(view);
-      return;
-    }
-    const whole = length === 0 ? header : Buffer.concat([header, ...views], ANSWER_BYTES + length);
-    answers.push(whole);
-    answerBytes += whole.length;
-    if (answerBytes >= JOINED_BYTES_MAX) await flush();
+    for (const piece of [encodeAnswer({ status, length, sequence }), ...views])
+      for (let at = 0; at < piece.length; ) {
+        if (joinedBytes === WRITE_BYTES) await flush();
+        const end = Math.min(piece.length, at + WRITE_BYTES - joinedBytes);
+        joined.set(at === 0 && end === piece.length ? piece : piece.subarray(at, end), joinedBytes);
+        joinedBytes += end - at;
+        at = end;
+      }
   };
   const refuse = (status: Status, { sequence, length, operation }: Request, payload: number): Promise<void> => {
     metrics?.refused.inc(1, { cause: status === STATUSES.paused ? 'paused' : 'range' });
@@ -169,7 +158,7 @@ export const serveOperations = async (served: Served, stream: Stream, metrics: M
       if (operation === OPERATIONS.read) await answer(STATUSES.done, sequence, pool.views(offset, length), length);
       else if (operation === OPERATIONS.write) {
         for (const view of pool.views(offset, length)) incoming.copy(view, 0, view.length);
-        await answer(STATUSES.done, sequence, [NOTHING], 0);
+        await answer(STATUSES.done, sequence, [], 0);
       } else {
         const { status, found } = swap(offset, request);
         await answer(status, sequence, [found], found.length);
