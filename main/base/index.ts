@@ -1,3 +1,4 @@
+export { countBuffer } from './buffer-garbage.ts';
 export * from './codec.ts';
 export * from './config/index.ts';
 export * from './data-folder/index.ts';

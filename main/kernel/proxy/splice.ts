@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../../base/index.ts';
+import { type Clock, countBuffer } from '../../base/index.ts';
 import { SPLICE_HIGH_BYTES, SPLICE_LOW_BYTES, TCP_HALF_CLOSED_IDLE_MS, TCP_IDLE_MS } from './constants.ts';
 import type { Limit, Pipe, TableCounters } from './interface.ts';
 
@@ -71,6 +71,7 @@ export const splice = (socket: Socket, pipe: Pipe, options: SpliceOptions): Prom
       pipe.write(chunk).then(() => written(chunk.length), broken);
     };
     socket.on('data', (chunk: Buffer) => {
+      countBuffer(chunk.length);
       usedAtMs = clock.monotonicMs();
       counters.sentBytes += chunk.length;
       moved?.(chunk.length, 0);

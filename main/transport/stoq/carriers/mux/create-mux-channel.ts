@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { assert, type Clock, type Logger, messageOf } from '../../../../base/index.ts';
+import { assert, type Clock, countBuffer, type Logger, messageOf } from '../../../../base/index.ts';
 import type { CarrierError } from '../../errors.ts';
 import type { Address, PeerId, Tier } from '../../interface.ts';
 import { closedError, resetError, tooManyError } from '../carrier-errors.ts';
@@ -445,6 +445,7 @@ export const createMuxChannel = (components: MuxComponents, init: MuxInit): Chan
 
   pipe.on('data', (bytes: Buffer) => {
     lastReceivedMs = clock.monotonicMs();
+    countBuffer(bytes.length);
     const broken = frames.push(bytes);
     problem ??= broken;
     if (problem !== null && !closed) fail(problem);
