@@ -26,6 +26,8 @@ export interface GuardComponents extends Omit<TargetsComponents, 'files'> {
   settings: Settings;
   /** The very one that exits ask. */
   destinations: DestinationCheck;
+  /** What the owner's list of exits names now. */
+  named: () => readonly string[];
   runtime: Runtime;
   /** Ways to be tried. @default every one that this node gives to others */
   sources?: readonly GuardProbeSource[];
@@ -57,14 +59,14 @@ const createMetrics = (registry: MetricsRegistry | null): Metrics | null =>
 
 /** Tries, by every way that this node gives to others, to reach what must stay out of reach, and keeps what came of it. */
 export const createGuard = (components: GuardComponents, init: GuardInit): Guard => {
-  const { outside, settings, destinations, runtime } = components;
+  const { outside, settings, destinations, named, runtime } = components;
   const { clock } = outside;
   const { debounceMs = DEBOUNCE_MS, secretFiles } = init;
   const logger = components.logger.child('guard');
   const metrics = createMetrics(components.metrics);
   const emitter = new Emitter<{ changed: GuardState }>();
   const sources = components.sources ?? [
-    ...createForwarderSources({ clock, destinations }),
+    ...createForwarderSources({ clock, destinations, named }),
     ...createSandboxSources({ clock, runtime }),
   ];
   let kept = NEVER;

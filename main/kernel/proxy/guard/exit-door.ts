@@ -14,8 +14,8 @@ import { dialDatagrams, dialLocal } from '../local-target.ts';
 import { createSocketDatagrams, createSocketPipe } from '../socket-pipe.ts';
 import { ATTEMPT_MS_MAX } from './constants.ts';
 
-/** The most that an owner's switches can give: everything out, nothing private named. */
-const WIDEST: DestinationPolicy = { mode: 'all', named: [] };
+/** The most that an owner's switches can give: everything out, and what the list of exits names. */
+const widest = (named: readonly string[]): DestinationPolicy => ({ mode: 'all', named });
 
 /**
  * The exit of this node as a borrower meets it who has all that a lease can give: the same check of destinations, the same dialling.
@@ -40,7 +40,13 @@ const keyOf = (host: string, port: number): string => {
   return `${parsed === null ? host : parsed.kind === 'ip' ? formatIp(parsed.ip) : parsed.name} ${port}`;
 };
 
-export const createExitDoor = ({ clock, destinations }: { clock: Clock; destinations: DestinationCheck }): ExitDoor => {
+export interface ExitDoorComponents {
+  clock: Clock;
+  destinations: DestinationCheck;
+  /** What the owner's list of exits names now: a place that it opens is open. */
+  named: () => readonly string[];
+}
+export const createExitDoor = ({ clock, destinations, named }: ExitDoorComponents): ExitDoor => {
   const outcomes = new Map<string, GuardAttempt>();
   const counters: TableCounters = {
     connectionsNow: 0,
@@ -64,18 +70,19 @@ export const createExitDoor = ({ clock, destinations }: { clock: Clock; destinat
     };
     let place: { host: string; port: number };
     try {
-      const checked = await destinations.check(host, port, WIDEST, signal === undefined ? {} : { signal });
+      const checked = await destinations.check(host, port, widest(named()), signal === undefined ? {} : { signal });
       place = { host: checked.address, port: checked.port };
     } catch (error) {
       note(refusedBy(error));
       throw error;
     }
+    const advice = named().length === 0 ? '' : ' Look whether your list of exits names it.';
     // From here on it is a hole, whether somebody answers or not.
-    note({ result: 'reached', sentence: `It was let out to ${place.host}; only nobody answered there.` });
+    note({ result: 'reached', sentence: `It was let out to ${place.host}; only nobody answered there.${advice}` });
     const opened = await open(place);
     outcomes.set(key, {
       result: 'reached',
-      sentence: `It was let out to ${place.host}, and the connection was opened.`,
+      sentence: `It was let out to ${place.host}, and the connection was opened.${advice}`,
     });
     return opened;
   };

@@ -3,16 +3,13 @@ import { type Socket, connect } from 'node:net';
 import type { Clock } from '../../../base/index.ts';
 import type { LeaseId } from '../../leases/index.ts';
 import { parseIp } from '../destinations/index.ts';
-import type { DestinationCheck, GuardAttempt, GuardProbeSource, GuardTarget, LocalProxy } from '../interface.ts';
+import type { GuardAttempt, GuardProbeSource, GuardTarget, LocalProxy } from '../interface.ts';
 import { createHttpProxy } from '../forwarders/http/create-http-proxy.ts';
 import { createSocksProxy } from '../forwarders/socks5/create-socks-proxy.ts';
 import { ATTEMPT_MS_MAX, PARALLEL_MAX } from './constants.ts';
-import { createExitDoor, type ExitDoor } from './exit-door.ts';
+import { createExitDoor, type ExitDoor, type ExitDoorComponents } from './exit-door.ts';
 
-export interface ForwarderSourcesComponents {
-  clock: Clock;
-  destinations: DestinationCheck;
-}
+export type ForwarderSourcesComponents = ExitDoorComponents;
 /** Stands for a lease of this node's own network, which it does not need. */
 const OWN_LEASE = `lease-${'0'.repeat(32)}` as LeaseId;
 const ANSWER_BYTES_MAX = 1_024;
@@ -129,14 +126,14 @@ const ofNetwork = ({ what }: GuardTarget): boolean => what !== 'file';
 /** A real proxy of this machine with the exit of this node behind it, for one run. */
 const proxySource = (
   name: string,
-  { clock, destinations }: ForwarderSourcesComponents,
+  components: ForwarderSourcesComponents,
   open: (door: ExitDoor) => Promise<LocalProxy>,
   attempt: (port: number, target: GuardTarget, door: ExitDoor) => Promise<GuardAttempt>,
 ): GuardProbeSource => ({
   name,
   covers: ofNetwork,
   attemptAll: async (targets, tell, signal) => {
-    const door = createExitDoor({ clock, destinations });
+    const door = createExitDoor(components);
     const proxy = await open(door);
     try {
       await inParallel(targets, signal, async (target) => {
@@ -153,7 +150,7 @@ const proxySource = (
 
 /** The exit itself and every forwarder that leads to it, as somebody meets them who has all that a lease can give. */
 export const createForwarderSources = (components: ForwarderSourcesComponents): GuardProbeSource[] => {
-  const { clock, destinations } = components;
+  const { clock } = components;
   const init = { port: 0, lease: OWN_LEASE, username: '', password: '' };
   const socks = ({ dialer }: ExitDoor): Promise<LocalProxy> => createSocksProxy({ clock, dialer, metrics: null }, init);
   const http = ({ dialer }: ExitDoor): Promise<LocalProxy> => createHttpProxy({ clock, dialer, metrics: null }, init);
@@ -162,7 +159,7 @@ export const createForwarderSources = (components: ForwarderSourcesComponents): 
       name: 'Exit of a lease',
       covers: ofNetwork,
       attemptAll: async (targets, tell, signal) => {
-        const door = createExitDoor({ clock, destinations });
+        const door = createExitDoor(components);
         await inParallel(targets, signal, async (target) =>
           tell(target, await door.connect(target.host, target.port, signal)),
         );

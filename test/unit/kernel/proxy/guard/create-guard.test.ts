@@ -78,6 +78,7 @@ const setUp = async (
       runtime: bench.runtime,
       apiPort: () => api.port,
       destinations: closed(),
+      named: () => [],
       gateways: async () => ({ v4: '192.168.77.1', v6: 'fe80::1%eth0' }),
       neighbours: async () => ARP,
       ...given,
@@ -121,6 +122,16 @@ const withoutJobs = {
 } as GuardComponents['runtime'];
 
 describe('the home guard', () => {
+  it('is red where the list of exits itself opens what is near', async () => {
+    const { guard, finished } = await setUp({ runtime: withoutJobs, named: () => [`127.0.0.1:${api.port}`] });
+    guard.run('asked');
+    const state = await finished();
+    expect(state.verdict).toBe('red');
+    expect(shown(state, 'reached')).toContain(
+      `Exit of a lease: the API of this node (127.0.0.1, port ${api.port}): It was let out to 127.0.0.1, and the connection was opened. Look whether your list of exits names it.`,
+    );
+  });
+
   it('is green when every real way out fails at everything near, and says what it tried', async () => {
     const { guard, finished, changes, store } = await setUp();
     expect(guard.state()).toMatchObject({ verdict: 'none', ranAtMs: null, probes: [] });
