@@ -56,6 +56,13 @@ export const FORWARD_STREAMS_OWN_MAX = 960;
 export const FORWARD_OPENS_PER_TEN_SECONDS = 6_000;
 /** Connections of all together. */
 export const FORWARD_CONNECTIONS_MAX = 4_096;
+/** Those of one row of the table: what everybody may open leaves room for what few may. */
+export const FORWARD_CONNECTIONS_PER_ROW_MAX = 1_024;
+/**
+ * Destinations of one lease that are looked at at once. All names together are asked for at 64, and whoever runs a name server can make
+ * each of its own wait for seconds.
+ */
+export const FORWARD_CHECKS_PER_LEASE_MAX = 16;
 /** Dials of one local service that may wait for it at once: one that is silent does not use up the places of others. */
 export const FORWARD_DIALS_MAX = 128;
 /** Openings whose message has not come: of all together, and of one link, so that who says nothing takes its own places only. */

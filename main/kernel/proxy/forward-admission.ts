@@ -1,5 +1,6 @@
 import { isNodeError } from '../../base/index.ts';
 import type { AccessCheck, Leases, Link, Privacy } from '../leases/index.ts';
+import { FORWARD_CHECKS_PER_LEASE_MAX } from './constants.ts';
 import type { ForwardRefusal } from './errors.ts';
 import type { ForwardOpening } from './forward-protocol.ts';
 import type {
@@ -62,6 +63,8 @@ const refused = (code: ForwardRefusal, sentence: string, entry: TableEntry | nul
 /** Decides who may connect where. The one place in which an opening is checked. */
 export const createAdmission = (components: AdmissionComponents) => {
   const { table, privacy, leases, access, exits, destinations } = components;
+  /** Destinations that are looked at now, by lease. */
+  const checks = new Map<object, number>();
 
   const targetOf = ({ target }: TableEntry): StreamTarget | null => {
     if (target.kind === 'socket') return { host: target.host, port: target.port };
@@ -104,6 +107,9 @@ export const createAdmission = (components: AdmissionComponents) => {
     const lease = exits.find(id);
     if (lease === null || lease.ended.aborted) return refused('lease', none);
     if (lease.counters.connectionsNow >= lease.connectionsMax) return refused('full', TOO_MANY_OF_LEASE);
+    const looking = checks.get(lease) ?? 0;
+    if (looking >= FORWARD_CHECKS_PER_LEASE_MAX) return refused('full', TOO_MANY_OF_LEASE);
+    checks.set(lease, looking + 1);
     try {
       const { address, port: checked } = await destinations.check(host, port, lease.policy(), { signal });
       return {
@@ -118,6 +124,10 @@ export const createAdmission = (components: AdmissionComponents) => {
       if (!isNodeError(error)) throw error;
       lease.counters.refused += 1;
       return refused(error.code === 'DESTINATION_UNKNOWN' ? 'destinationUnknown' : 'destination', error.message);
+    } finally {
+      const left = (checks.get(lease) ?? 1) - 1;
+      if (left === 0) checks.delete(lease);
+      else checks.set(lease, left);
     }
   };
   return {

@@ -11,6 +11,7 @@ import { readMessage, type Stream, writeMessage } from '../../transport/stoq/ind
 import type { GlobalAddress, Link, Links } from '../leases/index.ts';
 import {
   FORWARD_CONNECTIONS_MAX,
+  FORWARD_CONNECTIONS_PER_ROW_MAX,
   FORWARD_DIALS_MAX,
   FORWARD_MESSAGE_BYTES_MAX,
   FORWARD_OPENING_MS,
@@ -49,6 +50,8 @@ export interface ForwardServiceInit {
   dialMs?: number;
   /** Connections of everybody together. @default 4096 */
   connectionsMax?: number;
+  /** Connections of one row of the table. @default 1024 */
+  connectionsPerRowMax?: number;
 }
 /** The lender's side of forwarding, docs/formats/forward.md: lets in who may, connects to what is behind the address, carries bytes. */
 export interface ForwardService extends Startable, EventSource<ForwardServiceEvents> {
@@ -67,7 +70,12 @@ export const createForwardService = (
 ): ForwardService => {
   const { outside, links, table, metrics } = components;
   const { clock } = outside;
-  const { openingMs = FORWARD_OPENING_MS, dialMs, connectionsMax = FORWARD_CONNECTIONS_MAX } = init;
+  const {
+    openingMs = FORWARD_OPENING_MS,
+    dialMs,
+    connectionsMax = FORWARD_CONNECTIONS_MAX,
+    connectionsPerRowMax = FORWARD_CONNECTIONS_PER_ROW_MAX,
+  } = init;
   const logger = components.logger.child('forward');
   const emitter = new Emitter<ForwardServiceEvents>();
   const admission = createAdmission(components);
@@ -201,6 +209,8 @@ export const createForwardService = (
     const admitted = await admission.admit(link, opening, giveUp.signal).finally(cancel);
     if (!admitted.ok) await refuse(stream, admitted);
     else if (opening.probe) await writeMessage(stream, encodeAnswer({ ok: true }));
+    else if (connections >= connectionsMax || (groups.get(admitted.owner)?.size ?? 0) >= connectionsPerRowMax)
+      await refuse(stream, { code: 'full', sentence: FULL, entry: entryOf(admitted) });
     else await carry(stream, opening, admitted);
   };
   const ownTarget = (address: GlobalAddress, port: number, mode: ForwardOpening['mode']) => {

@@ -130,6 +130,7 @@ export interface ProxyNodeInit {
   dialMs?: number;
   openingMs?: number;
   connectionsMax?: number;
+  connectionsPerRowMax?: number;
 }
 
 export const startProxyNode = async (
@@ -201,6 +202,7 @@ export const startProxyNode = async (
       ...(init.dialMs !== undefined && { dialMs: init.dialMs }),
       ...(init.openingMs !== undefined && { openingMs: init.openingMs }),
       ...(init.connectionsMax !== undefined && { connectionsMax: init.connectionsMax }),
+      ...(init.connectionsPerRowMax !== undefined && { connectionsPerRowMax: init.connectionsPerRowMax }),
     },
   );
   const routes = createRoutes({

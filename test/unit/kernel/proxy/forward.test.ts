@@ -287,6 +287,7 @@ describe('exits', () => {
   });
   let exit: ProxyNode;
   let user: ProxyNode;
+  let looking = 0;
   beforeAll(async () => {
     const network = createMemoryNetwork({ outside });
     exit = await startProxyNode(
@@ -295,7 +296,16 @@ describe('exits', () => {
         seed: 4,
         carriers: [network.carrier('exit')],
         listen: '/memory/exit' as Address,
-        destinations: { check: async (host, port) => ({ host, address: '127.0.0.1', family: 4, port }) },
+        openingMs: 2_000,
+        destinations: {
+          check: async (host, port, _policy, { signal } = {}) => {
+            if (host === 'slow.example') {
+              looking += 1;
+              await outside.clock.sleep(60_000, signal).finally(() => (looking -= 1));
+            }
+            return { host, address: '127.0.0.1', family: 4, port };
+          },
+        },
       },
     );
     user = await startProxyNode({ outside, workers }, { seed: 5, carriers: [network.carrier('user')], listen: null });
@@ -328,6 +338,29 @@ describe('exits', () => {
     for (const pipe of pipes) pipe.reset();
     await expect.poll(() => exit.exits.get(LEASE)?.counters.connectionsNow).toBe(0);
     (await user.dialer.connect(target())).reset();
+  });
+
+  it('let no lease take all the places where names are looked for', async () => {
+    const other = `lease-${'1'.repeat(32)}` as LeaseId;
+    exit.exits.set(LEASE, lease({ connectionsMax: 512 }));
+    exit.exits.set(other, lease({ lease: other }));
+    for (const id of [LEASE, other]) {
+      exit.borrowers.set(id, user.peerId);
+      user.borrowed.set(id, exit.peerId);
+    }
+    const life = new AbortController();
+    // Names of a server that never answers.
+    const slow = Array.from({ length: 80 }, () =>
+      codeOf(user.dialer.connect({ ...target(), host: 'slow.example' }, { signal: life.signal })).catch(
+        () => 'aborted',
+      ),
+    );
+    await expect.poll(() => looking).toBe(16);
+    (await user.dialer.connect({ ...target(), lease: other })).reset();
+    life.abort(new Error('enough'));
+    const ends = await Promise.all(slow);
+    expect(ends.filter((end) => end === 'REFUSED_THERE').length).toBeGreaterThanOrEqual(64);
+    await expect.poll(() => looking, { timeout: 5_000 }).toBe(0);
   });
 
   it('end with the lease', async () => {
@@ -365,6 +398,29 @@ describe('exits', () => {
     limit.stop();
     pipe.reset();
     await Promise.all([reading, writing]);
+  });
+});
+
+describe('a service that many want', () => {
+  it('leaves room for others', async () => {
+    const network = createMemoryNetwork({ outside });
+    const host = await startProxyNode(
+      { outside, workers },
+      { seed: 6, carriers: [network.carrier('host')], listen: '/memory/host' as Address, connectionsPerRowMax: 3 },
+    );
+    const guest = await startProxyNode(
+      { outside, workers },
+      { seed: 7, carriers: [network.carrier('guest')], listen: null },
+    );
+    undo.push(guest.stop, host.stop);
+    befriend(guest, host, '/memory/host' as Address);
+    await guest.stoq.endpoint.connect(host.peerId);
+    const popular = await host.tunnels.expose({ ...exposeRequest, target: `127.0.0.1:${echo.port}` });
+    const quiet = await host.tunnels.expose({ ...exposeRequest, target: `127.0.0.1:${echo.port}` });
+    const taken = await Promise.all([1, 2, 3].map(() => guest.dialer.connect(serviceAt(popular.address, echo.port))));
+    expect(await codeOf(guest.dialer.connect(serviceAt(popular.address, echo.port)))).toBe('REFUSED_THERE');
+    taken.push(await guest.dialer.connect(serviceAt(quiet.address, echo.port)));
+    for (const pipe of taken) pipe.reset();
   });
 });
 
