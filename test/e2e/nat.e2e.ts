@@ -1,11 +1,8 @@
-import { join } from 'node:path';
-import { chromium, type Page } from '@playwright/test';
-import type { NetworkState, PeerDetail, PeerView, PingView } from '../../preload/contract/index.ts';
-import { browserIn, type HomeNode, startHomeNode } from '../support/home-node.ts';
-import { createTestNetwork, netnsMissing, type TestNetwork } from '../support/netns.ts';
+import type { PeerDetail, PeerView, PingView } from '../../preload/contract/index.ts';
+import { type HomeNode, startHomeNode } from '../support/home-node.ts';
+import { createTestNetwork, netnsMissing } from '../support/netns.ts';
 import { expect, finishFirstRun, test } from './fixtures.ts';
-import { testHome, testUser } from './installed-user.ts';
-import { root } from './launch-app.ts';
+import { browserAt, homeProgram, peerIdOf, publicAddress } from './homes.ts';
 
 // Whole programs in hosts of their own, as their owners have them: two behind routers that let nobody in, one in the open between them.
 // The one in the open is nobody's server: it is a node like the others that lets itself be used as a relay.
@@ -15,32 +12,6 @@ const FOUND_MS_MAX = 90_000;
 /** Each look is a start of the command line. */
 const LOOK = { timeout: FOUND_MS_MAX, intervals: [3000] };
 
-/** The page of a node, for somebody who sits at that host. */
-const browse = async (network: TestNetwork, node: HomeNode): Promise<{ page: Page; end(): Promise<void> }> => {
-  const program = browserIn(network, node.host, process.env['HYPERMESH_TEST_BROWSER'] ?? '/usr/bin/chromium');
-  const browser = await chromium.launch({
-    executablePath: program.path,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-  });
-  const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
-  await page.goto(node.url);
-  return {
-    page,
-    end: async () => {
-      await browser.close();
-      program.remove();
-    },
-  };
-};
-
-const publicAddress = async (node: HomeNode): Promise<string> => {
-  const state = await node.json<NetworkState>('net', 'status');
-  const address = state.addresses.find((one) => one.includes('/ip6/2') && one.endsWith('/quic-v1'));
-  return `${address ?? state.addresses.join(' ')}/p2p/${state.peerId ?? ''}`;
-};
-const peerIdOf = async (node: HomeNode): Promise<string> =>
-  (await node.json<NetworkState>('net', 'status')).peerId ?? 'none';
-
 test.describe('two homes behind different routers', () => {
   test.skip(netnsMissing !== null, netnsMissing ?? '');
   test.setTimeout(420_000);
@@ -48,11 +19,7 @@ test.describe('two homes behind different routers', () => {
   test('@installed find each other and talk through a hole, and by a relay where holes are blocked', async ({
     target,
   }) => {
-    const installed = target === 'installed';
-    const program = {
-      command: installed ? ['hypermesh'] : [process.execPath, join(root, 'out', 'main', 'cli.js')],
-      user: installed ? { name: testUser(), home: testHome() } : null,
-    };
+    const program = homeProgram(target);
     const network = createTestNetwork();
     const nodes: HomeNode[] = [];
     try {
@@ -68,9 +35,10 @@ test.describe('two homes behind different routers', () => {
       const [openId, atticId, studioId] = [await peerIdOf(open), await peerIdOf(attic), await peerIdOf(studio)];
       expect(new Set([openId, atticId, studioId]).size).toBe(3);
 
-      const shown = await browse(network, attic);
+      const shown = await browserAt(network, attic.host);
       try {
         const { page } = shown;
+        await page.goto(attic.url);
         await finishFirstRun(page);
         await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Network' }).click();
         await attic.cli('peer', 'add', meeting);

@@ -23,6 +23,8 @@ export interface HomeNode {
   readonly url: string;
   cli(...args: string[]): Promise<string>;
   json<T>(...args: string[]): Promise<T>;
+  /** A command that takes or gives bytes. @param input - piped to it @returns what it wrote to stdout @throws {Error} when it fails */
+  pipe(input: Uint8Array, ...args: string[]): Promise<Buffer>;
   stop(): Promise<void>;
 }
 
@@ -49,6 +51,17 @@ export const startHomeNode = async (program: HomeProgram, network: TestNetwork, 
   ];
   const cli = async (...args: string[]): Promise<string> =>
     (await run('/usr/sbin/ip', [...enter, ...args], { timeout: 60_000 })).stdout;
+  const pipe = (input: Uint8Array, ...args: string[]): Promise<Buffer> =>
+    new Promise((resolve, reject) => {
+      const options = { timeout: 60_000, maxBuffer: 64 * 1024 * 1024, encoding: 'buffer' } as const;
+      const running = execFile('/usr/sbin/ip', [...enter, ...args], options, (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new Error(`${args.join(' ')}: ${stderr.toString()}`));
+      });
+      // It may end before it has read everything, and says then why.
+      running.stdin?.on('error', () => undefined);
+      running.stdin?.end(input);
+    });
   const child: ChildProcess = spawn('/usr/sbin/ip', [...enter, 'start', '--headless', '--port', '0'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -81,6 +94,7 @@ export const startHomeNode = async (program: HomeProgram, network: TestNetwork, 
     url: /http:\/\/\S+#token=\S+/.exec(said)?.[0] ?? '',
     cli,
     json: async <T>(...args: string[]) => JSON.parse(await cli(...args, '--json')) as T,
+    pipe,
     stop,
   };
 };
