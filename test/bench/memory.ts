@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,15 +12,18 @@ import type { Figure } from './figure.ts';
 const ROUNDS = 3;
 const LEASE_BYTES = 256 * 2 ** 20;
 const WHOLE_BYTES = 2 ** 30;
-/** Size, operations, and lanes of the pipelined run. */
-const PLAN = [
-  { size: 64, count: 1500, lanes: 32, name: '64 B' },
-  { size: 4096, count: 1000, lanes: 32, name: '4 KiB' },
-  { size: 2 ** 20, count: 40, lanes: 8, name: '1 MiB' },
+const SIZES = [
+  { size: 64, name: '64 B' },
+  { size: 4096, name: '4 KiB' },
+  { size: 2 ** 20, name: '1 MiB' },
 ] as const;
+const OPERATIONS = ['write', 'read'] as const;
+/** Operations at once while throughput is measured, and ms for each measurement. */
+const LANES = 32;
+const MEASURE_MS = 300;
 const TIERS = ['quic', 'tls'] as const;
 /** Of far memory; the digits are bytes of a page. */
-const KINDS = { store: 'storesealed8192', 'store, plain': 'storeplain8192', pages: 'sealed8192' } as const;
+const KINDS = { sealed: 'storesealed8192', plain: 'storeplain8192' } as const;
 
 interface Child {
   first: Record<string, unknown>;
@@ -30,8 +34,15 @@ interface Row {
   p50: number;
   p99: number;
   perSecond: number;
+  /** Us of processor time per operation, both ends. */
+  cpu: number;
 }
-type Measured = Record<'read' | 'write', Row>;
+/** What is measured with one child, and the processor time of what is at its other end. */
+interface Measurable {
+  near: Child;
+  open: Record<string, unknown>;
+  cpuFar: () => Promise<number>;
+}
 
 const startChild = async (role: 'lend' | 'borrow', tier: string): Promise<Child> => {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'children/memory.ts'), role, tier], {
@@ -103,26 +114,23 @@ const startServer = async (kind: 'redis' | 'memcached'): Promise<{ port: number;
   await answers(port);
   return { port, process: server };
 };
-const withMemory = async <T>(
-  kind: string,
-  tier: string,
-  bytes: number,
-  measure: (near: Child, lent: { tookMs: number; longestMs: number }) => Promise<T>,
-): Promise<T> => {
-  const far = await startChild('lend', tier);
-  const near = await startChild('borrow', tier);
-  try {
-    const lent = await far.ask<{ tookMs: number; longestMs: number }>('lend', { bytes });
-    await near.ask('open', { kind, bytes, ...far.first });
-    return await measure(near, lent);
-  } finally {
-    await near.stop();
-    await far.stop();
-  }
+/** Processor seconds of a process that is not ours, from proc(5), in ticks of 10 ms. */
+const cpuOf = async (pid: number): Promise<number> => {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 };
-const measureAll = async (near: Child): Promise<Measured[]> => {
-  const rows: Measured[] = [];
-  for (const { size, count, lanes } of PLAN) rows.push(await near.ask<Measured>('measure', { size, count, lanes }));
+const measureAll = async ({ near, open, cpuFar }: Measurable): Promise<Row[]> => {
+  await near.ask('open', open);
+  const rows: Row[] = [];
+  for (const { size } of SIZES)
+    for (const operation of OPERATIONS) {
+      const before = await cpuFar();
+      const { operations, cpuSeconds, ...row } = await near.ask<
+        Omit<Row, 'cpu'> & { operations: number; cpuSeconds: number }
+      >('measure', { size, operation, lanes: LANES, ms: MEASURE_MS });
+      rows.push({ ...row, cpu: ((cpuSeconds + (await cpuFar()) - before) / operations) * 1e6 });
+    }
+  await near.ask('close');
   return rows;
 };
 const median = (values: readonly number[]): number =>
@@ -130,79 +138,129 @@ const median = (values: readonly number[]): number =>
 
 /** Far memory beside Redis and memcached: one client process and one server process each, over loopback. */
 export const benchMemory = async (): Promise<readonly Figure[]> => {
-  const runs: Record<string, Measured[][]> = {};
+  const started: Child[] = [];
+  const start = async (...of: Parameters<typeof startChild>): Promise<Child> => {
+    const child = await startChild(...of);
+    started.push(child);
+    return child;
+  };
   const servers = { redis: await startServer('redis'), memcached: await startServer('memcached') };
+  const measured: Record<string, Measurable> = {};
+  const runs: Record<string, Row[][]> = {};
   try {
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [kind, server] of Object.entries(servers)) {
-        if (server === null) continue;
-        const near = await startChild('borrow', 'tls');
-        try {
-          await near.ask('open', { kind, port: server.port });
-          (runs[kind] ??= []).push(await measureAll(near));
-        } finally {
-          await near.stop();
-        }
-      }
-      for (const tier of TIERS)
-        for (const [name, kind] of Object.entries(KINDS))
-          (runs[`far memory, ${name}, ${tier}`] ??= []).push(await withMemory(kind, tier, LEASE_BYTES, measureAll));
+    for (const tier of TIERS) {
+      const far = await start('lend', tier);
+      const near = await start('borrow', tier);
+      await far.ask('lend', { bytes: LEASE_BYTES });
+      const cpuFar = async (): Promise<number> => (await far.ask<{ cpuSeconds: number }>('cpu')).cpuSeconds;
+      for (const [name, kind] of Object.entries(KINDS))
+        measured[`far memory, ${name}, ${tier}`] = { near, open: { kind, bytes: LEASE_BYTES, ...far.first }, cpuFar };
+      for (const [kind, server] of Object.entries(servers))
+        if (server !== null && measured[kind] === undefined)
+          measured[kind] = {
+            near,
+            open: { kind, port: server.port },
+            cpuFar: () => cpuOf(server.process.pid as number),
+          };
     }
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [name, one] of Object.entries(measured)) (runs[name] ??= []).push(await measureAll(one));
   } finally {
+    for (const child of started) await child.stop();
     for (const server of Object.values(servers)) server?.process.kill();
   }
-  const valueOf = (name: string, plan: number, operation: 'read' | 'write', what: keyof Row): number =>
-    median((runs[name] ?? []).map((rows) => rows[plan]?.[operation][what] ?? Number.NaN));
+  const valueOf = (name: string, row: number, what: keyof Row): number =>
+    median((runs[name] ?? []).map((rows) => rows[row]?.[what] ?? Number.NaN));
   const figures: Figure[] = [];
+  const plan = SIZES.flatMap((size) => OPERATIONS.map((operation) => ({ ...size, operation })));
   for (const name of Object.keys(runs).filter((one) => one.startsWith('far')))
-    for (const [plan, { name: size, size: bytes, lanes }] of PLAN.entries())
-      for (const operation of ['write', 'read'] as const)
-        for (const what of ['p50', 'p99', 'perSecond'] as const)
-          for (const peer of ['redis', 'memcached']) {
-            if (runs[peer] === undefined) continue;
-            const isRate = what === 'perSecond';
-            const scale = isRate ? (bytes * 8) / 1e9 : 1;
-            const value = valueOf(name, plan, operation, what) * scale;
-            const other = valueOf(peer, plan, operation, what) * scale;
-            figures.push({
-              name: `${name}, ${operation} of ${size}, ${isRate ? `${lanes} at once` : what}`,
-              unit: isRate ? 'Gbit/s' : 'us',
-              value,
-              peer: { name: peer, value: other },
-              ratio: value / other,
-              target: 'comparison',
-            });
-          }
+    for (const [row, { name: size, size: bytes, operation }] of plan.entries())
+      for (const [what, title] of Object.entries({
+        p50: 'p50',
+        p99: 'p99',
+        perSecond: `${LANES} at once`,
+        cpu: 'processor',
+      }))
+        for (const peer of Object.keys(servers)) {
+          if (runs[peer] === undefined) continue;
+          const isRate = what === 'perSecond';
+          const scale = isRate ? (bytes * 8) / 1e9 : 1;
+          const value = valueOf(name, row, what as keyof Row) * scale;
+          const other = valueOf(peer, row, what as keyof Row) * scale;
+          figures.push({
+            name: `${name}, ${operation} of ${size}, ${title}`,
+            unit: isRate ? 'Gbit/s' : 'us',
+            value,
+            peer: { name: peer, value: other },
+            ratio: value / other,
+            target: 'comparison',
+          });
+        }
   return figures;
 };
 
-/** 1 GiB lent, written, read back and compared byte by byte. */
+/** 1 GiB lent, written, read back and compared byte by byte; beside it what Redis takes and gives in values of 1 MiB. */
 export const benchWholeMemory = async (): Promise<readonly Figure[]> => {
-  const figures: Figure[] = [];
-  for (const kind of ['sealed8192', 'plain8192']) {
-    // Seals take 24 bytes of each 8 KiB page; the lease has room for them.
-    const bytes = WHOLE_BYTES + WHOLE_BYTES / 256;
-    const { writeSeconds, readSeconds, wrong, lent } = await withMemory(kind, 'quic', bytes, async (near, how) => ({
-      ...(await near.ask<{ writeSeconds: number; readSeconds: number; wrong: number }>('whole', {
-        bytes: WHOLE_BYTES,
-      })),
-      lent: how,
-    }));
-    const gbit = (seconds: number): number => (WHOLE_BYTES * 8) / seconds / 1e9;
-    const name = `far memory, 1 GiB, ${kind.startsWith('sealed') ? 'sealed' : 'plain'}`;
-    figures.push(
-      { name: `${name}, written`, unit: 'Gbit/s', value: gbit(writeSeconds), target: 'for information' },
-      { name: `${name}, read back`, unit: 'Gbit/s', value: gbit(readSeconds), target: 'for information' },
+  // Seals take 24 bytes of each 8 KiB page; the lease has room for them.
+  const bytes = WHOLE_BYTES + WHOLE_BYTES / 256;
+  const redis = await startServer('redis');
+  const far = await startChild('lend', 'tls');
+  const near = await startChild('borrow', 'tls');
+  try {
+    const peers: number[] = [];
+    if (redis !== null) {
+      await near.ask('open', { kind: 'redis', port: redis.port });
+      for (const operation of OPERATIONS) {
+        const row = await near.ask<{ perSecond: number }>('measure', { size: 2 ** 20, operation, lanes: 8, ms: 2_000 });
+        peers.push((row.perSecond * 2 ** 20 * 8) / 1e9);
+      }
+      await near.ask('close');
+    }
+    await far.ask('longest');
+    const { tookMs } = await far.ask<{ tookMs: number }>('lend', { bytes });
+    const lent = await far.ask<{ ms: number; cpuMs: number }>('longest');
+    await near.ask('open', { kind: 'sealed8192', bytes, ...far.first });
+    await near.ask('longest');
+    const { writeSeconds, readSeconds, wrong } = await near.ask<{
+      writeSeconds: number;
+      readSeconds: number;
+      wrong: number;
+    }>('whole', { bytes: WHOLE_BYTES });
+    const turns = [
+      { who: 'the lender, reserving and zeroing', ...lent },
+      { who: 'the lender', ...(await far.ask<{ ms: number; cpuMs: number }>('longest')) },
+      { who: 'the borrower', ...(await near.ask<{ ms: number; cpuMs: number }>('longest')) },
+    ];
+    const name = 'far memory, 1 GiB sealed, tls';
+    const moved = (what: string, seconds: number, peer: number | undefined): Figure => {
+      const value = (WHOLE_BYTES * 8) / seconds / 1e9;
+      const beside = peer === undefined ? {} : { peer: { name: 'redis', value: peer }, ratio: value / peer };
+      return { name: `${name}, ${what}`, unit: 'Gbit/s', value, ...beside, target: 'comparison' };
+    };
+    return [
+      { name: `${name}, reserved and zeroed`, unit: 'ms', value: tookMs, target: 'for information' },
+      moved('written', writeSeconds, peers[0]),
+      moved('read back', readSeconds, peers[1]),
       { name: `${name}, parts that differ`, unit: 'count', value: wrong, target: 'none', reached: wrong === 0 },
-      { name: `${name}, reserved and zeroed`, unit: 'ms', value: lent.tookMs, target: 'for information' },
-      {
-        name: `${name}, longest wait of the lender's thread meanwhile`,
-        unit: 'ms',
-        value: lent.longestMs,
-        target: 'at most 50 ms',
-        reached: lent.longestMs <= 50,
-      },
-    );
+      ...turns.flatMap(({ who, ms, cpuMs }): Figure[] => [
+        {
+          name: `${name}, longest turn of the main thread of ${who}, processor time`,
+          unit: 'ms',
+          value: cpuMs,
+          target: 'at most 50 ms',
+          reached: cpuMs <= 50,
+        },
+        {
+          name: `${name}, longest turn of the main thread of ${who}, with waits for a processor`,
+          unit: 'ms',
+          value: ms,
+          target: 'for information',
+        },
+      ]),
+    ];
+  } finally {
+    await near.stop();
+    await far.stop();
+    redis?.process.kill();
   }
-  return figures;
 };

@@ -24,9 +24,13 @@ const outside = createSystemOutside();
 const logger = createSilentLogger();
 const components = { outside, logger, metrics: null };
 const LEASE = 'lease-00000000000000000000000000000001' as LeaseId;
-/** Keys in turn: more than any cache of a processor's worth, fewer than fill the memory. */
+/** Keys in turn, so many or as many as these bytes hold. */
 const KEYS = 64;
+const KEYS_MIN = 8;
+const KEYS_BYTES = 2 ** 20;
 const CHECK_BYTES = 4 * 2 ** 20;
+/** However long they take. */
+const SAMPLES_MIN = 5;
 
 const tell = (value: unknown): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -35,6 +39,18 @@ const cpuSeconds = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 };
+/** A timer that is due every ms; what it is late by is a turn that somebody took. */
+const turns = { ms: 0, cpuMs: 0 };
+let turnMs = performance.now();
+let turnCpu = process.threadCpuUsage();
+setInterval(() => {
+  const cpu = process.threadCpuUsage();
+  const nowMs = performance.now();
+  turns.ms = Math.max(turns.ms, nowMs - turnMs);
+  turns.cpuMs = Math.max(turns.cpuMs, (cpu.user + cpu.system - turnCpu.user - turnCpu.system) / 1000);
+  turnMs = nowMs;
+  turnCpu = cpu;
+}, 1);
 
 const node = await startTestNode(
   { outside, workers: createStoqWorkers(), logger },
@@ -99,15 +115,8 @@ const commands: Record<string, (input: never) => Promise<unknown>> = {
     const lease = { id: LEASE, resource: 'memory', amount: bytes } as Partial<LentLease> as LentLease;
     const provider = createMemoryProvider({ ...components, links, leases: { authorize: () => lease } });
     const began = performance.now();
-    let longestMs = 0;
-    let seen = began;
-    const watch = setInterval(() => {
-      longestMs = Math.max(longestMs, performance.now() - seen);
-      seen = performance.now();
-    }, 1);
     await provider.start(lease);
-    clearInterval(watch);
-    return { tookMs: performance.now() - began, longestMs, rss: process.memoryUsage.rss() };
+    return { tookMs: performance.now() - began };
   },
   open: async ({ kind, ...where }: { kind: string; address: Address; peer: PeerId; bytes: number; port: number }) => {
     targets =
@@ -119,38 +128,42 @@ const commands: Record<string, (input: never) => Promise<unknown>> = {
     targets = null;
     return Promise.resolve({});
   },
-  measure: async ({ size, count, lanes }: { size: number; count: number; lanes: number }) => {
+  /** Operations one after the other, then so many at once, each for so many ms at most. */
+  measure: async ({ size, lanes, ms, operation }: { size: number; lanes: number; ms: number; operation: string }) => {
     const target = targets as KeyValue;
     const value = outside.random.bytes(size);
-    const operations = {
-      write: (i: number) => target.set(`key:${i % KEYS}`, value),
-      read: (i: number) => target.get(`key:${i % KEYS}`),
+    const keys = Math.max(KEYS_MIN, Math.min(KEYS, KEYS_BYTES / size));
+    const run = async (i: number): Promise<void> => {
+      if (operation === 'write') await target.set(`key:${i % keys}`, value);
+      else if ((await target.get(`key:${i % keys}`))?.length !== size) throw new Error('a value has another length');
     };
-    const rows: Record<string, { p50: number; p99: number; perSecond: number }> = {};
-    for (const name of ['write', 'read'] as const) {
-      const run = operations[name];
-      for (let i = 0; i < Math.max(KEYS, count / 4); i++) await run(i);
-      const samples: number[] = [];
-      for (let i = 0; i < count; i++) {
-        const began = performance.now();
-        await run(i);
-        samples.push((performance.now() - began) * 1000);
-      }
+    for (let i = 0; i < keys; i++) await target.set(`key:${i}`, value);
+    const cpuBefore = cpuSeconds();
+    const samples: number[] = [];
+    for (const until = performance.now() + ms; performance.now() < until || samples.length < SAMPLES_MIN; ) {
       const began = performance.now();
-      let next = 0;
-      await Promise.all(
-        Array.from({ length: lanes }, async () => {
-          while (next < 2 * count) await run(next++);
-        }),
-      );
-      const seconds = (performance.now() - began) / 1000;
-      rows[name] = { p50: percentile(samples, 0.5), p99: percentile(samples, 0.99), perSecond: (2 * count) / seconds };
+      await run(samples.length);
+      samples.push((performance.now() - began) * 1000);
     }
+    const began = performance.now();
+    let next = 0;
+    await Promise.all(
+      Array.from({ length: lanes }, async () => {
+        while (performance.now() < began + ms || next < lanes) await run(next++);
+      }),
+    );
+    const seconds = (performance.now() - began) / 1000;
     const back = (await target.get('key:1')) ?? new Uint8Array(0);
     if (Buffer.compare(back, value) !== 0) throw new Error('other bytes came back than were written');
-    return rows;
+    return {
+      p50: percentile(samples, 0.5),
+      p99: percentile(samples, 0.99),
+      perSecond: next / seconds,
+      operations: samples.length + next,
+      cpuSeconds: cpuSeconds() - cpuBefore,
+    };
   },
-  /** Writes all of it, reads it back and compares every byte. */
+  /** Writes all of it, reads it back and compares every byte. Tells on stderr how far it is. */
   whole: async ({ bytes }: { bytes: number }) => {
     const far = memory as FarMemory;
     const block = outside.random.bytes(CHECK_BYTES);
@@ -159,29 +172,39 @@ const commands: Record<string, (input: never) => Promise<unknown>> = {
       for (let i = 0; i + 8 <= bytesHere.length; i += 4096) bytesHere.writeDoubleBE(at + i, i);
       return bytesHere;
     };
-    const inParts = async (work: (at: number) => Promise<void>): Promise<number> => {
+    const inParts = async (what: string, work: (at: number) => Promise<void>): Promise<number> => {
       const began = performance.now();
       let next = 0;
+      let told = 0;
       await Promise.all(
         Array.from({ length: 3 }, async () => {
           while (next < bytes) {
             const at = next;
             next += CHECK_BYTES;
             await work(at);
+            const quarter = Math.floor((4 * at) / bytes);
+            if (quarter > told) process.stderr.write(`  ${(told = quarter) * 25} % of ${bytes} bytes ${what}\n`);
           }
         }),
       );
       return (performance.now() - began) / 1000;
     };
-    const writeSeconds = await inParts((at) => far.write(at, stamped(at)));
+    const writeSeconds = await inParts('written', (at) => far.write(at, stamped(at)));
     let wrong = 0;
-    const readSeconds = await inParts(async (at) => {
+    const readSeconds = await inParts('read back and compared', async (at) => {
       const wanted = stamped(at);
       if (Buffer.compare(await far.read(at, wanted.length), wanted) !== 0) wrong += 1;
     });
     return { writeSeconds, readSeconds, wrong };
   },
-  state: async () => Promise.resolve({ cpuSeconds: cpuSeconds(), rss: process.memoryUsage.rss() }),
+  /** Longest turn of the main thread since it was asked last: as others feel it, and what of it this process has used. */
+  longest: async () => {
+    const longest = { ms: turns.ms, cpuMs: turns.cpuMs };
+    turns.ms = 0;
+    turns.cpuMs = 0;
+    return Promise.resolve(longest);
+  },
+  cpu: async () => Promise.resolve({ cpuSeconds: cpuSeconds() }),
 };
 
 if (role === 'lend') {
