@@ -1,5 +1,5 @@
 import type { AllocationType, LendingTerms } from '../../../preload/contract/index.ts';
-import { type NetworkId, type PeerBook, PUBLIC_NETWORK } from '../../transport/stoq/index.ts';
+import { type NetworkId, parsePeerId, type PeerBook, PUBLIC_NETWORK } from '../../transport/stoq/index.ts';
 import type { AddressBook, Privacy, PrivacyRule, Stranger } from './interface.ts';
 import type { Link, Party, RouteKind } from './link.ts';
 
@@ -107,7 +107,7 @@ const isNamed = (
 ): boolean =>
   names.some((name) => {
     if (name.startsWith('@')) return addressBook.isIn(peerId, name.slice(1));
-    return name === peerId || (name !== '' && book.get(peerId)?.name === name);
+    return name === peerId || (parsePeerId(name) === null && name !== '' && book.get(peerId)?.name === name);
   });
 
 /** @returns private networks of this node that the level names, all of them where it names none */
@@ -115,9 +115,15 @@ export const namedNetworks = (
   networks: readonly { id: NetworkId; name: string }[],
   names: readonly string[],
 ): readonly NetworkId[] =>
-  networks
-    .filter(({ id, name }) => names.length === 0 || names.includes(id) || names.includes(name))
-    .map(({ id }) => id);
+  names.length === 0
+    ? networks.map(({ id }) => id)
+    : [...new Set(names)].flatMap((name) => {
+        // Whoever founds a network names it: one that is called by another's id, or as another, is not what the owner meant.
+        const byId = networks.find(({ id }) => id === name);
+        const named = networks.filter((network) => network.name === name);
+        const meant = byId ?? (named.length === 1 ? named[0] : undefined);
+        return meant === undefined || (meant !== byId && names.includes(meant.id)) ? [] : [meant.id];
+      });
 
 /** Judges by {@link PRIVACY_TABLE} and nothing else. Looks nothing up on disk or in the network: some microseconds. */
 export const createPrivacy = (components: PrivacyComponents): Privacy => {

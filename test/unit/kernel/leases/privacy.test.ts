@@ -3,7 +3,13 @@ import { keyIdText } from '../../../../main/base/crypto/index.ts';
 import { networksOfTerms } from '../../../../main/kernel/leases/directory.ts';
 import { STRANGERS, type Stranger } from '../../../../main/kernel/leases/interface.ts';
 import type { Link, Party, RouteKind } from '../../../../main/kernel/leases/link.ts';
-import { createPrivacy, NOTHING_HERE, type PrivacyTerms, privacyRule } from '../../../../main/kernel/leases/privacy.ts';
+import {
+  createPrivacy,
+  namedNetworks,
+  NOTHING_HERE,
+  type PrivacyTerms,
+  privacyRule,
+} from '../../../../main/kernel/leases/privacy.ts';
 import { sayAudience } from '../../../../main/kernel/leases/say-privacy.ts';
 import { type KnownPeer, type NetworkId, type PeerId, PUBLIC_NETWORK } from '../../../../main/transport/stoq/index.ts';
 import { allocationType, privacyLevel } from '../../../../preload/contract/share.ts';
@@ -277,5 +283,22 @@ describe('the sentence of an audience', () => {
     expect(sayAudience(terms('FullPublic', 'Verified'), networks)).toContain(
       'anybody behind an anonymous route can find it; ',
     );
+  });
+});
+
+describe('the name of a network', () => {
+  it('means the one that the owner meant, and none that its founder called so', () => {
+    const networks = [
+      { id: HOME, name: 'home' },
+      { id: WORK, name: HOME },
+      { id: FOREIGN, name: 'friends' },
+      { id: 'g'.repeat(52) as NetworkId, name: 'friends' },
+    ];
+    expect(namedNetworks(networks, [HOME])).toEqual([HOME]);
+    expect(namedNetworks(networks, ['home'])).toEqual([HOME]);
+    expect(namedNetworks(networks, ['home', HOME, HOME])).toEqual([HOME]);
+    expect(namedNetworks(networks, ['friends'])).toEqual([]);
+    expect(namedNetworks(networks, [FOREIGN])).toEqual([FOREIGN]);
+    expect(namedNetworks(networks, [])).toHaveLength(4);
   });
 });
