@@ -520,11 +520,13 @@ export const createBorrower = (parts: EngineParts & { journal: Journal; settler:
     answer: async (link, question) => {
       const entry = table.get(question.lease);
       if (entry === undefined || entry.side !== 'borrowed') return UNKNOWN;
+      // A receipt signed on another link would tell the lender that both are of one borrower, and so would waiting for its turn.
+      const isHidden = (): boolean =>
+        (entry.facts.route === 'anonymous' || link.route === 'anonymous') && loans.get(entry.id)?.link !== link;
+      if (isHidden()) return UNKNOWN;
       return await entry.alone(async () => {
         const loan = loans.get(entry.id);
-        // A receipt signed on another link would tell the lender that both are of one borrower.
-        const isHidden = entry.facts.route === 'anonymous' || link.route === 'anonymous';
-        if (isHidden && loan?.link !== link) return UNKNOWN;
+        if (isHidden()) return UNKNOWN;
         if (loan === undefined)
           return question.record === null ? UNKNOWN : await countersignAgain(entry, question.record);
         return question.kind === 'receipt'

@@ -24,6 +24,10 @@ const PROVING_PER_PEER_MAX = 4;
 
 export const UNKNOWN = refused({ code: 'LEASE_UNKNOWN', sentence: 'There is no such lease here.' });
 const NOT_READY: Refusal = { code: 'NOT_RUNNING', sentence: 'The lender is not ready; try again in a minute.' };
+const NOT_FREE: Refusal = {
+  code: 'CAPACITY_EXCEEDED',
+  sentence: 'So much of it is not free at the moment; ask for less, or again later.',
+};
 export const stateOf = ({ state, totals, facts: { code, reason } }: LeaseEntry): LeaseAnswer => ({
   kind: 'state',
   state,
@@ -85,7 +89,7 @@ export const createGrantDesk = (
 
   const onRequest = async (link: Link, id: LeaseId, record: Uint8Array): Promise<LeaseAnswer> => {
     const known = table.get(id);
-    if (known !== undefined) return await known.alone(() => answerAgain(link, known, record));
+    if (known?.side === 'lent') return await known.alone(() => answerAgain(link, known, record));
     if (!isRunning() || keys.node() === null) return refused(NOT_READY);
     if (looking >= REQUESTS_AT_ONCE)
       return refused({ code: 'BUSY', sentence: 'The lender looks at other requests now; try again in a moment.' });
@@ -98,8 +102,10 @@ export const createGrantDesk = (
       if ('refusal' in read) return refused(read.refusal);
       const entry = lentEntryOf(parts, link, read);
       if (!table.add(entry)) {
-        // The same request came a second time while the first was read.
         const first = table.get(id);
+        // One that this node borrows, from whoever asks, maybe, without a name: told as late and as little as can be.
+        if (first?.side === 'borrowed') return await refuseAsFull(link, read);
+        // The same request came a second time while the first was read.
         return first === undefined ? UNKNOWN : await first.alone(() => answerAgain(link, first, record));
       }
       const answer = await entry.alone(() => admit(link, entry, read));
@@ -110,18 +116,23 @@ export const createGrantDesk = (
       looking -= 1;
     }
   };
+  const candidateOf = (link: Link, { request, own, far }: ReadRequest): Candidate => ({
+    link,
+    resource: own.offer.resource,
+    borrower: far,
+    amount: request.amount,
+    durationMs: request.durationMs,
+    priceMicroMax: request.priceMicroMax,
+    proofs: null,
+  });
+  const refuseAsFull = async (link: Link, read: ReadRequest): Promise<LeaseAnswer> => {
+    const admitted = await admission.check(candidateOf(link, read));
+    return refused(admitted.kind === 'refused' ? admitted.refusal : NOT_FREE);
+  };
   /** Within `alone`. What is refused leaves nothing behind: a stranger could fill the disk with it. */
   const admit = async (link: Link, entry: LeaseEntry, read: ReadRequest): Promise<LeaseAnswer> => {
-    const { request, own, far, record } = read;
-    const candidate: Candidate = {
-      link,
-      resource: own.offer.resource,
-      borrower: far,
-      amount: request.amount,
-      durationMs: request.durationMs,
-      priceMicroMax: request.priceMicroMax,
-      proofs: null,
-    };
+    const { own, record } = read;
+    const candidate = candidateOf(link, read);
     let lent: Lent;
     try {
       const admitted = await admission.check(candidate);
@@ -193,10 +204,7 @@ export const createGrantDesk = (
     } catch (error) {
       if (!isNodeError(error)) throw error;
       // What exactly is free is the owner's business.
-      return await refuse(lent, {
-        code: 'CAPACITY_EXCEEDED',
-        sentence: 'So much of it is not free at the moment; ask for less, or again later.',
-      });
+      return await refuse(lent, NOT_FREE);
     }
     const startsAtMs = clock.nowMs();
     const endsAtMs = startsAtMs + facts.durationMs;

@@ -4,8 +4,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { keyIdText } from '../../../../../main/base/crypto/index.ts';
 import { createStore, type Store } from '../../../../../main/base/index.ts';
+import { ask } from '../../../../../main/kernel/leases/engine/ask.ts';
+import { encodeRequest } from '../../../../../main/kernel/leases/formats/index.ts';
 import type { LeaseId } from '../../../../../main/kernel/leases/index.ts';
+import { newLeaseId } from '../../../../../main/kernel/leases/names.ts';
+import type { LeaseQuestion } from '../../../../../main/kernel/leases/protocol.ts';
 import { createLeaseWorld, type LeaseNode, type LeaseWorld, TICK_MS } from '../../../../support/leases/lease-world.ts';
+import { createSeededRandom } from '../../../../support/seeded-random.ts';
 import { createSilentLogger } from '../../../../support/silent-logger.ts';
 
 let folder: string;
@@ -114,6 +119,48 @@ it('authorizes whoever shows the key of the lease, and nobody else at the same n
   await world.clock.run(10);
   withdraw();
   expect(seen).toEqual([true, false]);
+});
+
+it('is known to nobody who asks the borrower by its name for a lease of the same id', async () => {
+  const { id } = await run('anonymous');
+  const links = world.net.node('lender', { peerId: lender.peer.local.peerId, keyId: lender.peer.local.keyId });
+  const link = await links.open({ peer: borrower.peer.local.peerId, route: 'direct' });
+  const nowMs = world.clock.nowMs();
+  const requested = (lease: LeaseId, offer: string): Uint8Array =>
+    lender.sign(
+      'lease-request',
+      encodeRequest({
+        id: lease,
+        offer: new Uint8Array(Buffer.from(offer, 'hex')),
+        lender: borrower.peer.signer.keyIdBytes,
+        kind: 'memory',
+        amount: 1000,
+        durationMs: 60_000,
+        priceMicroMax: 0n,
+        purpose: '',
+        issuedAtMs: nowMs,
+        expiresAtMs: nowMs + 60_000,
+      }),
+    );
+  const say = (question: LeaseQuestion): Promise<unknown> =>
+    world.clock.drive(ask(link, question, { deadlineMs: 1_000 })).catch((error: unknown) => (error as Error).message);
+  const other = newLeaseId(createSeededRandom(5));
+  const records: ((lease: LeaseId) => Uint8Array)[] = [
+    () => new Uint8Array(9),
+    (lease) => requested(lease, '11'.repeat(32)),
+    () => requested(newLeaseId(createSeededRandom(6)), '11'.repeat(32)),
+  ];
+  for (const make of records)
+    expect(await say({ kind: 'request', lease: id, record: make(id) })).toEqual(
+      await say({ kind: 'request', lease: other, record: make(other) }),
+    );
+  // Who may have something of it hears that nothing is free, and not that there is one of that id.
+  const offer = await borrower.offer();
+  expect(await say({ kind: 'request', lease: id, record: requested(id, offer) })).toMatchObject({
+    kind: 'refused',
+    code: 'CAPACITY_EXCEEDED',
+  });
+  expect((await borrower.engine.get(id)).state).toBe('running');
 });
 
 it('is taken up again by the key alone after the lender was started again', async () => {
