@@ -104,7 +104,6 @@ export const createQuicStream = (native: NativeStream, onEnd: () => void): Carri
           () => native.read(Math.max(maxBytes, READ_BYTES_MIN)),
           (bytes) => {
             if (bytes !== null) countBuffer(bytes.length);
-            if (bytes !== null) countBuffer(bytes.length);
             if (bytes !== null || readDone) return;
             readDone = true;
             if (writeDone) onEnd();
