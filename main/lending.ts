@@ -152,6 +152,7 @@ export const createLending = (components: LendingComponents, init: LendingInit):
     access: createHomeAccess({ book: mesh.book }),
     exits,
     destinations,
+    apiPort,
   });
   const routes = createRoutes({
     outside,
@@ -195,6 +196,7 @@ export const createLending = (components: LendingComponents, init: LendingInit):
     book: mesh.book,
     addressBook,
     networks,
+    apiPort,
     startProxy: createProxies({ clock, dialer, metrics }),
     vpn,
   });

@@ -32,6 +32,8 @@ export interface TunnelsComponents {
   addressBook: Pick<AddressBook, 'groups'>;
   /** Private networks that this node is in now. */
   networks: () => readonly { id: string; name: string }[];
+  /** Port of this node's API, null while it has none. */
+  apiPort: () => number | null;
   startProxy: StartProxy;
   vpn: Vpn;
 }

@@ -9,7 +9,7 @@ import type { ForwardService } from './forward-service.ts';
 import type { AccessTerms, NamedService, TableEntry } from './interface.ts';
 import type { RoutesControl } from './routes/index.ts';
 import type { SavedExposure } from './saved-tunnels.ts';
-import { parseTarget } from './target-text.ts';
+import { leadsToApi, parseTarget } from './target-text.ts';
 import type { TranslationTableControl } from './translation-table.ts';
 import { newTunnelId, tunnelUnknown } from './tunnel-id.ts';
 
@@ -23,6 +23,8 @@ export interface ExposuresComponents {
   book: Pick<PeerBook, 'list'>;
   addressBook: Pick<AddressBook, 'groups'>;
   networks: () => readonly { id: string; name: string }[];
+  /** Port of this node's API, null while it has none. */
+  apiPort: () => number | null;
 }
 /** Services of this machine at global addresses. */
 export interface Exposures {
@@ -81,7 +83,7 @@ const sentenceOf = ({ privacyLevel: level, privacyNames: names, relaysAllowed }:
 };
 
 export const createExposures = (components: ExposuresComponents): Exposures => {
-  const { outside, table, service, routes, keys, book, addressBook, networks } = components;
+  const { outside, table, service, routes, keys, book, addressBook, networks, apiPort } = components;
   const { clock, random } = outside;
   const logger = components.logger.child('exposures');
   const all = new Map<string, Exposure>();
@@ -229,6 +231,11 @@ export const createExposures = (components: ExposuresComponents): Exposures => {
       checkNames(request);
       const { protocol, name, privacyLevel, privacyNames, relaysAllowed } = request;
       const target = parseTarget(request.target, protocol);
+      if (privacyLevel !== 'Private' && leadsToApi(target, apiPort()))
+        throw new ProxyError(
+          { code: 'TARGET_INVALID', target: request.target },
+          'That is the door of this node for its owner; only the level Private, for your own nodes, may lead there.',
+        );
       const port = request.port !== 0 ? request.port : target.kind === 'socket' ? target.port : 0;
       if (port === 0)
         throw new ProxyError(

@@ -13,6 +13,7 @@ import type {
   TranslationTable,
 } from './interface.ts';
 import type { StreamTarget } from './local-target.ts';
+import { leadsToApi } from './target-text.ts';
 
 /** What was let in: where to connect, whose traffic it is, and how long it may live. */
 export interface Admitted {
@@ -39,6 +40,8 @@ export interface AdmissionComponents {
   access: AccessCheck;
   exits: Exits;
   destinations: DestinationCheck;
+  /** Port of this node's API, null while it has none. */
+  apiPort: () => number | null;
 }
 
 /** One answer for what is not there and for what the asker may not find. */
@@ -62,7 +65,7 @@ const refused = (code: ForwardRefusal, sentence: string, entry: TableEntry | nul
 
 /** Decides who may connect where. The one place in which an opening is checked. */
 export const createAdmission = (components: AdmissionComponents) => {
-  const { table, privacy, leases, access, exits, destinations } = components;
+  const { table, privacy, leases, access, exits, destinations, apiPort } = components;
   /** Destinations that are looked at now, by lease. */
   const checks = new Map<object, number>();
 
@@ -87,7 +90,9 @@ export const createAdmission = (components: AdmissionComponents) => {
     if (refusal !== null) return refused('privacy', refusal.sentence, entry);
     if (denied !== null) return refused('refused', denied, entry);
     const target = targetOf(entry);
-    if (target === null || (mode === 'datagram' && 'path' in target))
+    // The API may have come to a port that was exposed before.
+    const isApi = terms.privacyLevel !== 'Private' && leadsToApi(entry.target, apiPort());
+    if (target === null || isApi || (mode === 'datagram' && 'path' in target))
       return refused('away', 'What is at this address takes no connections of this kind.', entry);
     const exit = entry.lease === null ? null : exits.find(entry.lease);
     return { ok: true, target, counters: entry.counters, limit: exit?.limit ?? null, owner: entry, ended: null };

@@ -1,5 +1,8 @@
 import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { TunnelProtocol } from '../../../preload/contract/index.ts';
+import { formatIp, parseHost } from './destinations/ip.ts';
+import { refusedRange } from './destinations/ranges.ts';
 import { ProxyError } from './errors.ts';
 import type { LocalTarget } from './interface.ts';
 
@@ -44,4 +47,17 @@ export const parseTarget = (text: string, protocol: TunnelProtocol): LocalTarget
   const host = text.slice(0, Math.max(0, colon));
   if (!HOST.test(host)) throw invalid(text, 'That is no host and port');
   return { kind: 'socket', host, port: portOf(text, text.slice(colon + 1)) };
+};
+
+/**
+ * Whether a service leads to the door of this node for its owner. Behind it is everything: who can reach it needs no more than the
+ * token, and may try.
+ */
+export const leadsToApi = (target: LocalTarget, apiPort: number | null): boolean => {
+  if (target.kind !== 'socket' || target.port !== apiPort) return false;
+  const parsed = parseHost(target.host);
+  if (parsed?.kind !== 'ip') return /(^|\.)localhost$/.test(parsed?.name ?? '');
+  const rule = refusedRange(parsed.ip);
+  const own = Object.values(networkInterfaces()).flatMap((infos) => (infos ?? []).map(({ address }) => address));
+  return rule === 'loopback' || rule === 'unspecified' || own.includes(formatIp(parsed.ip));
 };

@@ -131,6 +131,7 @@ export interface ProxyNodeInit {
   openingMs?: number;
   connectionsMax?: number;
   connectionsPerRowMax?: number;
+  apiPort?: () => number | null;
 }
 
 export const startProxyNode = async (
@@ -197,6 +198,7 @@ export const startProxyNode = async (
       access: { refusal: async () => null },
       exits: { find: (lease) => exits.get(lease) ?? null },
       destinations,
+      apiPort: init.apiPort ?? (() => null),
     },
     {
       ...(init.dialMs !== undefined && { dialMs: init.dialMs }),
@@ -241,6 +243,7 @@ export const startProxyNode = async (
       book: stoq.book,
       addressBook: { groups: () => groups },
       networks: () => networks,
+      apiPort: init.apiPort ?? (() => null),
       startProxy:
         init.startProxy ?? (() => Promise.reject(new ProxyError({ code: 'PORT_IN_USE', port: 0 }, 'No proxies here.'))),
       vpn: noVpn,

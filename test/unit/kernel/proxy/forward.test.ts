@@ -401,6 +401,37 @@ describe('exits', () => {
   });
 });
 
+describe('the door of a node for its owner', () => {
+  it('is opened to none but its own nodes', async () => {
+    const network = createMemoryNetwork({ outside });
+    let api: number | null = echo.port;
+    const host = await startProxyNode(
+      { outside, workers },
+      { seed: 8, carriers: [network.carrier('door')], listen: '/memory/door' as Address, apiPort: () => api },
+    );
+    const guest = await startProxyNode(
+      { outside, workers },
+      { seed: 9, carriers: [network.carrier('knock')], listen: null },
+    );
+    undo.push(guest.stop, host.stop);
+    befriend(guest, host, '/memory/door' as Address);
+    await guest.stoq.endpoint.connect(host.peerId);
+    const expose = (target: string, privacyLevel: 'P2P' | 'Private' = 'P2P') =>
+      host.tunnels.expose({ ...exposeRequest, privacyLevel, target });
+    for (const place of ['127.0.0.1', 'localhost', '0.0.0.0', '127.9.9.9', '[::1]', '[::]', '[::ffff:127.0.0.1]'])
+      expect([place, await codeOf(expose(`${place}:${echo.port}`))]).toEqual([place, 'TARGET_INVALID']);
+    expect(await codeOf(expose(String(echo.port)))).toBe('TARGET_INVALID');
+    expect((await expose(`127.0.0.1:${echo.port}`, 'Private')).address).toMatch(/^fd/);
+
+    // It came there after the service was exposed.
+    api = null;
+    const { address } = await expose(`127.0.0.1:${echo.port}`);
+    (await guest.dialer.connect(serviceAt(address, echo.port))).reset();
+    api = echo.port;
+    expect(await codeOf(guest.dialer.connect(serviceAt(address, echo.port)))).toBe('TARGET_AWAY');
+  });
+});
+
 describe('a service that many want', () => {
   it('leaves room for others', async () => {
     const network = createMemoryNetwork({ outside });
