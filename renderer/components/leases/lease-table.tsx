@@ -9,7 +9,15 @@ import { bytesText, caesText, resourceName } from '../quantity.ts';
 import { isLive, leaseStateOf, otherSideOf, routeText, shortLease, useText } from './lease-text.ts';
 import './leases.css';
 
-const Row = ({ lease, onOpen }: { lease: LeaseView; onOpen: ((lease: LeaseView) => void) | undefined }) => {
+const Row = ({
+  lease,
+  otherLabel,
+  onOpen,
+}: {
+  lease: LeaseView;
+  otherLabel: string;
+  onOpen: ((lease: LeaseView) => void) | undefined;
+}) => {
   const node = useNodeAccess();
   const state = leaseStateOf(lease);
   const other = otherSideOf(lease);
@@ -27,21 +35,21 @@ const Row = ({ lease, onOpen }: { lease: LeaseView; onOpen: ((lease: LeaseView) 
           {lease.purpose !== '' && ` ${lease.purpose}`}
         </span>
       </th>
-      <td>
+      <td data-label={otherLabel}>
         {other}
         <span className="hm-small hm-dim hm-lease-sub">
           {lease.allocationType.toLowerCase()}, {routeText(lease.route)}
         </span>
       </td>
-      <td>
+      <td data-label="Amount">
         <span className="hm-number">{useText(lease)}</span>
         {lease.measured !== null && <Bar percent={(lease.measured / Math.max(1, lease.amount)) * 100} />}
       </td>
-      <td>
+      <td data-label="State">
         <Tag tone={state.tone}>{state.word}</Tag>
         {lease.reason !== '' && <span className="hm-small hm-dim hm-lease-sub hm-lease-reason">{lease.reason}</span>}
       </td>
-      <td>
+      <td data-label="Time">
         {lease.endedAtMs === null ? (
           <>
             ends <Age atMs={lease.endsAtMs} />
@@ -50,7 +58,7 @@ const Row = ({ lease, onOpen }: { lease: LeaseView; onOpen: ((lease: LeaseView) 
           <Age atMs={lease.endedAtMs} />
         )}
       </td>
-      <td className="hm-right">
+      <td className="hm-right" data-label="Traffic and cost">
         <span title={`${bytesText(lease.sentBytes)} sent, ${bytesText(lease.receivedBytes)} received`}>
           {bytesText(lease.sentBytes + lease.receivedBytes)}
         </span>
@@ -69,6 +77,7 @@ const Row = ({ lease, onOpen }: { lease: LeaseView; onOpen: ((lease: LeaseView) 
             size="compact-sm"
             variant="subtle"
             color="red"
+            className="hm-lease-end"
             onClick={() =>
               confirm({
                 title: 'End this lease?',
@@ -106,7 +115,7 @@ export const LeaseTable = ({
         <tr>
           <th scope="col">What</th>
           <th scope="col">{other}</th>
-          <th scope="col">Used</th>
+          <th scope="col">Amount</th>
           <th scope="col">State</th>
           <th scope="col">Time</th>
           <th scope="col" className="hm-right">
@@ -119,7 +128,7 @@ export const LeaseTable = ({
       </thead>
       <tbody>
         {leases.map((lease) => (
-          <Row key={lease.id} lease={lease} onOpen={onOpen} />
+          <Row key={lease.id} lease={lease} otherLabel={other} onOpen={onOpen} />
         ))}
       </tbody>
     </table>

@@ -23,24 +23,24 @@ const OfferRow = ({ offer, onLease }: { offer: OfferView; onLease(offer: OfferVi
         {offer.rttMs !== null && `, ${roundTripText(offer.rttMs)} away`}
       </span>
     </th>
-    <td>
+    <td data-label="What">
       {resourceName(offer.resource)}
       <span className="hm-small hm-dim hm-lease-sub">{offer.allocationType.toLowerCase()}</span>
     </td>
-    <td className="hm-right">
+    <td className="hm-right" data-label="At most">
       {amountText(offer.amountMax, offer.unit)}
-      <span className="hm-small hm-dim hm-lease-sub">for {durationText(offer.minutesMax * 60_000)} at most</span>
+      <span className="hm-small hm-dim hm-lease-sub">for {durationText(offer.minutesMax * 60_000)}</span>
     </td>
-    <td>{priceText(offer.priceMicro, offer.unit)}</td>
-    <td>
+    <td data-label="Price">{priceText(offer.priceMicro, offer.unit)}</td>
+    <td data-label="Proofs wanted">
       {offer.requiredProofs.length === 0 ? (
         <span className="hm-dim">none</span>
       ) : (
         <Tag>{offer.requiredProofs.join(', ')}</Tag>
       )}
     </td>
-    <td title={offer.why}>
-      <span className="hm-number">{Math.round(offer.score)}</span>
+    <td title={offer.why} data-label="Score">
+      <span className="hm-number">{Math.round(offer.score)} of 100</span>
       <Bar percent={offer.score} />
     </td>
     <td className="hm-right">

@@ -155,11 +155,11 @@ export const GuardPanel = () => {
           <Summary probes={guard.probes} />
           {guard.verdict === 'red' && <Probes probes={guard.probes.filter(({ result }) => result === 'reached')} />}
           <Button
-            variant="subtle"
+            variant="default"
             size="compact-sm"
             aria-expanded={all}
             onClick={() => setAll(!all)}
-            style={{ alignSelf: 'flex-start' }}
+            style={{ marginTop: 12 }}
           >
             {all ? 'Show less' : `Show each of the ${guard.probes.length} probes`}
           </Button>

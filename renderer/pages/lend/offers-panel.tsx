@@ -67,7 +67,7 @@ export const OffersPanel = ({ onPreview }: { onPreview(resource: string): void }
                 ))}
             </ul>
             {value.offers.some(({ lendable }) => !lendable) && (
-              <p className="hm-small hm-dim">
+              <p className="hm-small hm-dim hm-lend-rest">
                 Not lent to others by this version:{' '}
                 {value.offers
                   .filter(({ lendable }) => !lendable)

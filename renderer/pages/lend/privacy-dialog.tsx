@@ -31,7 +31,7 @@ const Rows = ({ side, title }: { side: Side; title: string }) => (
           <th scope="col">Connects</th>
           <th scope="col">Borrows</th>
           <th scope="col" className="hm-right">
-            Now
+            Peers now
           </th>
         </tr>
       </thead>

@@ -21,8 +21,8 @@ interface Carried {
 }
 const carriedText = ({ connectionsNow, connectionsTotal, sentBytes, receivedBytes }: Carried): string =>
   connectionsTotal === 0
-    ? 'not used yet'
-    : `${connectionsNow} open of ${connectionsTotal}, ${bytesText(sentBytes)} out, ${bytesText(receivedBytes)} in`;
+    ? 'Not used yet.'
+    : `${connectionsNow} open of ${connectionsTotal} connections so far, ${bytesText(sentBytes)} out, ${bytesText(receivedBytes)} in`;
 
 const Item = ({
   title,
@@ -90,7 +90,7 @@ export const Exposures = ({ exposures }: { exposures: readonly ExposureView[] })
             place={`[${one.address}]:${one.port}`}
             what={`the address of ${title}`}
             lines={[
-              `${one.protocol.toUpperCase()} to ${one.target}. ${sentence(one.sentence)}`,
+              `${one.protocol.toUpperCase()} to ${/^\d+$/.test(one.target) ? `port ${one.target} of this machine` : one.target}. ${sentence(one.sentence)}`,
               carriedText(one),
               one.lastRefusal === null ? null : (
                 <>
@@ -102,8 +102,7 @@ export const Exposures = ({ exposures }: { exposures: readonly ExposureView[] })
             action={
               <Button
                 size="compact-sm"
-                variant="subtle"
-                color="red"
+                variant="default"
                 onClick={() =>
                   confirm({
                     title: `Take ${title} back?`,
@@ -135,7 +134,7 @@ export const Reached = ({ reached }: { reached: readonly ReachedView[] }) => {
           tag={<Tag>{routeText(one.route)}</Tag>}
           place={one.listen}
           what="where it is on this machine"
-          lines={[`${one.protocol.toUpperCase()} [${one.address}]:${one.port}`, carriedText(one)]}
+          lines={[`${one.protocol.toUpperCase()} from [${one.address}]:${one.port}`, carriedText(one)]}
           problem={one.problem}
           action={
             <Button size="compact-sm" variant="default" onClick={() => void end('tunnels:unreach', one.id)}>
