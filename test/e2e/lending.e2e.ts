@@ -44,7 +44,9 @@ test.describe('a home behind a router, a friend behind another, and a stranger',
   test.skip(netnsMissing !== null, netnsMissing ?? '');
   test.setTimeout(900_000);
 
-  test('share a web server and memory with whom the owner means, and nobody else', async ({ target }, info) => {
+  test('@installed share a web server and memory with whom the owner means, and nobody else', async ({
+    target,
+  }, info) => {
     const program = homeProgram(target);
     const network = createTestNetwork();
     const nodes: HomeNode[] = [];
