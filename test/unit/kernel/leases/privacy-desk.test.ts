@@ -40,7 +40,7 @@ describe('a preview', () => {
       'Peers that you trust can find it, connect to it and have it from then on; one of them is connected now.',
     );
     expect(preview.after.seen[0]).toMatch(
-      /^Whoever may find it reads that one lease may have up to 8589934592 bytes, at which hours/,
+      /^Whoever may find it reads that one lease may have up to 8.00 GiB, at which hours/,
     );
     expect(preview.before.seen).toEqual([
       'Only your own nodes can read that this machine lends memory; everybody else gets the answer that there is nothing.',
