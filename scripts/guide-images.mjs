@@ -359,11 +359,12 @@ async function browserPages(app, dataFolder) {
 async function networkPages() {
   const browser = ['chromium', 'chromium-browser', 'google-chrome'].map(which).find((path) => path !== null);
   if (browser === undefined || browser === null) throw new SetupError('Pictures of the network need Chromium.');
-  await promisify(execFile)(
-    pinnedNode(),
-    ['--disable-warning=ExperimentalWarning', join(root, 'test', 'guide', 'network-images.ts'), IMAGES, browser],
-    { cwd: root },
-  );
+  for (const script of ['network-images.ts', 'lending-images.ts'])
+    await promisify(execFile)(
+      pinnedNode(),
+      ['--disable-warning=ExperimentalWarning', join(root, 'test', 'guide', script), IMAGES, browser],
+      { cwd: root },
+    );
 }
 
 /**
