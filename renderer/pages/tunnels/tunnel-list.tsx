@@ -22,7 +22,7 @@ interface Carried {
 const carriedText = ({ connectionsNow, connectionsTotal, sentBytes, receivedBytes }: Carried): string =>
   connectionsTotal === 0
     ? 'Not used yet.'
-    : `${connectionsNow} open of ${connectionsTotal} connections so far, ${bytesText(sentBytes)} out, ${bytesText(receivedBytes)} in`;
+    : `${connectionsNow} open of ${connectionsTotal} in all, ${bytesText(sentBytes)} out, ${bytesText(receivedBytes)} in`;
 
 const Item = ({
   title,
