@@ -204,7 +204,15 @@ export const createLending = (components: LendingComponents, init: LendingInit):
   const memories = createMemories({ outside, logger, metrics: memoryMetrics, settings, keys, leases });
   const memory = createMemoryProvider({ outside, logger, metrics: memoryMetrics, links, leases });
   leases.addProvider(memory);
-  leases.addProvider(exits);
+  leases.addProvider({
+    ...exits,
+    // What the owner lets pass is all there is of it, however fast the link.
+    amountMax: () => {
+      const { sendBytesPerSecondMax, receiveBytesPerSecondMax } = assets.share().rules.network;
+      const rates = [sendBytesPerSecondMax, receiveBytesPerSecondMax].filter((rate) => rate !== null);
+      return rates.length === 0 ? null : Math.min(...rates);
+    },
+  });
   const named = () => exitRules.get().allowed;
   const guard = createGuard({ outside, logger, metrics, settings, runtime, apiPort, destinations, named }, init);
   /** Whether anything here is for people without a name. */

@@ -80,7 +80,11 @@ export const createLendingHandlers = ({
     }),
     'leases:get': async ({ lease }) => await leases.get(await leases.find(lease)),
     'leases:request': request,
-    'leases:end': async ({ lease }) => await leases.end(await leases.find(lease), 'its owner ended it'),
+    'leases:end': async ({ lease }) => {
+      const id = await leases.find(lease);
+      const { side } = await leases.get(id);
+      return await leases.end(id, side === 'lent' ? 'its lender ended it' : 'its borrower ended it');
+    },
     'leases:file': async ({ lease }) => {
       const { fileName, bytes } = await leases.file(await leases.find(lease));
       return { fileName, bytes: base64(bytes) };
