@@ -76,7 +76,7 @@ describe('formats of far memory', () => {
     expect(toHex(slot.subarray(0, 64))).toBe(sealedPage.head);
     expect(createHash('sha256').update(slot).digest('hex')).toBe(sealedPage.sha256);
     expect(seal.stampOf(slot, 0)).toBe(sealedPage.stamp);
-    expect(seal.open(sealedPage.page, sealedPage.stamp, slot, 0)).toEqual(Buffer.from(plain));
+    expect(seal.open(sealedPage.page, sealedPage.stamp, slot, 0)).toEqual(new Uint8Array(plain));
     expect(seal.open(sealedPage.page + 1, sealedPage.stamp, slot, 0)).toBeNull();
     expect(seal.open(sealedPage.page, sealedPage.stamp - 1, slot, 0)).toBeNull();
 
