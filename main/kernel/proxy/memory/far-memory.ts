@@ -183,11 +183,7 @@ export const createSealedMemory = (components: SealedMemoryComponents, init: Sea
     });
     return { opened, slots: whole };
   };
-  const fetch = async (
-    first: number,
-    count: number,
-    give: (page: number, plain: Uint8Array) => void,
-  ): Promise<void> => {
+  const load = async (first: number, count: number, give: (page: number, plain: Uint8Array) => void): Promise<void> => {
     if (areBlank(first, count)) {
       for (let page = first; page < first + count; page++) give(page, zeros);
       return;
@@ -199,7 +195,7 @@ export const createSealedMemory = (components: SealedMemoryComponents, init: Sea
     const kept = cache.get(page);
     if (kept !== null) return kept;
     let found = zeros;
-    await fetch(page, 1, (_, plain) => {
+    await load(page, 1, (_, plain) => {
       found = plain;
     });
     return found;
@@ -238,7 +234,7 @@ export const createSealedMemory = (components: SealedMemoryComponents, init: Sea
       let wanted = cache.get(page);
       if (wanted === null) {
         lastMissed = last;
-        await fetch(page, last - page + 1, (which, plain) => {
+        await load(page, last - page + 1, (which, plain) => {
           cache.set(which, plain);
           if (which === page) wanted = plain;
         });
@@ -259,7 +255,7 @@ export const createSealedMemory = (components: SealedMemoryComponents, init: Sea
         const to = Math.min(pageBytes, length - at);
         whole.set(from === 0 && to === pageBytes ? plain : plain.subarray(from, to), at + from);
       };
-      await Promise.all(runs(first, last).map(({ from, count }) => fetch(from, count, put)));
+      await Promise.all(runs(first, last).map(({ from, count }) => load(from, count, put)));
       return whole;
     });
   };

@@ -173,7 +173,7 @@ export const createRoutes = (components: RoutesComponents, init: RoutesInit = {}
     const dht = mesh.node?.dht(network) ?? null;
     if (dht === null) return;
     const topic = globalAddressBytes(address);
-    const fetch = async (peer: PeerId): Promise<void> => {
+    const ask = async (peer: PeerId): Promise<void> => {
       try {
         const kept = await dht.get(ROUTE_NAMESPACE, peer, topic, { signal });
         if (kept === null) return;
@@ -185,7 +185,7 @@ export const createRoutes = (components: RoutesComponents, init: RoutesInit = {}
     };
     try {
       const providers = await dht.providers(topic, { signal });
-      await Promise.all(providers.slice(0, ROUTE_PROVIDERS_MAX).map(fetch));
+      await Promise.all(providers.slice(0, ROUTE_PROVIDERS_MAX).map(ask));
     } catch (error) {
       if (signal.aborted) return;
       if (!isNodeError(error)) throw error;

@@ -233,7 +233,7 @@ export const createFarStore = async (
       }
     });
   /** @returns the value, or null where its place has changed meanwhile */
-  const fetch = async (entry: Entry): Promise<Uint8Array | null> => {
+  const load = async (entry: Entry): Promise<Uint8Array | null> => {
     const { places, version, totalBytes } = entry;
     const parts = await Promise.all(
       places.map(async (one) => {
@@ -261,7 +261,7 @@ export const createFarStore = async (
       metrics?.storeReads.inc(1, { outcome: kept === null ? 'far' : 'here' });
       if (kept !== null) return kept.slice();
       const { places, version } = entry;
-      const value = await fetch(entry);
+      const value = await load(entry);
       const same = entry.places === places && index.get(key) === entry && entry.version === version;
       if (value !== null) {
         if (same) cache.set(key, value);
