@@ -11,6 +11,7 @@ import {
   type RunHeadless,
   type Terminal,
   type VerifyChainFile,
+  type VerifyLeaseFile,
   type VerifyProofFile,
   type WithSettings,
   runCli,
@@ -190,6 +191,9 @@ const verifyProofFile: VerifyProofFile = async (file, { nonce, whole, signal, on
   }
 };
 
+const verifyLeaseFile: VerifyLeaseFile = async (file) =>
+  (await import('./kernel/leases/index.ts')).verifyLeaseFile(file);
+
 const verifyChainFile: VerifyChainFile = async (path, options) => {
   const [blocks, { createBlockProofCheck }, { ledgerModules }, { createWorkerPool }] = await Promise.all([
     import('./kernel/blocks/index.ts'),
@@ -266,7 +270,16 @@ const passphraseCredential = ((): string | null => {
 })();
 
 process.exitCode = await runCli(
-  { terminal, clock: outside.clock, runHeadless, openDesktop, withSettings, verifyProofFile, verifyChainFile },
+  {
+    terminal,
+    clock: outside.clock,
+    runHeadless,
+    openDesktop,
+    withSettings,
+    verifyProofFile,
+    verifyLeaseFile,
+    verifyChainFile,
+  },
   { dataFolder: resolvePath(defaultDataPath(env, process.platform, homedir())), version, passphraseCredential },
   process.argv.slice(2),
 );

@@ -113,6 +113,45 @@ export const leaseView = z.strictObject({
 });
 export type LeaseView = z.infer<typeof leaseView>;
 
+/** What a lease file shows to whoever checks it, docs/formats/lease-file.md. */
+export const leaseVerdict = z.strictObject({
+  /** Every part that is there holds, and belongs to the others. */
+  passed: z.boolean(),
+  findings: z.array(
+    z.strictObject({
+      check: z.enum(['offer', 'request', 'grant', 'countersigned', 'latest']),
+      passed: z.boolean(),
+      code: z.enum(['FORGED', 'MALFORMED', 'MISMATCH', 'UNCHECKED']).nullable(),
+      sentence: z.string(),
+    }),
+  ),
+  /** What it says where it passed; null otherwise. */
+  lease: z
+    .strictObject({
+      id: leaseId,
+      lender: z.string(),
+      borrower: z.string(),
+      kind: resourceKind,
+      unit: capacityUnit,
+      amount: z.int(),
+      startsAtMs: timestampMs,
+      endsAtMs: timestampMs,
+      priceMicro: micro,
+      /** Of the last receipt that both signed; null where there is none. */
+      used: z
+        .strictObject({
+          unitSeconds: z.number(),
+          sentBytes: bytes,
+          receivedBytes: bytes,
+          owedMicro: micro,
+          final: z.boolean(),
+        })
+        .nullable(),
+    })
+    .nullable(),
+});
+export type LeaseVerdict = z.infer<typeof leaseVerdict>;
+
 /** What may be done by whom at a level, for people. */
 const privacyRow = z.strictObject({
   who: z.enum(['own', 'trusted', 'member', 'publicMember', 'identified', 'anonymous']),
@@ -272,6 +311,17 @@ export const lendingCalls = defineCalls({
     /** Base64. */
     response: z.strictObject({ fileName: z.string(), bytes: z.string() }),
     errors: leaseErrors,
+  },
+  'leases:verify': {
+    method: 'POST',
+    path: '/v1/leases/verify',
+    summary: 'Checks the file of a lease with what it holds and nothing else',
+    request: z.strictObject({
+      /** Base64. */
+      file: z.string().min(1).max(200_000),
+    }),
+    response: leaseVerdict,
+    errors: ['LEASE_RECORD_MALFORMED', 'LEASE_RECORD_VERSION'],
   },
   'groups:list': {
     method: 'GET',

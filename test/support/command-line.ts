@@ -1,5 +1,6 @@
 import { runCli } from '../../main/api/cli/index.ts';
 import { createSystemOutside } from '../../main/base/index.ts';
+import { verifyLeaseFile } from '../../main/kernel/leases/index.ts';
 
 export interface CommandDone {
   code: number;
@@ -43,6 +44,8 @@ export const runCommandLine = async (
       openDesktop: refuse,
       withSettings: refuse,
       verifyProofFile: refuse,
+      // The real check: it asks no node.
+      verifyLeaseFile: async (file) => verifyLeaseFile(file),
       verifyChainFile: refuse,
     },
     { dataFolder, version: '0.0.0', passphraseCredential: null },

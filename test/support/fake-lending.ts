@@ -350,6 +350,17 @@ export const fakeLendingHandlers = (
       if (lease === undefined) return refused('LEASE_UNKNOWN', 'There is no such lease.');
       return ok(change(lease, { state: 'ended', endedAtMs: Date.now(), measured: null, reason: 'its owner ended it' }));
     },
+    'leases:file': ({ lease }) => ok({ fileName: `${lease}.hmlease`, bytes: 'AAAA' }),
+    'leases:verify': ({ file }) =>
+      file === 'AQID'
+        ? ok({
+            passed: false,
+            findings: [
+              { check: 'offer', passed: false, code: 'FORGED', sentence: 'A signature of the offer does not hold.' },
+            ],
+            lease: null,
+          })
+        : refused('LEASE_RECORD_MALFORMED', 'That is no file of a lease; ask for it again.'),
     'groups:list': () => ok({ groups: [...lending.groups.keys()].map(groupView) }),
     'groups:add': ({ group, peer }) => {
       lending.groups.set(group, [...(lending.groups.get(group) ?? []), peer]);

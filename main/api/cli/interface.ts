@@ -1,4 +1,4 @@
-import type { ChainVerification, ProofVerdict } from '../../../preload/contract/index.ts';
+import type { ChainVerification, LeaseVerdict, ProofVerdict } from '../../../preload/contract/index.ts';
 import type { Clock, RunningNode } from '../../base/index.ts';
 import type { ConfigSource } from '../interface.ts';
 
@@ -73,6 +73,13 @@ export type VerifyChainFile = (
   options: { signal: AbortSignal; onProgress: (checked: number, total: number) => void },
 ) => Promise<Extract<ChainVerification, { status: 'done' }>>;
 
+/**
+ * Checks the file of a lease with what it holds and nothing else. Given by the entry, which loads that half of the program when asked.
+ *
+ * @throws {LeaseFormatError} when it is no such file
+ */
+export type VerifyLeaseFile = (file: Uint8Array) => Promise<LeaseVerdict>;
+
 export interface CliComponents {
   terminal: Terminal;
   clock: Clock;
@@ -80,6 +87,7 @@ export interface CliComponents {
   openDesktop: OpenDesktop;
   withSettings: WithSettings;
   verifyProofFile: VerifyProofFile;
+  verifyLeaseFile: VerifyLeaseFile;
   verifyChainFile: VerifyChainFile;
 }
 export interface CliInit {

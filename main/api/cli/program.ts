@@ -62,6 +62,7 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'network:create': 'net create',
   'leases:request': 'lease request',
   'leases:file': 'lease file',
+  'leases:verify': 'lease verify',
   'privacy:preview': 'privacy preview',
   'guard:run': 'guard',
   'guard:cancel': 'guard',

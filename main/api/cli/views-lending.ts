@@ -3,6 +3,7 @@ import type {
   GroupView,
   GuardProbe,
   GuardState,
+  LeaseVerdict,
   LeaseView,
   OfferView,
   OwnOfferView,
@@ -166,6 +167,34 @@ export const viewLease = (lease: LeaseView, style: Style): string =>
     style,
   );
 
+/** What a lease file shows, line by line. */
+const viewVerdict = ({ passed, findings, lease }: LeaseVerdict, style: Style): string =>
+  [
+    ...findings.map(
+      (finding) =>
+        `${finding.passed ? style.good('holds  ') : style.bad('problem')}  ${wrap(`${style.bold(finding.check)}: ${text(finding.sentence)}`, style.columns, 9)}\n`,
+    ),
+    lease === null
+      ? ''
+      : formatFields(
+          [
+            ['Lease', lease.id],
+            ['Lender', lease.lender],
+            ['Borrower', lease.borrower],
+            ['What', `${formatAmount(lease.amount, lease.unit)} of ${lease.kind}`],
+            ['Time', `${formatTime(lease.startsAtMs)} to ${formatTime(lease.endsAtMs)}`],
+            [
+              'Used',
+              lease.used === null
+                ? 'nothing that both have signed'
+                : `sent ${formatBytes(lease.used.sentBytes)}, received ${formatBytes(lease.used.receivedBytes)}, owed ${lease.used.owedMicro} micro-CAES${lease.used.final ? ', and that is all' : ' so far'}`,
+            ],
+          ],
+          style,
+        ),
+    passed ? style.good('The file holds.\n') : style.bad('The file does not hold.\n'),
+  ].join('');
+
 const viewGroup = ({ name, peers }: GroupView, style: Style): string =>
   formatFields([[name, peers.length === 0 ? 'nobody' : peers.map((peer) => peerLabel(peer)).join(', ')]], style);
 
@@ -259,6 +288,7 @@ export const lendingViews: { readonly [C in LendingCall]: (value: ResponseOf<C>,
   'leases:get': viewLease,
   'leases:request': viewLease,
   'leases:end': viewLease,
+  'leases:verify': viewVerdict,
   'leases:file': ({ fileName }) => `${fileName}\n`,
   'groups:list': ({ groups }, style) =>
     groups.length === 0 ? 'There are no groups.\n' : groups.map((group) => viewGroup(group, style)).join(''),

@@ -89,6 +89,7 @@ export const createLendingHandlers = ({
       const { fileName, bytes } = await leases.file(await leases.find(lease));
       return { fileName, bytes: base64(bytes) };
     },
+    'leases:verify': ({ file }) => leases.verifyFile(bytesOf(file)),
     'groups:list': () => ({ groups: leases.addressBook.groups().map(({ name }) => groupView(name)) }),
     'groups:add': async ({ group, peer }) => {
       const id = peerIdOf(peer);

@@ -8,7 +8,7 @@ import { RESOURCE_KINDS } from './constants.ts';
 import { createLinks } from './create-links.ts';
 import { createLeaseEngine, type LeaseEngine } from './engine/create-engine.ts';
 import type { LeaseTimes } from './engine/ports.ts';
-import { createRecordOpener } from './formats/index.ts';
+import { createRecordOpener, decodeLeaseFile, type LeaseFileVerdict } from './formats/index.ts';
 import { type AccessCheck, FREE_TERMS, type Leases, type LeasesEvents, type Terms } from './interface.ts';
 import type { Links } from './link.ts';
 import type { LeaseMetrics } from './metrics.ts';
@@ -98,6 +98,11 @@ export const createLeases = (components: LeasesComponents, init: LeasesInit = {}
     previewTerms: (resource, change) => desk.preview(resource, change),
     privacyLog: () => desk.log(),
     search: (query, options) => search.search(query, options),
+    verifyFile: async (file) => {
+      // What is no file of a lease is told from one that does not hold before a thread is asked.
+      decodeLeaseFile(file);
+      return await workers.run<Uint8Array, LeaseFileVerdict>('leases.verifyFile', file);
+    },
     start: async () => {
       endings.push(
         engine.on('leaseChanged', (view) => {

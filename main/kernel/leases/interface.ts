@@ -14,6 +14,7 @@ import type {
   ResourceKey,
   ResourceKind,
 } from '../../../preload/contract/index.ts';
+import type { LeaseFileVerdict } from './formats/lease-file.ts';
 import type { Link, Links, Party, RouteKind } from './link.ts';
 
 /** `lease-` and 32 hexadecimal digits: 16 random bytes that the borrower draws. */
@@ -257,6 +258,8 @@ export interface Leases extends Startable, EventSource<LeasesEvents> {
   end(id: LeaseId, reason: string): Promise<LeaseView>;
   /** Offer, request, grant and the last countersigned receipt, to be checked by anybody; docs/formats/lease-file.md. */
   file(id: LeaseId): Promise<{ fileName: string; bytes: Uint8Array }>;
+  /** Checks a file of anybody's lease. @throws {LeaseFormatError} when it is none */
+  verifyFile(file: Uint8Array): Promise<LeaseFileVerdict>;
   /** @throws {LeaseError} `LEASE_UNKNOWN` | `NOT_RUNNING` */
   borrowed(id: LeaseId): Borrowed;
   /** For the data plane at the lender: the running lease, if whoever is at the link is its borrower. @throws {LeaseError} `NOT_YOURS` */

@@ -4,6 +4,7 @@ import { useNodeAccess } from '../../state/node-context.tsx';
 import { Age } from '../age.tsx';
 import { confirm } from '../confirm.tsx';
 import { showDone, showError } from '../error-note.tsx';
+import { saveFile } from '../files.ts';
 import { Bar, Tag } from '../layout.tsx';
 import { bytesText, caesText, resourceName } from '../quantity.ts';
 import { isLive, leaseStateOf, otherSideOf, routeText, shortLease, useText } from './lease-text.ts';
@@ -25,6 +26,11 @@ const Row = ({
     const reply = await node.ask('leases:end', { lease: lease.id });
     if (reply.ok) showDone('The lease has ended. What was used is in its last receipt.');
     else showError('The lease was not ended', reply.error);
+  };
+  const file = async (): Promise<void> => {
+    const reply = await node.ask('leases:file', { lease: lease.id });
+    if (reply.ok) saveFile(reply.value.fileName, reply.value.bytes);
+    else showError('There is no file of this lease', reply.error);
   };
   return (
     <tr>
@@ -70,6 +76,11 @@ const Row = ({
         {onOpen !== undefined && lease.state === 'running' && (
           <Button size="compact-sm" variant="default" onClick={() => onOpen(lease)}>
             Use …<span className="hm-sr"> lease {shortLease(lease.id)}</span>
+          </Button>
+        )}
+        {lease.startedAtMs !== null && (
+          <Button size="compact-sm" variant="subtle" color="gray" onClick={() => void file()}>
+            File<span className="hm-sr"> of lease {shortLease(lease.id)}, signed by both</span>
           </Button>
         )}
         {isLive(lease) && (

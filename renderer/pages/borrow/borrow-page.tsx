@@ -7,6 +7,7 @@ import { LeaseTable } from '../../components/leases/lease-table.tsx';
 import { useLeases } from '../../components/leases/use-leases.ts';
 import { Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
 import { caesText } from '../../components/quantity.ts';
+import { CheckLease } from './check-lease.tsx';
 import { LeaseDialog } from './lease-dialog.tsx';
 import { OfferList } from './offer-list.tsx';
 import { UseDialog } from './use-dialog.tsx';
@@ -46,6 +47,7 @@ export const BorrowPage = () => {
         )}
       </Panel>
       <OfferList onLease={setWanted} />
+      <CheckLease />
       {wanted !== null && <LeaseDialog offer={wanted} onClose={() => setWanted(null)} />}
       {used !== null && <UseDialog lease={used} onClose={() => setUsed(null)} />}
     </>

@@ -1,5 +1,6 @@
 import { encodeCbor, isNodeError } from '../../../base/index.ts';
 import { type KeyId, keyIdText, type VerifiedRecord, verifyRecord } from '../../../base/crypto/index.ts';
+import type { CapacityUnit, ResourceKind } from '../../../../preload/contract/index.ts';
 import { LEASE_FILE_BYTES_MAX, LEASE_RECORD_BYTES_MAX } from '../constants.ts';
 import { createFieldReader } from '../fields.ts';
 import type { LeaseGrant, LeaseReceipt, LeaseRequest, Offer } from '../interface.ts';
@@ -46,8 +47,8 @@ export interface LeaseFileVerdict {
     id: string;
     lender: KeyId;
     borrower: KeyId;
-    kind: string;
-    unit: string;
+    kind: ResourceKind;
+    unit: CapacityUnit;
     amount: number;
     startsAtMs: number;
     endsAtMs: number;

@@ -24,6 +24,7 @@ const session = new Session(
     openDesktop: refuse,
     withSettings: refuse,
     verifyProofFile: refuse,
+    verifyLeaseFile: refuse,
     verifyChainFile: refuse,
   },
   { dataFolder: '/nonexistent', version: '0.0.0', passphraseCredential: null },

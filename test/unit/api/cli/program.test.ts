@@ -31,6 +31,7 @@ const createPipe = (): { components: CliComponents; out: () => string; error: ()
       openDesktop: async () => ({ opened: false, reason: 'There is no screen here.' }),
       withSettings: () => Promise.reject(new Error('no settings in this test')),
       verifyProofFile: () => Promise.reject(new Error('no proof in this test')),
+      verifyLeaseFile: () => Promise.reject(new Error('no lease in this test')),
       verifyChainFile: () => Promise.reject(new Error('no chain in this test')),
     },
   };

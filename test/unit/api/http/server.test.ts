@@ -317,6 +317,7 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'leases:request': { body: { offer: 'ab12', amount: 4096 }, code: 'NOT_RUNNING' },
   'leases:end': { path: '/v1/leases/lease-0a', code: 'LEASE_UNKNOWN' },
   'leases:file': { path: '/v1/leases/lease-0a/file', code: 'LEASE_UNKNOWN' },
+  'leases:verify': { body: { file: 'AAAA' }, code: 'LEASE_RECORD_MALFORMED' },
   'groups:list': {},
   'groups:add': { path: '/v1/groups/friends/peers', body: { peer: PEER }, code: 'PEER_UNKNOWN' },
   'groups:remove': { path: `/v1/groups/friends/peers/${PEER}`, code: 'PEER_UNKNOWN' },

@@ -125,6 +125,21 @@ describe('Borrow', () => {
     });
     expect(await region('What you borrow').findByRole('row', { name: /asked/ })).toBeTruthy();
   });
+  it('checks the file of a lease, and says what does not hold', async () => {
+    await show(page);
+    const input = document.querySelector<HTMLInputElement>('input[type=file]');
+    const drop = (bytes: number[]) =>
+      act(async () => {
+        const file = new File([new Uint8Array(bytes)], 'bill.hmlease');
+        fireEvent.change(input as HTMLInputElement, { target: { files: [file] } });
+      });
+    await drop([1, 2, 3]);
+    expect(await screen.findByText('A signature of the offer does not hold.')).toBeTruthy();
+    expect(screen.getByText('does not hold')).toBeTruthy();
+    await drop([9]);
+    expect(await screen.findByText(/That is no file of a lease/)).toBeTruthy();
+    expect(await violations()).toEqual([]);
+  });
   it('keeps a value in far memory and reads it back', async () => {
     const { fake: client } = await show(page);
     await press(screen.getByRole('button', { name: /^Use …/ }));
