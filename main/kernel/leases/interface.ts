@@ -4,6 +4,7 @@ import type { PeerId } from '../../transport/stoq/index.ts';
 import type {
   AllocationType,
   CapacityUnit,
+  LeaseVerdict,
   LeaseView,
   LendingTerms,
   OfferView,
@@ -14,7 +15,6 @@ import type {
   ResourceKey,
   ResourceKind,
 } from '../../../preload/contract/index.ts';
-import type { LeaseFileVerdict } from './formats/lease-file.ts';
 import type { Link, Links, Party, RouteKind } from './link.ts';
 
 /** `lease-` and 32 hexadecimal digits: 16 random bytes that the borrower draws. */
@@ -259,7 +259,7 @@ export interface Leases extends Startable, EventSource<LeasesEvents> {
   /** Offer, request, grant and the last countersigned receipt, to be checked by anybody; docs/formats/lease-file.md. */
   file(id: LeaseId): Promise<{ fileName: string; bytes: Uint8Array }>;
   /** Checks a file of anybody's lease. @throws {LeaseFormatError} when it is none */
-  verifyFile(file: Uint8Array): Promise<LeaseFileVerdict>;
+  verifyFile(file: Uint8Array): Promise<LeaseVerdict>;
   /** @throws {LeaseError} `LEASE_UNKNOWN` | `NOT_RUNNING` */
   borrowed(id: LeaseId): Borrowed;
   /** For the data plane at the lender: the running lease, if whoever is at the link is its borrower. @throws {LeaseError} `NOT_YOURS` */
