@@ -44,9 +44,7 @@ test.describe('a home behind a router, a friend behind another, and a stranger',
   test.skip(netnsMissing !== null, netnsMissing ?? '');
   test.setTimeout(900_000);
 
-  test('@installed share a web server and memory with whom the owner means, and nobody else', async ({
-    target,
-  }, info) => {
+  test('@source share a web server and memory with whom the owner means, and nobody else', async ({ target }, info) => {
     const program = homeProgram(target);
     const network = createTestNetwork();
     const nodes: HomeNode[] = [];
@@ -86,8 +84,18 @@ test.describe('a home behind a router, a friend behind another, and a stranger',
         return peers.find(({ peerId }) => peerId === friendId)?.networks.length === 2;
       };
       await test.step('find each other', () => expect.poll(connected, LOOK).toBe(true));
-      await home.cli('peer', 'trust', friendId, '--name', 'studio');
-      await friend.cli('peer', 'trust', homeId, '--name', 'attic');
+      for (const [node, peer, name] of [
+        [home, friendId, 'studio'],
+        [friend, homeId, 'attic'],
+      ] as const) {
+        // Each knows the other once it has met it itself.
+        const trusted = (): Promise<boolean> =>
+          node.cli('peer', 'trust', peer, '--name', name).then(
+            () => true,
+            () => false,
+          );
+        await expect.poll(trusted, LOOK).toBe(true);
+      }
 
       for (const { host } of [home, friend, stranger]) browsers.push(await browserAt(network, host));
       const [atHome, atFriend, atStranger] = browsers as [HomeBrowser, HomeBrowser, HomeBrowser];

@@ -320,7 +320,11 @@ export const createEndpoint = (components: EndpointComponents, init: EndpointIni
         channel.abort();
         throw notRunning();
       }
-      return await establish(channel, peer, stopping.signal);
+      const connection = await establish(channel, peer, stopping.signal);
+      // Whoever was met through a hole first must be in the book like everybody else.
+      if (book.get(connection.peer.peerId) === null)
+        book.met(connection.peer.peerId, channel.remoteAddress, connection.remote);
+      return connection;
     },
     setFinder: (find) => {
       finder = find;
