@@ -20,6 +20,8 @@ export const proofKinds = ['space', 'stake', 'work', 'time'] as const;
 export const proofKind = z.enum(proofKinds);
 export type ProofKind = z.infer<typeof proofKind>;
 
+/** On or off; in a query there is nothing but text. */
+export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 /** Whole percent. */
 export const percent = z.int().min(0).max(100);
 /** Milliseconds since 1970-01-01T00:00Z. */

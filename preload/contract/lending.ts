@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, percent, proofKind, resourceKey, resourceKind, timestampMs } from './common.ts';
+import { bytes, flag, percent, proofKind, resourceKey, resourceKind, timestampMs } from './common.ts';
 import { defineCalls, definePushes, nothing } from './define.ts';
 import { capacityUnit } from './hardware.ts';
 import { peerId, peerName } from './network.ts';
@@ -229,7 +229,6 @@ export const guardState = z.strictObject({
 export type GuardState = z.infer<typeof guardState>;
 export type GuardProbe = z.infer<typeof guardProbe>;
 
-const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 const leaseErrors = ['LEASE_UNKNOWN', 'LEASE_AMBIGUOUS'] as const;
 
 export const lendingCalls = defineCalls({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, timestampMs } from './common.ts';
+import { bytes, flag, timestampMs } from './common.ts';
 import { defineCalls, definePushes, nothing } from './define.ts';
 
 /** libp2p peer id of an Ed25519 key. */
@@ -199,9 +199,6 @@ export const networkFinding = z.strictObject({
   advice: z.string().nullable(),
 });
 export type NetworkFinding = z.infer<typeof networkFinding>;
-
-/** In a query there is nothing but text. */
-const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 
 const peerErrors = ['PEER_UNKNOWN', 'PEER_AMBIGUOUS', 'NOT_RUNNING'] as const;
 

@@ -33,7 +33,7 @@ const addExpose = (program: Command, session: Session): void => {
     .argument('<target>', 'a port of this machine, host:port, or unix:/path')
     .addOption(protocolOption('tcp, udp or http'))
     .option('--port <number>', "port at the global address; the target's without it", parsePort, 0)
-    .option('--name <words>', 'what you call it; people who may find it see it', '')
+    .option('--name <words>', 'your own word for it; nobody else sees it', '')
     .addOption(new Option('--privacy <level>', 'who may open it').choices(privacyLevel.options).default('P2P'))
     .option('--privacy-name <name>', 'a network, peer or @group that the level names (again for more)', collect)
     .option('--no-relays', 'only over direct paths')
