@@ -368,20 +368,24 @@ export const describeCarrier = (
 
       it('may follow each other without end', async () => {
         const [a, b] = await connect();
+        const count = 1_500;
         const serve = (async () => {
-          for (let stream = await b.acceptStream(); stream !== null; stream = await b.acceptStream()) {
+          for (let i = 0; i < count; i++) {
+            const stream = await b.acceptStream();
+            if (stream === null) throw new Error(`the channel ended before stream ${i}`);
             await stream.write(await readAll(stream));
             await stream.finish();
           }
         })();
-        for (let i = 0; i < 1_500; i++) {
+        for (let i = 0; i < count; i++) {
           const stream = await a.openStream();
           await stream.write(Uint8Array.of(i & 255));
           await stream.finish();
           expect([...(await readAll(stream))]).toEqual([i & 255]);
         }
-        a.abort();
+        // Before the end: the last finish may be under way still.
         await serve;
+        a.abort();
       });
 
       it('are refused when there are too many, until one ends', async () => {
