@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { chainCalls, chainPushes } from './chain.ts';
+import { containerCalls, containerPushes } from './containers.ts';
 import { hardwareCalls, hardwarePushes } from './hardware.ts';
 import { identityCalls, identityPushes } from './identity.ts';
 import { jobCalls, jobPushes } from './jobs.ts';
@@ -12,6 +13,7 @@ import { tunnelCalls, tunnelPushes } from './tunnels.ts';
 
 export * from './chain.ts';
 export * from './common.ts';
+export * from './containers.ts';
 export * from './define.ts';
 export * from './hardware.ts';
 export * from './identity.ts';
@@ -35,6 +37,7 @@ export const calls = {
   ...networkCalls,
   ...lendingCalls,
   ...tunnelCalls,
+  ...containerCalls,
 } as const;
 /** Every push there is. */
 export const pushes = {
@@ -48,6 +51,7 @@ export const pushes = {
   ...networkPushes,
   ...lendingPushes,
   ...tunnelPushes,
+  ...containerPushes,
 } as const;
 
 export type Call = keyof typeof calls;

@@ -1,0 +1,35 @@
+import type { EventSource, Startable } from '../../../base/index.ts';
+import type { ImagePolicy, ImageTransfer, ImagesState } from '../../../../preload/contract/index.ts';
+import type { Link } from '../../leases/index.ts';
+
+/** An image as it travels: a manifest that names its configuration and layers by digest; docs/formats/image-manifest.md. */
+export interface ImageManifest {
+  /** The engine's image id: `sha256:` and the hash of the configuration. */
+  id: string;
+  references: readonly string[];
+  config: { sha256: string; bytes: number };
+  /** Lowest first; each an uncompressed tar whose hash stands in the configuration. */
+  layers: readonly { sha256: string; bytes: number }[];
+}
+/** Images of the engine that jobs run in: brought, sent, bounded, allowed. */
+export interface Images extends Startable, EventSource<{ changed: null }> {
+  state(): Promise<ImagesState>;
+  setPolicy(change: Partial<ImagePolicy>): Promise<ImagesState>;
+  /** The image that a job is to run in, here or fetched from its registry. @throws {RuntimeError} `IMAGE_MISSING` | `IMAGE_REFUSED` */
+  ensure(
+    reference: string,
+    options: { brought: boolean; signal: AbortSignal; progress: (sentence: string) => void },
+  ): Promise<{ id: string; bytes: number; entrypoint: readonly string[]; command: readonly string[] }>;
+  /** Keeps the clean-up away while a job runs in it. @returns what lets it go */
+  use(id: string): () => void;
+  pull(reference: string): Promise<ImageTransfer>;
+  /** @param link - to the peer that has it, by whoever knows peers */
+  fetch(reference: string, link: Link, peerName: string): Promise<ImageTransfer>;
+  push(reference: string, link: Link, peerName: string): Promise<ImageTransfer>;
+  cancel(id: string): ImageTransfer;
+  remove(reference: string): Promise<void>;
+  /** For a job that is sent with its image: puts the image into the content store. */
+  export(reference: string, options: { signal?: AbortSignal }): Promise<ImageManifest>;
+  /** Takes an image whose parts are in the content store, everything checked again. @throws {ImageError} `DIGEST_MISMATCH` | `IMAGE_REFUSED` */
+  import(manifest: ImageManifest, options: { signal?: AbortSignal }): Promise<{ id: string }>;
+}
