@@ -9,7 +9,7 @@ export const MODULE_BYTES_MAX = 32 * 1024 * 1024;
 const base64 = (bytesMax: number) =>
   z.base64().max(Math.ceil(bytesMax / 3) * 4, `at most ${bytesMax / 1024 / 1024} MiB`);
 
-export const jobId = z.string().regex(/^job-[0-9a-z]{16}$/, 'not a job id; `hypermesh jobs` lists them');
+export const jobId = z.string().regex(/^job-[0-9a-z]{16}$/, 'not a job id; `hypermesh job list` lists them');
 /** `container` runs in an image through Docker or Podman, the others in sandboxes of our own without it. */
 export const jobKind = z.enum(['wasm', 'javascript', 'python', 'container']);
 export type JobKind = z.infer<typeof jobKind>;
@@ -403,6 +403,11 @@ export const jobCalls = defineCalls({
     summary: 'Move a running job to another node, or home: files first, then a short pause for what changed meanwhile',
     request: z.strictObject({ id: jobId, to: target }),
     response: jobView,
+    cli: {
+      command: 'job move',
+      positionals: ['id', 'to'],
+      examples: ['hypermesh job move job-0123456789abcdef attic', 'hypermesh job move job-0123456789abcdef home'],
+    },
     errors: [
       'JOB_UNKNOWN',
       'JOB_NOT_RUNNING',
@@ -416,10 +421,10 @@ export const jobCalls = defineCalls({
   'job:list': {
     method: 'GET',
     path: '/v1/jobs',
-    summary: 'Jobs, newest first, 200 at most',
+    summary: 'Jobs here and elsewhere, newest first, 200 at most',
     request: nothing,
     response: z.array(jobView),
-    cli: { command: 'jobs', examples: ['hypermesh jobs', 'hypermesh jobs --json'] },
+    cli: { command: 'job list', examples: ['hypermesh job list', 'hypermesh job list --json'] },
   },
   'job:get': {
     method: 'GET',
@@ -428,7 +433,7 @@ export const jobCalls = defineCalls({
     request: z.strictObject({ id: jobId }),
     response: jobView,
     errors: ['JOB_UNKNOWN'],
-    cli: { command: 'jobs show', positionals: ['id'], examples: ['hypermesh jobs show job-0123456789abcdef'] },
+    cli: { command: 'job show', positionals: ['id'], examples: ['hypermesh job show job-0123456789abcdef'] },
   },
   'job:cancel': {
     method: 'POST',
@@ -437,7 +442,7 @@ export const jobCalls = defineCalls({
     request: z.strictObject({ id: jobId }),
     response: jobView,
     errors: ['JOB_UNKNOWN'],
-    cli: { command: 'jobs cancel', positionals: ['id'], examples: ['hypermesh jobs cancel job-0123456789abcdef'] },
+    cli: { command: 'job stop', positionals: ['id'], examples: ['hypermesh job stop job-0123456789abcdef'] },
   },
   'job:remove': {
     method: 'DELETE',
@@ -446,7 +451,7 @@ export const jobCalls = defineCalls({
     request: z.strictObject({ id: jobId }),
     response: z.null(),
     errors: ['JOB_UNKNOWN', 'JOB_RUNNING'],
-    cli: { command: 'jobs remove', positionals: ['id'], examples: ['hypermesh jobs remove job-0123456789abcdef'] },
+    cli: { command: 'job remove', positionals: ['id'], examples: ['hypermesh job remove job-0123456789abcdef'] },
   },
   'job:result': {
     method: 'GET',

@@ -474,7 +474,7 @@ describe('commands on a node', () => {
     ['disk:ledger', ['config', 'disk']],
     ['bundle:preview', ['bundle', 'preview']],
     ['bundle:create', ['bundle', 'create']],
-    ['job:list', ['jobs']],
+    ['job:list', ['job', 'list']],
   ])("%s: `hypermesh %j` speaks to people, and with --json in the contract's words", async (name, args) => {
     expect((await ok(...args)).length).toBeGreaterThan(5);
     const parsed = calls[name].response.safeParse(JSON.parse(await ok(...args, '--json')));
@@ -526,9 +526,9 @@ describe('commands on a node', () => {
     [['share', 'set', 'teapot', '5'], 2, 'BAD_REQUEST'],
     [['share', 'set', 'gpu:none', '5'], 1, 'RESOURCE_UNKNOWN'],
     [['share', 'set', 'cpu', '--leases', '10001'], 2, 'BAD_REQUEST'],
-    [['jobs', 'show', 'job-0123456789abcdef'], 1, 'JOB_UNKNOWN'],
-    [['jobs', 'show', 'nonsense'], 2, 'BAD_REQUEST'],
-    [['jobs', 'output', 'job-0123456789abcdef'], 1, 'JOB_UNKNOWN'],
+    [['job', 'show', 'job-0123456789abcdef'], 1, 'JOB_UNKNOWN'],
+    [['job', 'show', 'nonsense'], 2, 'BAD_REQUEST'],
+    [['job', 'logs', 'job-0123456789abcdef'], 1, 'JOB_UNKNOWN'],
     [['config', 'set', 'apiPort', '70000'], 2, 'BAD_REQUEST'],
     [['pause', '2020-01-01'], 1, 'PAUSE_IN_THE_PAST'],
   ])('`hypermesh %j` ends with %d and %s', async (args, exitCode, errorCode) => {
@@ -576,13 +576,13 @@ describe('commands on a node', () => {
       )
     ).trim();
     expect(id).toMatch(/^job-[0-9a-z]{16}$/);
-    expect(await ok('jobs', 'show', id)).toContain(id);
-    expect(await ok('jobs', 'output', '--follow', id)).toBe('begun\nended\n');
-    expect(await ok('jobs', 'output', id)).toBe('begun\nended\n');
-    expect(await ok('jobs', 'remove', id)).toBe('Removed.\n');
+    expect(await ok('job', 'show', id)).toContain(id);
+    expect(await ok('job', 'logs', '--follow', id)).toBe('begun\nended\n');
+    expect(await ok('job', 'logs', id)).toBe('begun\nended\n');
+    expect(await ok('job', 'remove', id)).toBe('Removed.\n');
     const second = (await ok('run', '--detach', script('for (;;) {}'))).trim();
-    expectRefusal(await hypermesh(['jobs', 'remove', second]), 1, 'JOB_RUNNING', /./);
-    expect(await ok('jobs', 'cancel', second)).toContain('cancelled');
+    expectRefusal(await hypermesh(['job', 'remove', second]), 1, 'JOB_RUNNING', /./);
+    expect(await ok('job', 'stop', second)).toContain('cancelled');
   });
 
   it.each<[string, Buffer, string]>([

@@ -59,7 +59,7 @@ test('first run, slider, job with its measured share, quit, and everything is fo
   await expect(page.getByRole('heading', { level: 1, name: 'Primes (sample)' })).toBeVisible();
   await expect(page.getByRole('log', { name: 'Output of the job' })).toContainText('Counting primes');
   await expect(page.getByText('Finished by itself (exit code 0).')).toBeVisible({ timeout: 60_000 });
-  const [job] = JSON.parse((await account.cli('jobs', '--json')).stdout);
+  const [job] = JSON.parse((await account.cli('job', 'list', '--json')).stdout);
   expect(job.end).toEqual({ why: 'exited', exitCode: 0 });
   // Never more than was promised, whatever else the machine does. How much less depends on what else it does, so how
   // closely a share is met is a figure of `npm run bench`.

@@ -124,7 +124,7 @@ describe('the command line', () => {
   it.each([
     [['status']],
     [['share', 'get']],
-    [['jobs']],
+    [['job', 'list']],
     [['stop']],
 
     [['logs', '--follow']],
