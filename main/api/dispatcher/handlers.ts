@@ -1,19 +1,20 @@
 import type { Identity } from '../../apps/satchel/index.ts';
-import { assert, parseAssetId, parseJobId, type AssetId, type Clock, type JobId } from '../../base/index.ts';
+import { assert, parseAssetId, type AssetId, type Clock } from '../../base/index.ts';
 import type { Assets } from '../../kernel/assets/index.ts';
 import type { Chain } from '../../kernel/blocks/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
-import type { Runtime } from '../../kernel/runtime/index.ts';
 import type { LogBook } from '../../base/index.ts';
 import type { Diagnostics } from '../diagnostics/index.ts';
 import type { ConfigSource, NetworkControl, NodeControl, WindowControl } from '../interface.ts';
 import { defined } from './defined.ts';
-import { RequestError } from './errors.ts';
 import type { Handlers } from './handler-map.ts';
+import { createJobHandlers, type JobHandlerComponents } from './job-handlers.ts';
 import { createLendingHandlers, type LendingComponents } from './lending-handlers.ts';
 import { exportName, listTransfers, transferPath } from './transfers.ts';
 
-export interface HandlerComponents extends Omit<LendingComponents, 'network'> {
+export interface HandlerComponents
+  extends Omit<LendingComponents, 'network'>,
+    Omit<JobHandlerComponents, 'network' | 'node' | 'leases'> {
   clock: Clock;
   identity: Identity;
   prover: Prover;
@@ -21,7 +22,6 @@ export interface HandlerComponents extends Omit<LendingComponents, 'network'> {
   /** Where exported chains go and imported ones come from. Made when it is needed. */
   transferFolder: string;
   assets: Assets;
-  runtime: Runtime;
   config: ConfigSource;
   logs: Pick<LogBook, 'read'>;
   node: NodeControl;
@@ -31,12 +31,6 @@ export interface HandlerComponents extends Omit<LendingComponents, 'network'> {
 }
 
 /** The contract has checked the text by then; the brand is what is missing. */
-const jobIdOf = (text: string): JobId => {
-  const id = parseJobId(text);
-  assert(id !== null, 'the contract lets only job ids through');
-  return id;
-};
-
 const assetIdOf = (text: string): AssetId => {
   const id = parseAssetId(text);
   assert(id !== null, 'the contract lets only asset ids through');
@@ -64,6 +58,7 @@ export const createHandlers = (components: HandlerComponents): Handlers => {
   } = components;
   return {
     ...createLendingHandlers(components),
+    ...createJobHandlers(components),
     'node:status': () => node.status(),
     'node:stop': ({ afterJobs }) => {
       node.requestStop(afterJobs);
@@ -106,23 +101,6 @@ export const createHandlers = (components: HandlerComponents): Handlers => {
       const jobsEnded = await runtime.endAll('The owner stopped everything');
       return { jobsEnded, allocationsEnded: await assets.evictAll('The owner stopped everything') };
     },
-
-    'job:start': (spec) => {
-      if (node.status().state === 'stopping')
-        throw new RequestError(
-          { code: 'STOPPING' },
-          'The node is stopping and starts no new jobs; start it again with `hypermesh start`.',
-        );
-      return runtime.submit(spec);
-    },
-    'job:list': () => runtime.list(),
-    'job:get': ({ id }) => runtime.get(jobIdOf(id)),
-    'job:cancel': ({ id }) => runtime.cancel(jobIdOf(id)),
-    'job:remove': async ({ id }) => {
-      await runtime.remove(jobIdOf(id));
-      return null;
-    },
-    'job:output': ({ id, offset }) => runtime.output(jobIdOf(id), offset),
 
     'identity:get': () => identity.view(),
     'identity:begin': () => identity.begin(),

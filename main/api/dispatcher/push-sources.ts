@@ -7,12 +7,15 @@ import type { Leases } from '../../kernel/leases/index.ts';
 import type { Monitor } from '../../kernel/monitor/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
 import type { Guard, Tunnels } from '../../kernel/proxy/index.ts';
-import type { Runtime } from '../../kernel/runtime/index.ts';
+import type { ContainerDoctor, Images, RemoteJobs, Runtime } from '../../kernel/runtime/index.ts';
 import type { ConfigSource, NetworkControl, NodeControl } from '../interface.ts';
 
 export interface PushSourceComponents {
   assets: Assets;
   runtime: Runtime;
+  remoteJobs: RemoteJobs;
+  images: Images;
+  containerDoctor: ContainerDoctor;
   monitor: Pick<Monitor, 'watch'>;
   identity: Identity;
   prover: Prover;
@@ -33,6 +36,7 @@ export type PushSources = { readonly [P in Push]: (emit: (payload: PayloadOf<P>)
 /** Pushes of what may change with every packet come at most so often. */
 const PUSH_MS = 1_000;
 const GUARD_PUSH_MS = 500;
+const IMAGES_PUSH_MS = 500;
 
 /** Calls `tell` soon after something happened, and never more often than every `ms`: the first at once, the last for sure. */
 const throttled = (clock: Clock, ms: number, tell: () => void): { changed(): void; end(): void } => {
@@ -62,6 +66,9 @@ const both = (one: () => void, other: () => void) => () => {
 export const createPushSources = ({
   assets,
   runtime,
+  remoteJobs,
+  images,
+  containerDoctor,
   monitor,
   identity,
   prover,
@@ -85,9 +92,32 @@ export const createPushSources = ({
   inventory: (emit) => assets.on('inventoryChanged', emit),
   share: (emit) => assets.on('shareChanged', emit),
   levels: (emit) => assets.on('levelsChanged', emit),
-  job: (emit) => runtime.on('jobChanged', emit),
-  jobRemoved: (emit) => runtime.on('jobRemoved', emit),
-  jobOutput: (emit) => runtime.on('outputWritten', emit),
+  // Jobs here and jobs elsewhere: one list to whoever looks.
+  job: (emit) => both(runtime.on('jobChanged', emit), remoteJobs.on('jobChanged', emit)),
+  jobRemoved: (emit) => both(runtime.on('jobRemoved', emit), remoteJobs.on('jobRemoved', emit)),
+  jobOutput: (emit) => both(runtime.on('outputWritten', emit), remoteJobs.on('outputWritten', emit)),
+  queue: (emit) => {
+    const gate = throttled(clock, PUSH_MS, () => emit(runtime.queue()));
+    return both(runtime.on('queueChanged', gate.changed), gate.end);
+  },
+  images: (emit) => {
+    let listens = true;
+    const gate = throttled(
+      clock,
+      IMAGES_PUSH_MS,
+      () =>
+        void images.state().then(
+          (state) => listens && emit(state),
+          () => undefined,
+        ),
+    );
+    const end = both(images.on('changed', gate.changed), gate.end);
+    return () => {
+      listens = false;
+      end();
+    };
+  },
+  containerDoctor: (emit) => containerDoctor.on('changed', emit),
   identity: (emit) => identity.on('viewChanged', emit),
   prover: (emit) => prover.on('stateChanged', emit),
   proofs: (emit) => prover.on('proofsChanged', emit),

@@ -1,0 +1,1 @@
+export { type Containers, createContainers } from './create-containers.ts';
