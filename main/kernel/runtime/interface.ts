@@ -72,6 +72,19 @@ export interface Runtime extends Startable, EventSource<RuntimeEvents> {
   languages(): LanguageView[];
 
   /**
+   * What it was submitted with, whole, for whoever runs it elsewhere.
+   * @throws {RuntimeError} `JOB_NOT_RUNNING` once it has ended
+   */
+  spec(id: JobId): Promise<JobSpec>;
+  /**
+   * What a lent job may take of its share now, 0 to 1, as the effective amount of its lease has it; 0 freezes it. In force within 1 s.
+   * Nothing happens for a job that has ended.
+   */
+  limit(id: JobId, part: number): void;
+  /** The signed result, docs/formats/job-result.md. @throws {RuntimeError} `JOB_RUNNING` | `NO_RESULT` */
+  result(id: JobId): Promise<{ fileName: string; bytes: Uint8Array }>;
+
+  /**
    * For moving: a job that was submitted with `held` has its work folder and everything else ready and has not begun; `begin` lets it.
    * @throws {RuntimeError} `JOB_NOT_RUNNING` | `NOT_MOVABLE` when its kind has no work folder
    */

@@ -1,6 +1,7 @@
 import type { EventSource, JobId, Startable } from '../../../base/index.ts';
 import type { JobOutputChunk, JobSend, JobView } from '../../../../preload/contract/index.ts';
 import type { LeaseProvider } from '../../leases/index.ts';
+import type { JobPipe } from '../drivers/interface.ts';
 
 export interface RemoteJobsEvents {
   /** A job of ours elsewhere changed; at most once a second each. */
@@ -25,6 +26,8 @@ export interface RemoteJobs extends Startable, EventSource<RemoteJobsEvents> {
   result(id: JobId): Promise<{ fileName: string; bytes: Uint8Array }>;
   /** Of a job here or elsewhere. `to`: a peer, an offer, a lease, `any`, or `home`. @throws {RemoteJobError} `NOT_MOVABLE` | … */
   move(id: JobId, to: string): Promise<JobView>;
+  /** To a port that a job of ours elsewhere listens on inside its container. @throws {RemoteJobError} `JOB_NOT_RUNNING` | `PORT_CLOSED` */
+  connect(id: JobId, port: number): Promise<JobPipe>;
   /** What lends this node's processor and containers to others; the node gives them to the lease engine. */
   readonly providers: readonly LeaseProvider[];
 }
