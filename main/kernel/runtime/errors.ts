@@ -11,6 +11,34 @@ export class RuntimeError extends NodeError<
   | { code: 'JOB_RUNNING'; id: string }
   /** The node is going down and takes no more jobs. */
   | { code: 'STOPPING' }
+  /** So many wait already, in all or of one borrower. */
+  | { code: 'QUEUE_FULL'; queuedMax: number }
+  /** The owner lets the node finish: it takes no new work. */
+  | { code: 'FINISHING' }
+  | { code: 'ENGINE_MISSING' }
+  | { code: 'IMAGE_MISSING'; image: string }
+  | { code: 'IMAGE_REFUSED'; image: string }
+  | { code: 'GPU_MISSING' }
+  /** A file that the job needs is not in the content store, or has another size there. */
+  | { code: 'CONTENT_MISSING'; sha256: string }
+  | { code: 'JOB_NOT_RUNNING'; id: string }
+  /** Nothing inside listens there, or the job's request does not name the port. */
+  | { code: 'PORT_CLOSED'; port: number }
+  /** Its kind has no work folder that could be carried over. */
+  | { code: 'NOT_MOVABLE'; id: string }
+  | { code: 'TOO_MANY_FILES'; filesMax: number }
+  | { code: 'SCRATCH_FULL'; bytesMax: number }
+  /** There is no such file in the work folder. */
+  | { code: 'FILE_MISSING'; path: string }
+  /** Nothing listens on this port inside the job. */
+  | { code: 'PORT_CLOSED'; port: number }
+  /** A work folder holds more than is listed, copied or moved. The job's fault. */
+  | { code: 'TOO_MANY_FILES'; entriesMax: number }
+  | { code: 'SCRATCH_FULL'; path: string }
+  /** A path that leads out of a work folder, to what is no file, or to nothing. */
+  | { code: 'WORK_REFUSED'; path: string; reason: string }
+  /** What keeps a container job's work folder and connections has gone. */
+  | { code: 'HOLDER_LOST'; reason: string }
 > {
   override readonly name = 'RuntimeError';
 }
@@ -29,3 +57,42 @@ export const jobUnknown = (id: string): RuntimeError =>
 
 export const jobRunning = (id: string): RuntimeError =>
   new RuntimeError({ code: 'JOB_RUNNING', id }, `Job ${id} has not ended yet; cancel it first.`);
+
+export const portClosed = (port: number): RuntimeError =>
+  new RuntimeError(
+    { code: 'PORT_CLOSED', port },
+    `Nothing listens on port ${port} inside the job; its program must listen on 127.0.0.1 or on every address.`,
+  );
+
+export const tooManyFiles = (entriesMax: number): RuntimeError =>
+  new RuntimeError(
+    { code: 'TOO_MANY_FILES', entriesMax },
+    `The job's work folder holds more than ${entriesMax} files and folders, or paths that are too long or too deep; let it pack them into fewer.`,
+  );
+
+export const scratchFull = (path: string): RuntimeError =>
+  new RuntimeError(
+    { code: 'SCRATCH_FULL', path },
+    `${path} does not fit into the job's work folder; ask for more scratch space.`,
+  );
+
+export const workRefused = (path: string, reason: string): RuntimeError =>
+  new RuntimeError({ code: 'WORK_REFUSED', path, reason }, `${path} in the job's work folder: ${reason}.`);
+
+export const holderLost = (reason: string): RuntimeError =>
+  new RuntimeError({ code: 'HOLDER_LOST', reason }, `The job's work folder cannot be reached: ${reason}.`);
+
+export const jobNotRunning = (id: string): RuntimeError =>
+  new RuntimeError({ code: 'JOB_NOT_RUNNING', id }, `Job ${id} does not run now; \`hypermesh job list\` tells why.`);
+
+export const notMovable = (id: string): RuntimeError =>
+  new RuntimeError(
+    { code: 'NOT_MOVABLE', id },
+    `Job ${id} runs in a sandbox whose files cannot be carried over while it runs; cancel it and start it elsewhere.`,
+  );
+
+export const contentMissing = (sha256: string, path: string): RuntimeError =>
+  new RuntimeError(
+    { code: 'CONTENT_MISSING', sha256 },
+    `The content of ${path} is not here; upload the file again and start the job after that.`,
+  );
