@@ -135,6 +135,12 @@ export interface WorkFolder {
   truncate(path: string, bytes: number, executable: boolean): Promise<void>;
   makeFolder(path: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /**
+   * Names every block of a file by a hash that tells whether it is still the same; comparable within one folder only, and there only
+   * where hashing beside the file is cheaper than reading it here.
+   * @returns one per block, the last one may be short; @default null is read and hashed by whoever asks
+   */
+  blocks?(path: string, blockBytes: number): Promise<string[]>;
 }
 
 export interface JobPipe {
