@@ -1,12 +1,20 @@
 export type * from './interface.ts';
 export {
   AdapterError,
+  containerInventoryOf,
   createAdapters,
   createSystemReader,
+  ENGINE_TIMEOUT_MS,
   hardwareTasks,
+  NO_ENGINE_FOUND,
+  parseEndpoint,
+  refusalOf,
+  socketProblem,
+  usualEndpoints,
   type AdapterComponents,
   type AdapterEnvironment,
   type Adapters,
+  type EngineAddress,
   type GpuProbe,
   type ProbedGpu,
 } from './adapters/index.ts';

@@ -34,7 +34,8 @@ export interface ContainerAdapterInit {
   defaultEndpoints?: readonly string[];
 }
 
-const NONE_FOUND = 'no container engine was found; install Docker or Podman, or set its endpoint in the settings';
+export const NO_ENGINE_FOUND =
+  'no container engine was found; install Docker or Podman, or set its endpoint in the settings';
 
 /** @returns the address that an endpoint such as `unix:///run/docker.sock`, `npipe://…` or `tcp://host:port` names, or null */
 export const parseEndpoint = (endpoint: string): EngineAddress | null => {
@@ -52,7 +53,7 @@ export const parseEndpoint = (endpoint: string): EngineAddress | null => {
 };
 
 /** Where engines listen by default, most usual first. */
-const usualEndpoints = (env: AdapterEnvironment): string[] => {
+export const usualEndpoints = (env: AdapterEnvironment): string[] => {
   if (process.platform === 'win32')
     return ['npipe:////./pipe/docker_engine', 'npipe:////./pipe/podman-machine-default'];
   const runtime = env.XDG_RUNTIME_DIR === undefined || env.XDG_RUNTIME_DIR === '' ? [] : [env.XDG_RUNTIME_DIR];
@@ -224,7 +225,7 @@ export const createContainerAdapter = (
       // One that is there and refuses tells more than the many that are not there.
       if (cause !== 'ENOENT') refusal ??= part;
     }
-    return refusal ?? unknown(NONE_FOUND);
+    return refusal ?? unknown(NO_ENGINE_FOUND);
   };
 
   const refresh = async (): Promise<void> => {
@@ -285,7 +286,7 @@ export const createContainerAdapter = (
 };
 
 /** @returns the error code that stands in the way of connecting to a socket, or null */
-const socketProblem = async (path: string): Promise<string | null> => {
+export const socketProblem = async (path: string): Promise<string | null> => {
   try {
     const found = await stat(path);
     if (!found.isSocket()) return 'ENOTSOCK';
