@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSystemOutside } from '../../main/base/index.ts';
-import type { RuntimeDriver } from '../../main/kernel/runtime/drivers/interface.ts';
+import type { RuntimeDriver, StartedJob } from '../../main/kernel/runtime/drivers/interface.ts';
 import type { JobSpec } from '../../preload/contract/index.ts';
 import { createDriverTold, cpuPercentOver, startDriven, until, type DriverRun } from '../support/runtime-driver.ts';
 
@@ -45,6 +45,8 @@ export interface DriverWorld {
 export interface DriverSuiteOptions {
   /** Whether what runs goes on when the node comes back, or is said to be gone. */
   adopts: boolean;
+  /** Whether a program can be asked to end. */
+  asks: boolean;
   /** How long a start may take until the first instruction, with everything else idle. */
   startMsMax: number;
 }
@@ -53,7 +55,7 @@ export interface DriverSuiteOptions {
 export const testRuntimeDriver = (
   name: string,
   open: () => Promise<DriverWorld>,
-  { adopts, startMsMax }: DriverSuiteOptions,
+  { adopts, asks, startMsMax }: DriverSuiteOptions,
 ): void => {
   describe(`runtime driver: ${name}`, () => {
     let world: DriverWorld;
@@ -69,6 +71,15 @@ export const testRuntimeDriver = (
       return run;
     };
     const toGone = async ({ told }: DriverRun): Promise<void> => until(() => told.how !== null);
+
+    /** Leaves a job behind, as a node that goes down does. */
+    const leave = async (): Promise<{ job: StartedJob; record: Uint8Array; other: RuntimeDriver }> => {
+      const run = await start(world.programs.sleep);
+      await until(() => run.told.text('stdout') === 'ready\n');
+      // What its first driver would still tell counts for nothing.
+      runs.splice(runs.indexOf(run), 1);
+      return { job: run.job, record: run.told.records.at(-1)!, other: await world.reopen() };
+    };
 
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'hypermesh-driver-'));
@@ -186,17 +197,17 @@ export const testRuntimeDriver = (
       expect(run.told.end).toBeNull();
     });
 
-    it('asks it to end, and kills what does not', async () => {
-      const { askable, deaf } = world.programs;
-      if (askable !== null) {
-        const run = await start(askable);
-        await until(() => run.told.text('stdout') === 'ready\n');
-        run.driven.stop(10_000);
-        await toGone(run);
-        expect(run.told.text('stdout')).toBe('ready\nasked\n');
-        expect(run.told.end).toEqual({ why: 'exited', exitCode: 0 });
-      }
-      const run = await start(deaf);
+    it.skipIf(!asks)('asks it to end', async () => {
+      const run = await start(world.programs.askable!);
+      await until(() => run.told.text('stdout') === 'ready\n');
+      run.driven.stop(10_000);
+      await toGone(run);
+      expect(run.told.text('stdout')).toBe('ready\nasked\n');
+      expect(run.told.end).toEqual({ why: 'exited', exitCode: 0 });
+    });
+
+    it('kills what does not end when it is asked', async () => {
+      const run = await start(world.programs.deaf);
       await until(() => run.told.text('stdout') === 'ready\n');
       const askedAtMs = clock.monotonicMs();
       run.driven.stop(500);
@@ -262,25 +273,30 @@ export const testRuntimeDriver = (
       await expect(run.driven.connect(4711)).rejects.toMatchObject({ code: 'PORT_CLOSED' });
     });
 
-    it(adopts ? 'takes up what a node that went down left' : 'ends what a node that went down left', async () => {
-      const run = await start(world.programs.sleep);
-      await until(() => run.told.text('stdout') === 'ready\n');
-      const record = run.told.records.at(-1)!;
-      // Its first driver went down with the node: what that one would still tell counts for nothing.
-      runs.splice(runs.indexOf(run), 1);
-      const other = await world.reopen();
+    it.skipIf(!adopts)('takes up what a node that went down left', async () => {
+      const { job, record, other } = await leave();
       const told = createDriverTold();
-      const driven = await other.adopt(run.job, record, told);
-      if (adopts) {
-        expect(driven).not.toBeNull();
-        driven!.kill();
-        await until(() => told.how !== null);
-        await driven!.release();
-        expect(told.late).toEqual([]);
-      } else expect(driven).toBeNull();
+      const driven = await other.adopt(job, record, told);
+      expect(driven).not.toBeNull();
+      driven!.kill();
+      await until(() => told.how !== null);
+      await driven!.release();
+      expect(told.late).toEqual([]);
+      await other.stop();
+    });
+
+    it.skipIf(adopts)('says that what a node that went down left is gone, and it is', async () => {
+      const { job, record, other } = await leave();
+      expect(await other.adopt(job, record, createDriverTold())).toBeNull();
+      expect(await world.leftovers()).toEqual(before);
+      await other.stop();
+    });
+
+    it('takes up nothing by a record that is none, and sweeps what is nobody’s', async () => {
+      const { job, other } = await leave();
+      expect(await other.adopt(job, Uint8Array.of(1, 2, 3), createDriverTold())).toBeNull();
+      await other.sweep([]);
       expect(await other.sweep([])).toBe(0);
-      // A record that no node of ours wrote is nothing to go by.
-      expect(await other.adopt(run.job, Uint8Array.of(1, 2, 3), createDriverTold())).toBeNull();
       await other.stop();
     });
   });
