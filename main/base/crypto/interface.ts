@@ -61,6 +61,7 @@ export const DOMAINS = [
   'lease-countersign',
   'lease-session',
   'route',
+  'job-result',
 ] as const;
 export type Domain = (typeof DOMAINS)[number];
 
