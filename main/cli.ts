@@ -11,6 +11,7 @@ import {
   type RunHeadless,
   type Terminal,
   type VerifyChainFile,
+  type VerifyJobResult,
   type VerifyLeaseFile,
   type VerifyProofFile,
   type WithSettings,
@@ -194,6 +195,9 @@ const verifyProofFile: VerifyProofFile = async (file, { nonce, whole, signal, on
 const verifyLeaseFile: VerifyLeaseFile = async (file) =>
   (await import('./kernel/leases/index.ts')).verifyLeaseFile(file);
 
+const verifyJobResult: VerifyJobResult = async (file) =>
+  (await import('./kernel/runtime/results/index.ts')).verifyJobResult(file);
+
 const verifyChainFile: VerifyChainFile = async (path, options) => {
   const [blocks, { createBlockProofCheck }, { ledgerModules }, { createWorkerPool }] = await Promise.all([
     import('./kernel/blocks/index.ts'),
@@ -278,6 +282,7 @@ process.exitCode = await runCli(
     withSettings,
     verifyProofFile,
     verifyLeaseFile,
+    verifyJobResult,
     verifyChainFile,
   },
   { dataFolder: resolvePath(defaultDataPath(env, process.platform, homedir())), version, passphraseCredential },

@@ -149,11 +149,6 @@ export const containerCalls = defineCalls({
       'NOT_RUNNING',
       'TOO_MANY_TRANSFERS',
     ],
-    cli: {
-      command: 'image pull',
-      positionals: ['image'],
-      examples: ['hypermesh image pull python:3.13-slim', 'hypermesh image pull tools:1 --from attic'],
-    },
   },
   'images:push': {
     method: 'POST',
@@ -170,7 +165,6 @@ export const containerCalls = defineCalls({
       'NOT_RUNNING',
       'TOO_MANY_TRANSFERS',
     ],
-    cli: { command: 'image push', positionals: ['image', 'to'], examples: ['hypermesh image push tools:1 attic'] },
   },
   'images:cancel': {
     method: 'POST',

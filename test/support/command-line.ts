@@ -1,6 +1,7 @@
 import { runCli } from '../../main/api/cli/index.ts';
 import { createSystemOutside } from '../../main/base/index.ts';
 import { verifyLeaseFile } from '../../main/kernel/leases/index.ts';
+import { verifyJobResult } from '../../main/kernel/runtime/results/index.ts';
 
 export interface CommandDone {
   code: number;
@@ -46,6 +47,7 @@ export const runCommandLine = async (
       verifyProofFile: refuse,
       // The real check: it asks no node.
       verifyLeaseFile: async (file) => verifyLeaseFile(file),
+      verifyJobResult: async (file) => verifyJobResult(file),
       verifyChainFile: refuse,
     },
     { dataFolder, version: '0.0.0', passphraseCredential: null },

@@ -13,7 +13,6 @@ export class CliError extends NodeError<
   | { code: 'FILE_UNREADABLE'; path: string }
   /** A file that was named for output is there already. */
   | { code: 'FILE_EXISTS'; path: string }
-  | { code: 'FILE_NOT_WRITTEN'; path: string }
   /** A file with a secret can be read by others. */
   | { code: 'SECRET_FILE_OPEN'; path: string }
   /** Something must be asked, and nobody is there to answer. */
@@ -24,6 +23,10 @@ export class CliError extends NodeError<
   /** A file that was asked for cannot be written. */
   | { code: 'FILE_NOT_WRITTEN'; path: string }
   | { code: 'MODULE_TOO_LARGE'; bytes: number; bytesMax: number }
+  /** More than a job takes. */
+  | { code: 'TOO_MANY_FILES'; files: number; filesMax: number }
+  /** What a job left would be written outside of the folder that was named. */
+  | { code: 'PATH_OUTSIDE'; path: string }
   /** Ctrl-C. */
   | { code: 'INTERRUPTED' }
 > {

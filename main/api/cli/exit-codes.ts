@@ -19,9 +19,12 @@ export const RUN_EXIT = {
   output: 125,
   scratch: 125,
   memory: 137,
+  processes: 125,
   crashed: 70,
   owner: 75,
   lost: 69,
+  unhealthy: 70,
+  moved: 75,
   cancelled: 130,
 } as const;
 

@@ -1,4 +1,4 @@
-import type { ChainVerification, LeaseVerdict, ProofVerdict } from '../../../preload/contract/index.ts';
+import type { ChainVerification, LeaseVerdict, ProofVerdict, ResultVerdict } from '../../../preload/contract/index.ts';
 import type { Clock, RunningNode } from '../../base/index.ts';
 import type { ConfigSource } from '../interface.ts';
 
@@ -80,6 +80,9 @@ export type VerifyChainFile = (
  */
 export type VerifyLeaseFile = (file: Uint8Array) => Promise<LeaseVerdict>;
 
+/** Checks the signed result of a job with what it holds and nothing else. @throws {RuntimeError} `RESULT_MALFORMED` when it is no such file */
+export type VerifyJobResult = (file: Uint8Array) => Promise<ResultVerdict>;
+
 export interface CliComponents {
   terminal: Terminal;
   clock: Clock;
@@ -88,6 +91,7 @@ export interface CliComponents {
   withSettings: WithSettings;
   verifyProofFile: VerifyProofFile;
   verifyLeaseFile: VerifyLeaseFile;
+  verifyJobResult: VerifyJobResult;
   verifyChainFile: VerifyChainFile;
 }
 export interface CliInit {

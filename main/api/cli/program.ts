@@ -3,6 +3,7 @@ import type { Call } from '../../../preload/contract/index.ts';
 import { isNodeError, messageOf } from '../../base/errors.ts';
 import { addBenchmarkCommands } from './commands/benchmark-command.ts';
 import { addChainCommands } from './commands/chain-commands.ts';
+import { addContainerCommands } from './commands/container-commands.ts';
 import { addDiagnosticCommands } from './commands/diagnostic-commands.ts';
 import { addGenericCommands } from './commands/generic-commands.ts';
 import { addIdentityCommands } from './commands/identity-commands.ts';
@@ -36,7 +37,20 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'share:pause': 'pause',
   'share:stopEverything': 'pause',
   'job:start': 'run',
-  'job:output': 'jobs output',
+  'job:send': 'job submit',
+  'job:output': 'job logs',
+  'job:result': 'job result',
+  'job:verifyResult': 'job verify-result',
+  'content:upload': 'job submit',
+  'content:read': 'job files',
+  'images:pull': 'image pull',
+  'images:push': 'image push',
+  'images:cancel': 'image pull',
+  'images:policy': 'image allow',
+  'containerDoctor:state': 'doctor containers',
+  'containerDoctor:run': 'doctor containers',
+  'containerDoctor:cancel': 'doctor containers',
+  'containerDoctor:fix': 'doctor containers',
   'identity:begin': 'identity create',
   'identity:confirm': 'identity create',
   'identity:restore': 'identity restore',
@@ -106,6 +120,7 @@ export const buildProgram = (session: Session): Command => {
   addJobCommands(program, session);
   addIdentityCommands(program, session);
   addDiagnosticCommands(program, session);
+  addContainerCommands(program, session);
   addBenchmarkCommands(program, session);
   addChainCommands(program, session);
   addProofCommands(program, session);

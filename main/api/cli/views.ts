@@ -1,6 +1,7 @@
 import { type Call, GRID_CELLS, type Level, type ResponseOf } from '../../../preload/contract/index.ts';
 import { chainViews } from './views-chain.ts';
 import { identityViews } from './views-identity.ts';
+import { jobViews } from './views-jobs.ts';
 import { lendingViews } from './views-lending.ts';
 import { networkViews } from './views-network.ts';
 import { tunnelViews } from './views-tunnels.ts';
@@ -108,7 +109,7 @@ const viewShare = (share: Share, style: Style): string => {
     style,
   );
   // The kinds that leases have; of the others only the owner's jobs take anything.
-  if (share.resource === 'memory' || share.resource === 'network') return fields;
+  if (['memory', 'network', 'cpu', 'container'].includes(share.resource)) return fields;
   const kept = 'From "Privacy" on, all is kept but in force only once this program can lend it to others.';
   return `${fields}\n${style.faint(wrap(kept, style.columns, 0))}\n`;
 };
@@ -149,86 +150,6 @@ const viewPause = (pause: ResponseOf<'share:pause'>): string => {
   return pause.untilMs === null
     ? 'Paused until you resume it: hypermesh resume\n'
     : `Paused until ${formatTime(pause.untilMs)}.\n`;
-};
-
-type Job = ResponseOf<'job:get'>;
-/** How a job ended, in a word or two. */
-export const describeEnd = (job: Job): string => {
-  const { end } = job;
-  if (end === null) return job.state;
-  switch (end.why) {
-    case 'exited':
-      return end.exitCode === 0 ? 'done' : `exit ${end.exitCode}`;
-    case 'limit':
-      return `${end.limit} limit`;
-    case 'owner':
-      return 'ended by owner';
-    default:
-      return end.why;
-  }
-};
-const viewJobs = (jobs: Job[], style: Style): string =>
-  jobs.length === 0
-    ? 'No jobs yet; try: hypermesh run program.wasm\n'
-    : formatTable(
-        [
-          { title: 'JOB' },
-          { title: 'NAME', shrinksTo: 10 },
-          { title: 'STATE' },
-          { title: 'STARTED' },
-          { title: 'PROMISED', right: true },
-          { title: 'MEASURED', right: true },
-          { title: 'MEMORY', right: true },
-        ],
-        jobs.map((job) => [
-          job.id,
-          text(job.name),
-          describeEnd(job),
-          job.startedAtMs === null ? '' : formatTime(job.startedAtMs),
-          formatPercent(job.promised.cpuPercent),
-          job.measured.cpuPercentMean === null ? '?' : formatPercent(job.measured.cpuPercentMean),
-          job.measured.memoryBytesPeak === null ? '?' : formatBytes(job.measured.memoryBytesPeak),
-        ]),
-        style,
-      );
-const viewJob = (job: Job, style: Style): string => {
-  const { measured, promised, end } = job;
-  const maybe = (value: number | null, format: (value: number) => string): string =>
-    value === null ? 'not measured' : format(value);
-  const mean = measured.cpuPercentMean === null ? 'not measured' : `measured ${formatPercent(measured.cpuPercentMean)}`;
-  return formatFields(
-    [
-      ['Job', style.bold(job.id)],
-      ['Name', text(job.name)],
-      ['Kind', `${job.kind}, ${formatBytes(job.moduleBytes)}, sha256 ${job.moduleSha256}`],
-      ['Arguments', job.args.map((arg) => JSON.stringify(arg)).join(' ') || 'none'],
-      ['State', describeEnd(job)],
-      ...(end !== null && 'message' in end ? ([['Why', text(end.message)]] as const) : []),
-      ['Created', formatTime(job.createdAtMs)],
-      ...(job.startedAtMs === null
-        ? []
-        : ([
-            [
-              'Started',
-              formatTime(job.startedAtMs) +
-                (measured.startMs === null ? '' : `, after ${formatDuration(measured.startMs)}`),
-            ],
-          ] as const)),
-      ...(job.endedAtMs === null ? [] : ([['Ended', formatTime(job.endedAtMs)]] as const)),
-      [
-        'Processor',
-        // What it may take now and who holds it there are over when the job is.
-        job.endedAtMs === null
-          ? `promised ${promised.cpuPercent} % of a core, may take ${formatPercent(job.effectiveCpuPercent)}, ${mean} (now ${maybe(measured.cpuPercentNow, formatPercent)}), held by ${job.governor}`
-          : `promised ${promised.cpuPercent} % of a core, ${mean}`,
-      ],
-      ['Processor time', maybe(measured.cpuMs, formatDuration)],
-      ['Memory', `promised ${formatBytes(promised.memoryBytes)}, peak ${maybe(measured.memoryBytesPeak, formatBytes)}`],
-      ['Output', `${formatBytes(measured.outputBytes)} of at most ${formatBytes(promised.outputBytesMax)}`],
-      ['Time limit', formatDuration(promised.timeMsMax)],
-    ],
-    style,
-  );
 };
 
 const viewBenchmark = (state: ResponseOf<'benchmark:get'>, style: Style): string => {
@@ -658,12 +579,7 @@ export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style)
   'share:resume': viewPause,
   'share:stopEverything': ({ jobsEnded, allocationsEnded }) =>
     `Paused until you resume it; ended ${formatCount(jobsEnded, 'job')} and ${formatCount(allocationsEnded, 'other allocation')}.\n`,
-  'job:start': viewJob,
-  'job:list': viewJobs,
-  'job:get': viewJob,
-  'job:cancel': viewJob,
-  'job:remove': () => 'Removed.\n',
-  'job:output': ({ chunks }) => chunks.map(({ data }) => Buffer.from(data, 'base64').toString('utf8')).join(''),
+  ...jobViews,
   ...proofViews,
   ...chainViews,
   ...networkViews,

@@ -1,15 +1,13 @@
 import type { Call, JobView } from '../../../preload/contract/index.ts';
 import { assert, type JobId, parseJobId } from '../../base/index.ts';
 import type { Leases, Link } from '../../kernel/leases/index.ts';
-import type {
-  ContainerDoctor,
-  Containers,
-  ContentStore,
-  Images,
-  RemoteJobs,
-  Runtime,
-} from '../../kernel/runtime/index.ts';
-import { verifyJobResult } from '../../kernel/runtime/index.ts';
+import type { Containers } from '../../kernel/runtime/containers/index.ts';
+import type { ContentStore } from '../../kernel/runtime/content/index.ts';
+import type { ContainerDoctor } from '../../kernel/runtime/doctor/index.ts';
+import type { Images } from '../../kernel/runtime/images/index.ts';
+import type { Runtime } from '../../kernel/runtime/index.ts';
+import type { RemoteJobs } from '../../kernel/runtime/remote/index.ts';
+import { verifyJobResult } from '../../kernel/runtime/results/index.ts';
 import { parsePeerId } from '../../transport/stoq/index.ts';
 import type { NetworkControl, NodeControl } from '../interface.ts';
 import { defined } from './defined.ts';

@@ -7,7 +7,10 @@ import type { Leases } from '../../kernel/leases/index.ts';
 import type { Monitor } from '../../kernel/monitor/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
 import type { Guard, Tunnels } from '../../kernel/proxy/index.ts';
-import type { ContainerDoctor, Images, RemoteJobs, Runtime } from '../../kernel/runtime/index.ts';
+import type { ContainerDoctor } from '../../kernel/runtime/doctor/index.ts';
+import type { Images } from '../../kernel/runtime/images/index.ts';
+import type { Runtime } from '../../kernel/runtime/index.ts';
+import type { RemoteJobs } from '../../kernel/runtime/remote/index.ts';
 import type { ConfigSource, NetworkControl, NodeControl } from '../interface.ts';
 
 export interface PushSourceComponents {

@@ -1,4 +1,3 @@
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import {
@@ -7,14 +6,12 @@ import {
   privacyLevel,
   type RequestInputOf,
 } from '../../../../preload/contract/index.ts';
-import { messageOf } from '../../../base/errors.ts';
 import { addDerivedCommand, commandAt, withExamples } from '../derive.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { collect, type OnOff, onOff, parseAmount, parseWhole } from '../options.ts';
 import type { Session } from '../session.ts';
-import { printable } from '../table.ts';
-import { formatBytes } from '../units.ts';
+import { readSmallFile } from '../read-small-file.ts';
 import { writeResult } from '../write-result.ts';
 
 const MINUTES_MAX = 525_600;
@@ -113,23 +110,12 @@ const addFile = (program: Command, session: Session): void => {
 
 /** A file of four or five records; whatever is larger is none, and is not read into memory. */
 const FILE_BYTES_MAX = 128 * 1024;
-const readLeaseFile = async (path: string): Promise<Uint8Array> => {
-  const unreadable = (reason: string): CliError =>
-    new CliError({ code: 'FILE_UNREADABLE', path }, `The lease file ${printable(path)} cannot be read (${reason}).`);
-  try {
-    const { size } = await stat(path);
-    if (size > FILE_BYTES_MAX) throw unreadable(`it has ${formatBytes(size)}, more than any of them`);
-    return await readFile(path);
-  } catch (error) {
-    throw error instanceof CliError ? error : unreadable(messageOf(error));
-  }
-};
 const addVerify = (program: Command, session: Session): void => {
   const verify = commandAt(program, 'lease verify')
     .description('Check the file of a lease of anybody; needs no node and no keys')
     .argument('<file>', 'as `hypermesh lease file` writes it')
     .action(async (path: string) => {
-      const verdict = await session.components.verifyLeaseFile(await readLeaseFile(path));
+      const verdict = await session.components.verifyLeaseFile(await readSmallFile(path, FILE_BYTES_MAX));
       session.show('leases:verify', verdict);
       if (!verdict.passed) session.exitCode = EXIT.failed;
     });

@@ -25,6 +25,7 @@ const session = new Session(
     withSettings: refuse,
     verifyProofFile: refuse,
     verifyLeaseFile: refuse,
+    verifyJobResult: refuse,
     verifyChainFile: refuse,
   },
   { dataFolder: '/nonexistent', version: '0.0.0', passphraseCredential: null },
