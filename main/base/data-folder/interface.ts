@@ -10,6 +10,8 @@ export interface DataFolder {
   readonly plotsPath: string;
   /** Files on their way in or out, such as exported chains. Made when first used. */
   readonly transferPath: string;
+  /** Files by the hash of their content; docs/formats/content-store.md. Made by the content store. */
+  readonly contentPath: string;
   /** Scratch space that is emptied at every start. */
   readonly temporaryPath: string;
   /** Tells other processes of this user how to reach the node. Written 0600, removed at release. */

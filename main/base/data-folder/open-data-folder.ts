@@ -84,6 +84,7 @@ class OpenFolder implements DataFolder {
   readonly identityPath: string;
   readonly plotsPath: string;
   readonly transferPath: string;
+  readonly contentPath: string;
   readonly temporaryPath: string;
   #lock: FolderLock | null;
 
@@ -95,6 +96,7 @@ class OpenFolder implements DataFolder {
     this.identityPath = join(path, 'identity');
     this.plotsPath = join(path, 'plots');
     this.transferPath = join(path, 'transfer');
+    this.contentPath = join(path, 'content');
     this.temporaryPath = join(path, 'tmp');
     this.#lock = lock;
   }

@@ -3,8 +3,9 @@ import { migration as chain } from './0020-chain.ts';
 import { migration as proofs } from './0030-proofs.ts';
 import { migration as peers } from './0040-peers.ts';
 import { migration as leases } from './0050-leases.ts';
+import { migration as content } from './0061-content.ts';
 import type { Migration } from './migration.ts';
 
 /** In order. */
-export const migrations: readonly Migration[] = [first, chain, proofs, peers, leases];
+export const migrations: readonly Migration[] = [first, chain, proofs, peers, leases, content];
 export type { Migration } from './migration.ts';

@@ -16,6 +16,8 @@ export interface ContentStore extends Startable {
     source: AsyncIterable<Uint8Array>,
     options: { expected: string | null; bytesMax: number; signal?: AbortSignal },
   ): Promise<{ sha256: string; bytes: number }>;
+  /** The same for bytes that come by themselves, such as over a link that may break and be made anew. */
+  begin(expected: string, bytesMax: number): Promise<ContentIntake>;
   /** @returns its size, null when it is not here */
   sizeOf(sha256: string): Promise<number | null>;
   /** @throws {ContentError} `CONTENT_MISSING` */
@@ -25,6 +27,12 @@ export interface ContentStore extends Startable {
   /** Keeps these until `release` of the same holder: a job, an image. Rows, so they hold over restarts. */
   hold(holder: string, sha256: readonly string[]): Promise<void>;
   release(holder: string): Promise<void>;
+  /** The same, and what nobody else holds is removed at once: nothing of a borrower stays when its lease ends. */
+  discard(holder: string): Promise<void>;
+  /** What a holder keeps, whether or not it has come yet. */
+  holdsOf(holder: string): readonly string[];
+  /** Takes away a file that was found to be damaged, whoever holds it. */
+  remove(sha256: string): Promise<void>;
   usage(): { bytes: number; bytesMax: number; files: number };
   /** An owner's upload, a piece at a time. @throws {ContentError} `UPLOAD_UNKNOWN` | `TOO_MANY_UPLOADS` | `CONTENT_FULL` */
   upload(
@@ -32,6 +40,17 @@ export interface ContentStore extends Startable {
     data: Uint8Array,
     done: boolean,
   ): Promise<{ upload: string; bytes: number; sha256: string | null }>;
+}
+
+/** A file that is coming in. Exactly one of `done` and `drop` ends it. */
+export interface ContentIntake {
+  /** That came so far. */
+  readonly bytes: number;
+  /** @throws {ContentError} `CONTENT_FULL` | `CONTENT_TOO_LARGE`; only `drop` may follow */
+  write(chunk: Uint8Array): Promise<void>;
+  /** @throws {ContentError} `CONTENT_MISMATCH` | `CONTENT_FULL`; it is then gone */
+  done(): Promise<void>;
+  drop(): Promise<void>;
 }
 
 /** Content over a link, `/hypermesh/content/1`, docs/formats/content-messages.md. Whole, hashed at the end, bounded both ways. */

@@ -29,9 +29,9 @@ const schemaHash = (): string =>
     .digest('hex');
 
 describe('the list', () => {
-  it('ascends in tens', () => {
+  it('ascends, no number twice', () => {
     const versions = migrations.map((migration) => migration.version);
-    expect(versions).toEqual(versions.map((_, i) => (i + 1) * 10));
+    expect(versions).toEqual([...new Set(versions)].toSorted((a, b) => a - b));
   });
 
   it('leaves only STRICT tables', () => {
