@@ -3,3 +3,4 @@ export { createRuntime, type RuntimeComponents, type RuntimeInit } from './creat
 export { RuntimeError } from './errors.ts';
 export { allocatedMemoryBytes } from './job.ts';
 export { runtimeTasks } from './tasks.ts';
+export type { JobNetwork, JobPipe, WorkFolder } from './drivers/interface.ts';
