@@ -161,7 +161,21 @@ export const startTestEngine = async ({ flags = [] }: TestEngineInit = {}): Prom
       await end('SIGTERM');
       await start();
     },
-    kill: () => end('SIGKILL'),
+    kill: async () => {
+      await end('SIGKILL');
+      // Its containerd dies with it. One that nobody has reaped yet would be taken for a living one by the next daemon.
+      const pidFile = join(folder, 'exec', 'containerd', 'containerd.pid');
+      const pid = existsSync(pidFile) ? readFileSync(pidFile, 'utf8').trim() : '';
+      const isDead = (): boolean => {
+        try {
+          return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+        } catch {
+          return true;
+        }
+      };
+      for (let tries = 0; tries < 50 && !isDead(); tries++) await sleep(20);
+      if (isDead()) rmSync(pidFile, { force: true });
+    },
     start,
     stop: async () => {
       if (child !== null) {

@@ -14,11 +14,25 @@ export interface EngineState {
   rootless: boolean;
   userns: boolean;
 }
+/** What the engine told of one of this node's containers. */
+export interface ContainerEvent {
+  id: string;
+  name: string;
+  /** Such as `die`, `oom`, `kill`. */
+  action: string;
+  attributes: Readonly<Record<string, string>>;
+}
+export interface EngineEvents {
+  /** It came, went, or is another one now. Within a second of a stop or restart, 15 s where it hangs. */
+  changed: EngineState;
+  /** Something happened to a container that carries our mark. Not told while no engine answers. */
+  container: ContainerEvent;
+}
 /**
  * The container engine, loaded when first used (`dockerode` takes 150 ms and 30 MB), looked for again when it comes, goes, or is
  * replaced while the node runs. One home for talking to it.
  */
-export interface Engine extends Startable, EventSource<{ changed: EngineState }> {
+export interface Engine extends Startable, EventSource<EngineEvents> {
   state(): EngineState;
   /** Looks again now. */
   refresh(): Promise<EngineState>;
