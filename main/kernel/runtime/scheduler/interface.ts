@@ -1,3 +1,4 @@
+import type { SchedulerRules } from './constants.ts';
 import type { Priority, SchedulerAim } from '../../../../preload/contract/index.ts';
 
 /** Amounts of everything that jobs take of one machine, whole numbers. */
@@ -32,7 +33,16 @@ export interface Running {
 export type Decision =
   | { kind: 'start'; id: string }
   | { kind: 'preempt'; id: string; for: string; noticeMs: number }
-  | { kind: 'wait'; reason: string };
+  /** `againMs`: ask again by then even if nothing comes, ends or gets room; null: there is no need to. */
+  | { kind: 'wait'; reason: string; againMs: number | null };
+export interface SchedulerInit {
+  aim: SchedulerAim;
+  /** Jobs that wait at most, in all and of one `who`. @default 10000 and 4000 */
+  queuedMax?: number;
+  queuedPerWhoMax?: number;
+  /** @default RULES */
+  rules?: Partial<SchedulerRules>;
+}
 /**
  * Who of those that wait goes next. Pure and deterministic: the same calls give the same decisions; the clock comes in. One decision
  * takes less than 1 ms with 10 000 waiting. Nobody waits for ever: see test/unit/kernel/runtime/scheduler.
