@@ -16,6 +16,8 @@ export interface ProgramPaths {
   node: string;
   /** Helper that makes the device of the VPN; it is there where a compiler was when the program was built. */
   tunHelper: string;
+  /** Static program in the container beside each container job; there where a compiler was when the program was built. */
+  holderHelper: string;
   /** Built page, served to browsers and loaded by the window. */
   pageFolder: string;
 }
@@ -41,6 +43,7 @@ export const findProgramPaths = (entryUrl: string): ProgramPaths => {
     jobHost: fromSource ? join(folder, 'kernel', 'runtime', 'host', 'main.ts') : built('job-host.cjs'),
     node: findNode(root),
     tunHelper: findHelper(root, 'hypermesh-tun'),
+    holderHelper: findHelper(root, 'hypermesh-holder'),
     pageFolder: unpacked(join(root, 'out', 'renderer')),
   };
 };

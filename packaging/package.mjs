@@ -71,11 +71,13 @@ await rm(join(folder, 'resources', 'default_app.asar'), { force: true });
 await rm(join(folder, '.republished'), { force: true });
 for (const name of await readdir(join(folder, 'bin'))) await chmod(join(folder, 'bin', name), 0o755);
 await chmod(join(folder, 'resources', 'node', 'node'), 0o755);
-const helper = join(folder, 'helpers', 'hypermesh-tun');
-if (existsSync(helper)) await chmod(helper, 0o755);
-else if (values.release) {
-  console.error('A release needs the helper of the VPN: install gcc and libc6-dev and run this again.');
-  process.exit(1);
+for (const name of ['hypermesh-tun', 'hypermesh-holder']) {
+  const helper = join(folder, 'helpers', name);
+  if (existsSync(helper)) await chmod(helper, 0o755);
+  else if (values.release) {
+    console.error(`A release needs the helper ${name}: install gcc and libc6-dev and run this again.`);
+    process.exit(1);
+  }
 }
 say(`Made ${folder} (${seconds()})`);
 if (values.dir) process.exit(0);

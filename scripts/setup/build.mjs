@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { outputTail, run } from './command.mjs';
-import { buildHelpers, helpersUnbuildable, TUN_HELPER } from './native-helpers.mjs';
+import { buildHelpers, HOLDER_HELPER, helpersUnbuildable, TUN_HELPER } from './native-helpers.mjs';
 import { environmentInside, pinnedNode, root, SetupError } from './project.mjs';
 import { hashFiles, removeStamp, stampFits, writeWhole } from './stamp.mjs';
 
@@ -36,7 +36,8 @@ export async function build(progress) {
   const stampPath = join(root, 'out/.stamp');
   const stamp = hashFiles(root, SOURCES);
   // A compiler that came after the last build is a reason to build again.
-  const helpersMissing = helpersUnbuildable() === null && !existsSync(join(root, TUN_HELPER));
+  const helpersMissing =
+    helpersUnbuildable() === null && [TUN_HELPER, HOLDER_HELPER].some((helper) => !existsSync(join(root, helper)));
   if (stampFits(stampPath, stamp) && isBuilt() && !helpersMissing) return false;
   removeStamp(stampPath);
   const stage = progress.stage('Build');

@@ -7,6 +7,7 @@ import { root, SetupError } from './project.mjs';
 /** Where they lie once they are built, from the root. */
 const HELPERS_FOLDER = 'out/helpers';
 export const TUN_HELPER = `${HELPERS_FOLDER}/hypermesh-tun`;
+export const HOLDER_HELPER = `${HELPERS_FOLDER}/hypermesh-holder`;
 
 /**
  * Warnings are errors, and what runs with a right is hardened: stack guards, checked copies, no writable tables, no loader (a static
@@ -31,10 +32,10 @@ const FLAGS = [
 
 /** @returns {string | null} why they cannot be built here, null where they can */
 export function helpersUnbuildable() {
-  if (process.platform !== 'linux') return 'the VPN needs Linux';
-  if (process.arch !== 'x64' && process.arch !== 'arm64') return `the VPN's helper is not written for ${process.arch}`;
+  if (process.platform !== 'linux') return 'the VPN and jobs in containers need Linux';
+  if (process.arch !== 'x64' && process.arch !== 'arm64') return `the helpers are not written for ${process.arch}`;
   if (which('gcc') === null)
-    return 'no gcc here: the VPN will say so; install it with `sudo apt-get install gcc libc6-dev`';
+    return 'no gcc here: the VPN and jobs in containers will say so; install it with `sudo apt-get install gcc libc6-dev`';
   return null;
 }
 
@@ -47,6 +48,23 @@ export function compileTunHelper(target) {
 }
 
 /**
+ * The only program in the image of its name: static like the other, so that it needs nothing beside it.
+ *
+ * @param {string} target - the program
+ * @param {readonly string[]} [flags] - instead of those that it ships with: a test looks at it with sanitizers
+ * @returns {Promise<import('./command.mjs').CommandResult>} of the compiler
+ */
+export function compileHolderHelper(target, flags = FLAGS) {
+  const sources = ['holder', 'channels', 'files'].map((name) => join(root, `native-helpers/holder/${name}.c`));
+  return run('gcc', [...flags, ...sources, '-o', target], { cwd: root });
+}
+
+const HELPERS = [
+  { target: TUN_HELPER, compile: compileTunHelper, whose: "The VPN's helper" },
+  { target: HOLDER_HELPER, compile: compileHolderHelper, whose: "The jobs' holder" },
+];
+
+/**
  * Builds what can be built here; the rest of the program does without.
  *
  * @param {(text: string) => void} say
@@ -54,27 +72,29 @@ export function compileTunHelper(target) {
  * @throws {SetupError} when a compiler is there and the sources do not compile
  */
 export async function buildHelpers(say) {
-  const target = join(root, TUN_HELPER);
   const why = helpersUnbuildable();
   if (why !== null) {
     // One of an older build would not fit the rest.
-    rmSync(target, { force: true });
-    say(`  Helper of the VPN not built: ${why}`);
+    for (const { target } of HELPERS) rmSync(join(root, target), { force: true });
+    say(`  Helpers of the VPN and of jobs in containers not built: ${why}`);
     return;
   }
   mkdirSync(join(root, HELPERS_FOLDER), { recursive: true });
-  const fresh = `${target}.new`;
-  const result = await compileTunHelper(fresh);
-  if (result.code !== 0 || !existsSync(fresh)) {
-    if (/stdio\.h|arpa\/inet\.h|linux\/[a-z_]+\.h|cannot find -lc/.test(result.stderr)) {
-      rmSync(target, { force: true });
-      say(
-        '  Helper of the VPN not built: no C library headers here; install them with `sudo apt-get install libc6-dev`',
-      );
-      return;
+  for (const helper of HELPERS) {
+    const target = join(root, helper.target);
+    const fresh = `${target}.new`;
+    const result = await helper.compile(fresh);
+    if (result.code !== 0 || !existsSync(fresh)) {
+      if (/stdio\.h|arpa\/inet\.h|linux\/[a-z0-9_]+\.h|cannot find -lc/.test(result.stderr)) {
+        rmSync(target, { force: true });
+        say(
+          `  ${helper.whose} not built: no C library headers here; install them with \`sudo apt-get install libc6-dev\``,
+        );
+        continue;
+      }
+      throw new SetupError(`${outputTail(result)}\n${helper.whose} does not compile: see the message above.`);
     }
-    throw new SetupError(`${outputTail(result)}\nThe VPN's helper does not compile: see the message above.`);
+    // In one step, and never into the file that a running node has started.
+    renameSync(fresh, target);
   }
-  // In one step, and never into the file that a running node has started.
-  renameSync(fresh, target);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { findProgramPaths } from '../../main/paths.ts';
 
-describe('the helper of the VPN', () => {
+describe('the helpers of the VPN and of container jobs', () => {
   it.each([
     ['file:///home/me/hypermesh/main/cli.ts', '/home/me/hypermesh/out/helpers/hypermesh-tun'],
     ['file:///home/me/hypermesh/out/main/cli.js', '/home/me/hypermesh/out/helpers/hypermesh-tun'],
@@ -13,5 +13,6 @@ describe('the helper of the VPN', () => {
     ],
   ])('of %s is %s', (entry, helper) => {
     expect(findProgramPaths(entry).tunHelper).toBe(helper);
+    expect(findProgramPaths(entry).holderHelper).toBe(helper.replace('hypermesh-tun', 'hypermesh-holder'));
   });
 });
