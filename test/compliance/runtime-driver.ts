@@ -45,6 +45,8 @@ export interface DriverWorld {
 export interface DriverSuiteOptions {
   /** Whether what runs goes on when the node comes back, or is said to be gone. */
   adopts: boolean;
+  /** Whether a job can be made ready with its work folder, and begun later. */
+  holds: boolean;
   /** Whether a program can be asked to end. */
   asks: boolean;
   /** How long a start may take until the first instruction, with everything else idle. */
@@ -55,7 +57,7 @@ export interface DriverSuiteOptions {
 export const testRuntimeDriver = (
   name: string,
   open: () => Promise<DriverWorld>,
-  { adopts, asks, startMsMax }: DriverSuiteOptions,
+  { adopts, asks, holds, startMsMax }: DriverSuiteOptions,
 ): void => {
   describe(`runtime driver: ${name}`, () => {
     let world: DriverWorld;
@@ -248,6 +250,34 @@ export const testRuntimeDriver = (
       expect((await work!.read('out/copy.txt', content.length, 10)).length).toBe(0);
       await expect(work!.read('out/nothing', 0, 10)).rejects.toMatchObject({ code: 'FILE_MISSING' });
     });
+
+    it.skipIf(!holds)(
+      'makes a work folder ready before the program begins, and lets it be read while it runs',
+      async () => {
+        const run = await start(world.programs.copy, { held: true });
+        const { work } = run.driven;
+        await work!.makeFolder('data');
+        await work!.write('data/in.txt', 0, Buffer.from('one two'));
+        await work!.write('data/in.txt', 4, Buffer.from('six and more'));
+        await work!.truncate('data/in.txt', 7, false);
+        const [written] = (await work!.list()).filter(({ path }) => path === 'data/in.txt');
+        expect(written).toMatchObject({ kind: 'file', bytes: 7 });
+        await work!.write('data/gone.txt', 0, Buffer.from('x'));
+        await work!.remove('data/gone.txt');
+        await clock.sleep(300);
+        expect([run.told.isRunning, run.told.bytes]).toEqual([false, 0]);
+        await run.driven.begin!();
+        await until(() => run.told.isRunning);
+        await toGone(run);
+        expect(run.told.end).toEqual({ why: 'exited', exitCode: 0 });
+        expect(Buffer.from(await work!.read('out/copy.txt', 0, 100)).toString()).toBe('one six');
+        const paths = (await work!.list()).map(({ path }) => path);
+        expect(paths).toEqual(expect.arrayContaining(['data/in.txt', 'out/copy.txt']));
+        expect(paths).not.toContain('data/gone.txt');
+        for (const path of ['../x', '/etc/passwd', 'data/../../x'])
+          await expect(work!.write(path, 0, Buffer.from('x'))).rejects.toThrow();
+      },
+    );
 
     it('measures what it takes', async () => {
       const run = await start(world.programs.spin);

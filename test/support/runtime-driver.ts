@@ -84,7 +84,7 @@ export interface DriverRun {
 export const startDriven = async (
   driver: RuntimeDriver,
   spec: JobSpec,
-  given: { millicores?: number; files?: StartedJob['files']; network?: JobNetwork } = {},
+  given: { millicores?: number; files?: StartedJob['files']; network?: JobNetwork; held?: boolean } = {},
 ): Promise<DriverRun> => {
   const prepared = await driver.prepare(spec, {
     signal: new AbortController().signal,
@@ -97,6 +97,7 @@ export const startDriven = async (
     millicores: given.millicores ?? (spec.cpuPercent ?? 100) * 10,
     files: given.files ?? [],
     network: given.network ?? null,
+    held: given.held ?? false,
   };
   const told = createDriverTold();
   try {

@@ -59,11 +59,19 @@ export interface StartedJob {
   readonly files: readonly (JobFile & { diskPath: string })[];
   /** Its way out, null for none. */
   readonly network: JobNetwork | null;
+  /**
+   * Its work folder and everything else is to be made ready, and the program not begun until {@link DrivenJob.begin}: for a job that is
+   * moved here. Only for kinds with a work folder that can be written to; the others begin at once. @default false
+   */
+  readonly held?: boolean;
 }
 
 /** What a driver tells about a job. None after `gone`. */
 export interface JobListener {
-  /** How to find it again after the node went down; on disk before this resolves. Told before anything of it exists. */
+  /**
+   * How to find it again after the node went down; on disk before this resolves. Told before anything of it exists that would outlive the
+   * node. May be told again, with more.
+   */
   recorded(record: Uint8Array): Promise<void>;
   /** The program's first instruction is next. */
   running(): void;
@@ -100,6 +108,8 @@ export interface DrivenJob {
   setMillicores(millicores: number): void;
   /** The newest that is known; a fresh one is fetched behind it, so that nobody waits. */
   measured(): Measured;
+  /** Lets a job that was started with `held` begin; `running` follows. Absent where nothing can be held. */
+  begin?(): Promise<void>;
   /** The output is not taken any more: the program is to wait in its write. */
   pauseOutput(): void;
   resumeOutput(): void;
