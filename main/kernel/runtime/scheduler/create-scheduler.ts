@@ -1,60 +1,29 @@
 import { assert } from '../../../base/index.ts';
 import type { Priority, SchedulerAim } from '../../../../preload/contract/index.ts';
 import { RuntimeError } from '../errors.ts';
-import {
-  CORE_CONTAINERS,
-  CORE_MEMORY_BYTES,
-  QUEUED_MAX,
-  QUEUED_PER_WHO_MAX,
-  RULES,
-  type SchedulerRules,
-  WHOS_KEPT_MAX,
-} from './constants.ts';
+import { QUEUED_MAX, QUEUED_PER_WHO_MAX, RULES, type SchedulerRules, WHOS_KEPT_MAX } from './constants.ts';
 import { createHistory } from './history.ts';
-import type { Decision, Resources, Running, Scheduler, SchedulerInit, Waiting } from './interface.ts';
+import type { Decision, Resources, Running, Scheduler, SchedulerInit } from './interface.ts';
+import { createLine } from './line.ts';
 import { LEVEL, victimsFor } from './preemption.ts';
 import { expectedEndMs, type Shadow, shadowOf } from './reservation.ts';
 import { alignment, dominantShare, fits, NOTHING, plus, smaller } from './resources.ts';
-import { createLane, type Entry, type Lane, type Limit } from './waiting.ts';
+import type { Entry, Limit } from './waiting.ts';
 
-/** Where a lane stands among the others at one moment. Compared in this order; the smaller goes first. */
-interface Standing {
-  lane: Lane;
-  /** 0: waited too long with nothing running; 1: everybody else. */
-  turn: number;
-  /** `balanced`: what it has and had by what it may have. */
-  load: number;
-  /** Added to the ranks of its jobs. */
-  laterMs: number;
-}
-interface Candidate {
-  entry: Entry;
-  standing: Standing;
-}
-const compare = (a: Candidate, b: Candidate): number =>
-  a.standing.turn - b.standing.turn ||
-  a.standing.load - b.standing.load ||
-  a.entry.rank + a.standing.laterMs - (b.entry.rank + b.standing.laterMs) ||
-  a.entry.sequence - b.entry.sequence;
-
+const ANY_TIME = Number.POSITIVE_INFINITY;
 /** Decisions are asked for again after so long where time alone can change them. */
 const AGAIN_MS = 1_000;
-
-const coresWorth = (needs: Resources): number =>
-  Math.max(needs.millicores / 1000, needs.memoryBytes / CORE_MEMORY_BYTES, needs.containers / CORE_CONTAINERS);
 
 export const createScheduler = (init: SchedulerInit): Scheduler => {
   const rules: SchedulerRules = { ...RULES, ...init.rules };
   const queuedMax = init.queuedMax ?? QUEUED_MAX;
   const queuedPerWhoMax = init.queuedPerWhoMax ?? QUEUED_PER_WHO_MAX;
   let aim: SchedulerAim = init.aim;
-  const entries = new Map<string, Entry>();
-  const lanes = new Map<string, Lane>();
   const waitingByPriority: Record<Priority, number> = { low: 0, normal: 0, high: 0 };
   /** All that those who wait need together. */
   let wanted: Resources = NOTHING;
-  let sequence = 0;
   const history = createHistory(rules.halfLifeMs);
+  const line = createLine({ history }, { aim, rules });
   let capacity: Resources = NOTHING;
   let decidedAtMs = 0;
 
@@ -70,36 +39,10 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
   let passed = { id: '', times: 0 };
   let gatheringSinceMs: number | null = null;
 
-  const rankOf = (job: Waiting): number => {
-    const timeMs = job.estimateMs ?? rules.unknownMs;
-    const size = aim === 'throughput' ? timeMs * coresWorth(job.needs) : timeMs;
-    return job.queuedAtMs - rules.headStartMs[job.priority] + Math.min(rules.lateness[aim] * size, rules.latenessMsMax);
-  };
-  const insert = (job: Waiting, at: number): void => {
-    const entry: Entry = {
-      job,
-      rank: rankOf(job),
-      sequence: at,
-      millicores: job.needs.millicores,
-      memoryBytes: job.needs.memoryBytes,
-      containers: job.needs.containers,
-      estimateMs: job.estimateMs ?? Number.POSITIVE_INFINITY,
-    };
-    entries.set(job.id, entry);
-    let lane = lanes.get(job.who);
-    if (lane === undefined) {
-      lane = createLane(job.who);
-      lanes.set(job.who, lane);
-    }
-    lane.insert(entry);
-  };
   const remove = (id: string): boolean => {
-    const entry = entries.get(id);
+    const entry = line.get(id);
     if (entry === undefined) return false;
-    entries.delete(id);
-    const lane = lanes.get(entry.job.who) as Lane;
-    lane.delete(entry);
-    if (lane.size === 0) lanes.delete(lane.who);
+    line.delete(entry);
     waitingByPriority[entry.job.priority] -= 1;
     wanted = {
       millicores: wanted.millicores - entry.millicores,
@@ -108,30 +51,6 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     };
     if (reserved?.id === id) reserved = null;
     return true;
-  };
-
-  const standingOf = (lane: Lane, nowMs: number): Standing => {
-    const running = history.runningShare(lane.who);
-    const load = running + history.lately(lane.who, nowMs);
-    if (aim !== 'balanced') return { lane, turn: 1, load: 0, laterMs: load * rules.fairMs[aim] };
-    const { job } = lane.head;
-    const thirstyForMs = nowMs - Math.max(job.queuedAtMs, history.startedAtMs(lane.who));
-    // Those who are thirsty go as they last had something, so that they take turns among themselves.
-    if (running === 0 && thirstyForMs > rules.thirstMs) return { lane, turn: 0, load: -thirstyForMs, laterMs: 0 };
-    return { lane, turn: 1, load: load / rules.weight[job.priority], laterMs: 0 };
-  };
-  /** The first `count` of all that are within one of the limits, in order. */
-  const firstOf = (limits: readonly Limit[], count: number, nowMs: number): Candidate[] => {
-    let found: Candidate[] = [];
-    for (const lane of lanes.values()) {
-      const standing = standingOf(lane, nowMs);
-      const worst = found.length < count ? undefined : found[found.length - 1];
-      if (worst !== undefined && compare({ entry: lane.head, standing }, worst) > 0) continue;
-      const more = lane.collect(limits, count).map((entry) => ({ entry, standing }));
-      if (more.length === 0) continue;
-      found = [...found, ...more].sort(compare).slice(0, count);
-    }
-    return found;
   };
 
   /** Takes note of what runs; @returns when each of them ends, as far as can be told */
@@ -143,7 +62,7 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     for (const job of running) byWho.set(job.who, plus(byWho.get(job.who) ?? NOTHING, job.has));
     for (const [who, has] of byWho) shares.set(who, dominantShare(has, capacity));
     history.see(shares, nowMs);
-    history.prune(WHOS_KEPT_MAX, (who) => lanes.has(who));
+    history.prune(WHOS_KEPT_MAX, (who) => line.sizeOf(who) > 0);
     if (leaving.size > 0) {
       const there = new Set(running.map((job) => job.id));
       // Who is still there long after the notice did not make room: it is not counted on any longer.
@@ -173,13 +92,13 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
   };
 
   /** `efficiency`: of the first that fit, the one that fills best what is free; the first of all, once it was passed too often. */
-  const bestOf = (candidates: readonly Candidate[], free: Resources): Entry => {
-    const first = (candidates[0] as Candidate).entry;
+  const bestOf = (candidates: readonly Entry[], free: Resources): Entry => {
+    const first = candidates[0] as Entry;
     if (passed.id !== first.job.id) passed = { id: first.job.id, times: 0 };
     if (passed.times >= rules.passesMax) return first;
     let best = first;
     let bestScore = alignment(first, free, capacity);
-    for (const { entry } of candidates) {
+    for (const entry of candidates) {
       const score = alignment(entry, free, capacity);
       if (score > bestScore) {
         best = entry;
@@ -189,10 +108,10 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     if (best !== first) passed.times += 1;
     return best;
   };
-  const firstThatFits = (limits: readonly Limit[], free: Resources, nowMs: number): Entry | null => {
-    const candidates = firstOf(limits, aim === 'efficiency' ? rules.choice : 1, nowMs);
+  const firstThatFits = (free: Resources, nowMs: number, one: Limit, other: Limit | null): Entry | null => {
+    const candidates = line.first(aim === 'efficiency' ? rules.choice : 1, nowMs, one, other);
     if (candidates.length === 0) return null;
-    return aim === 'efficiency' ? bestOf(candidates, free) : (candidates[0] as Candidate).entry;
+    return aim === 'efficiency' ? bestOf(candidates, free) : (candidates[0] as Entry);
   };
 
   const mayAsk = (nowMs: number): boolean => {
@@ -229,10 +148,10 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
 
   /** Who is next: that for which room is kept, or the first of those that the machine could ever hold. */
   const targetOf = (nowMs: number): Entry | null => {
-    const held = reserved === null ? undefined : entries.get(reserved.id);
+    const held = reserved === null ? undefined : line.get(reserved.id);
     if (held === undefined || reserved === null || !fits(held, capacity)) reserved = null;
     else if (nowMs - reserved.sinceMs >= rules.hardMs) return held;
-    const first = firstOf([{ ...capacity, estimateMs: Number.POSITIVE_INFINITY }], 1, nowMs)[0]?.entry ?? null;
+    const first = line.first(1, nowMs, { ...capacity, estimateMs: ANY_TIME }, null)[0] ?? null;
     if (first === null || reserved === null || held === undefined) return first;
     return LEVEL[first.job.priority] > LEVEL[held.job.priority] ? first : held;
   };
@@ -241,7 +160,7 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     const { nowMs, free, running } = state;
     const ends = see(nowMs, free, running);
     decidedAtMs = nowMs;
-    if (entries.size === 0) return { kind: 'wait', reason: 'Nothing waits.', againMs: null };
+    if (line.size === 0) return { kind: 'wait', reason: 'Nothing waits.', againMs: null };
     const target = targetOf(nowMs);
     if (target === null)
       return {
@@ -253,26 +172,28 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     if (gatherMs !== null)
       return { kind: 'wait', reason: 'Waits for more work, so that all is done at once.', againMs: gatherMs };
 
-    const anyTime = Number.POSITIVE_INFINITY;
     if (fits(target, free)) {
       if (aim !== 'efficiency' || reserved?.id === target.job.id) return start(target, nowMs);
-      return start(firstThatFits([{ ...free, estimateMs: anyTime }], free, nowMs) ?? target, nowMs);
+      return start(firstThatFits(free, nowMs, { ...free, estimateMs: ANY_TIME }, null) ?? target, nowMs);
     }
     if (reserved?.id !== target.job.id) reserved = { id: target.job.id, sinceMs: nowMs };
     const shadow = shadowOf(target, free, ends);
     const ask = preempt(target, shadow, state);
     if (ask !== null) return ask;
-    const limits: Limit[] = [];
-    if (shadow !== null) {
-      limits.push({ ...smaller(free, shadow.extra), estimateMs: anyTime });
-      if (nowMs - reserved.sinceMs < rules.hardMs) limits.push({ ...free, estimateMs: shadow.atMs - nowMs });
-    }
-    const fill = firstThatFits(limits, free, nowMs);
+    const fill =
+      shadow === null
+        ? null
+        : firstThatFits(
+            free,
+            nowMs,
+            { ...smaller(free, shadow.extra), estimateMs: ANY_TIME },
+            nowMs - reserved.sinceMs < rules.hardMs ? { ...free, estimateMs: shadow.atMs - nowMs } : null,
+          );
     if (fill !== null) return start(fill, nowMs);
     return {
       kind: 'wait',
       reason:
-        entries.size === 1
+        line.size === 1
           ? 'There is no room for it yet.'
           : 'There is no room for the first in line, and the others would be in its way or do not fit either.',
       againMs: AGAIN_MS,
@@ -286,53 +207,37 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     set aim(to) {
       if (to === aim) return;
       aim = to;
-      const all = [...entries.values()];
-      entries.clear();
-      lanes.clear();
-      for (const { job, sequence: at } of all) insert(job, at);
+      line.reorder(to);
     },
     get queued() {
-      return entries.size;
+      return line.size;
     },
     add: (job) => {
-      assert(!entries.has(job.id), 'A job waits once.');
-      if (entries.size >= queuedMax)
+      assert(line.get(job.id) === undefined, 'A job waits once.');
+      if (line.size >= queuedMax)
         throw new RuntimeError(
           { code: 'QUEUE_FULL', queuedMax },
           `${queuedMax} jobs wait already, and no more are taken; try again when some have ended.`,
         );
-      if ((lanes.get(job.who)?.size ?? 0) >= queuedPerWhoMax)
+      if (line.sizeOf(job.who) >= queuedPerWhoMax)
         throw new RuntimeError(
           { code: 'QUEUE_FULL', queuedMax: queuedPerWhoMax },
           `${queuedPerWhoMax} jobs of the same owner wait already; the rest of the line is for others.`,
         );
-      insert(job, sequence);
-      sequence += 1;
+      line.insert(job);
       waitingByPriority[job.priority] += 1;
       wanted = plus(wanted, job.needs);
     },
     remove,
     positionOf: (id) => {
-      const entry = entries.get(id);
-      if (entry === undefined) return null;
-      const nowMs = decidedAtMs;
-      const own = standingOf(lanes.get(entry.job.who) as Lane, nowMs);
-      let position = 1;
-      for (const lane of lanes.values()) {
-        const standing = standingOf(lane, nowMs);
-        const turn = standing.turn - own.turn || standing.load - own.load;
-        if (lane === own.lane) position += lane.before(entry.rank, entry.sequence);
-        else if (turn < 0) position += lane.size;
-        else if (turn === 0) position += lane.before(entry.rank + own.laterMs - standing.laterMs, entry.sequence);
-      }
-      return position;
+      const entry = line.get(id);
+      return entry === undefined ? null : line.positionOf(entry, decidedAtMs);
     },
     decide,
     account: (who, millicoreMs, nowMs) =>
       history.used(who, capacity.millicores > 0 ? millicoreMs / capacity.millicores : 0, nowMs),
     shares: (nowMs) => {
-      const whos = new Set(lanes.keys());
-      for (const who of history.whos()) if (history.runningShare(who) > 0) whos.add(who);
+      const whos = new Set([...line.whos(), ...history.busy()]);
       return [...whos].map((who) => ({
         who,
         usedPercent: 100 * history.lately(who, nowMs),

@@ -21,7 +21,8 @@ export interface History {
   /** Mean share lately, about 0 to 1. */
   lately(who: string, nowMs: number): number;
   startedAtMs(who: string): number;
-  whos(): IterableIterator<string>;
+  /** Those with something running, as of the last `see`. */
+  busy(): IterableIterator<string>;
   /** Forgets those who had least, down to so many, of those of whom `isNeeded` does not hold. */
   prune(kept: number, isNeeded: (who: string) => boolean): void;
 }
@@ -88,7 +89,7 @@ export const createHistory = (halfLifeMs: number): History => {
       return Math.max(account.heldShare * kept + account.runningShare * (1 - kept), account.usedShare * kept);
     },
     startedAtMs: (who) => accounts.get(who)?.startedAtMs ?? Number.NEGATIVE_INFINITY,
-    whos: () => accounts.keys(),
+    busy: () => running.values(),
     prune: (kept, isNeeded) => {
       if (accounts.size <= kept) return;
       const idle = [...accounts].filter(([who]) => !running.has(who) && !isNeeded(who));

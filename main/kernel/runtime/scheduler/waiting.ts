@@ -3,7 +3,7 @@ import type { Resources, Waiting } from './interface.ts';
 /** A waiting job with all that it is compared by. */
 export interface Entry {
   readonly job: Waiting;
-  /** Orders the jobs of one `who`, ms: the smaller, the earlier. */
+  /** Orders the jobs of a lane, ms: the smaller, the earlier. */
   readonly rank: number;
   /** Orders those of one rank: as they came. */
   readonly sequence: number;
@@ -29,7 +29,7 @@ interface Block {
 /** A block is split above this. Of 10 000 jobs there are then some 150 blocks of some 64: both lists are gone through quickly. */
 const BLOCK_ENTRIES_MAX = 128;
 
-/** The jobs of one `who` that wait, in order. */
+/** Jobs that wait in an order of their own: those of one `who`, or of all who had nothing lately. */
 export interface Lane {
   readonly who: string;
   readonly size: number;
@@ -37,16 +37,13 @@ export interface Lane {
   readonly head: Entry;
   insert(entry: Entry): void;
   delete(entry: Entry): void;
-  /** Whether any could be within the limit; false is certain, true is not. */
-  mayHave(limit: Limit): boolean;
-  /** The first `count` that are within one of the limits, in order. */
-  collect(limits: readonly Limit[], count: number): Entry[];
+  /** The first `count` that are within one of two limits, in order. */
+  collect(one: Limit, other: Limit | null, count: number): Entry[];
   /** How many go before this place. */
   before(rank: number, sequence: number): number;
 }
 
-export const isBefore = (a: Entry, b: Entry): boolean =>
-  a.rank < b.rank || (a.rank === b.rank && a.sequence < b.sequence);
+const isBefore = (a: Entry, b: Entry): boolean => a.rank < b.rank || (a.rank === b.rank && a.sequence < b.sequence);
 
 const within = (of: Block | Entry, limit: Limit): boolean =>
   of.millicores <= limit.millicores &&
@@ -133,13 +130,12 @@ export const createLane = (who: string): Lane => {
       if (entries.length === 0) blocks.splice(index, 1);
       else blocks[index] = blockOf(entries);
     },
-    mayHave: (limit) => blocks.some((block) => within(block, limit)),
-    collect: (limits, count) => {
+    collect: (one, other, count) => {
       const found: Entry[] = [];
       for (const block of blocks) {
-        if (!limits.some((limit) => within(block, limit))) continue;
+        if (!within(block, one) && (other === null || !within(block, other))) continue;
         for (const entry of block.entries) {
-          if (!limits.some((limit) => within(entry, limit))) continue;
+          if (!within(entry, one) && (other === null || !within(entry, other))) continue;
           found.push(entry);
           if (found.length === count) return found;
         }
