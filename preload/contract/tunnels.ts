@@ -186,7 +186,7 @@ export const tunnelCalls = defineCalls({
     path: '/v1/tunnels/exposures',
     summary: 'Gives a service of this machine a global address',
     request: z.strictObject({
-      /** `host:port`, `port` for this machine, or `unix:/path`. */
+      /** `host:port`, `port` for this machine, `unix:/path`, or `job:<id>:<port>` for a port of a job. */
       target: z.string().trim().min(1).max(256),
       protocol: tunnelProtocol.default('tcp'),
       /** Port at the global address; 0: the target's. */

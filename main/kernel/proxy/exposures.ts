@@ -236,7 +236,7 @@ export const createExposures = (components: ExposuresComponents): Exposures => {
           { code: 'TARGET_INVALID', target: request.target },
           'That is the door of this node for its owner; only the level Private, for your own nodes, may lead there.',
         );
-      const port = request.port !== 0 ? request.port : target.kind === 'socket' ? target.port : 0;
+      const port = request.port !== 0 ? request.port : target.kind === 'unix' ? 0 : target.port;
       if (port === 0)
         throw new ProxyError(
           { code: 'TARGET_INVALID', target: request.target },

@@ -71,6 +71,7 @@ export const createAdmission = (components: AdmissionComponents) => {
 
   const targetOf = ({ target }: TableEntry): StreamTarget | null => {
     if (target.kind === 'socket') return { host: target.host, port: target.port };
+    if (target.kind === 'container') return { job: target.id, port: target.port };
     return target.kind === 'unix' ? { path: target.path } : null;
   };
   const service = async (
@@ -92,7 +93,7 @@ export const createAdmission = (components: AdmissionComponents) => {
     const target = targetOf(entry);
     // The API may have come to a port that was exposed before.
     const isApi = terms.privacyLevel !== 'Private' && leadsToApi(entry.target, apiPort());
-    if (target === null || isApi || (mode === 'datagram' && 'path' in target))
+    if (target === null || isApi || (mode === 'datagram' && !('host' in target)))
       return refused('away', 'What is at this address takes no connections of this kind.', entry);
     const exit = entry.lease === null ? null : exits.find(entry.lease);
     return { ok: true, target, counters: entry.counters, limit: exit?.limit ?? null, owner: entry, ended: null };

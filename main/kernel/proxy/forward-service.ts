@@ -26,10 +26,11 @@ import { type ForwardRefusal, ProxyError } from './errors.ts';
 import { type Admitted, type AdmissionComponents, createAdmission, type Refused } from './forward-admission.ts';
 import { decodeOpening, encodeAnswer, type ForwardOpening } from './forward-protocol.ts';
 import type { DatagramPipe, Pipe, TableEntry } from './interface.ts';
-import { dialDatagrams, dialLocal } from './local-target.ts';
+import { dialJob, type JobDoor } from './job-door.ts';
+import { dialDatagrams, dialLocal, type StreamTarget } from './local-target.ts';
 import type { ProxyMetrics } from './metrics.ts';
 import { createSocketDatagrams, createSocketPipe } from './socket-pipe.ts';
-import { splice } from './splice.ts';
+import { splice, type SpliceEnd } from './splice.ts';
 import type { TranslationTableControl } from './translation-table.ts';
 
 export interface ForwardServiceEvents {
@@ -42,6 +43,8 @@ export interface ForwardServiceComponents extends Omit<AdmissionComponents, 'tab
   metrics: ProxyMetrics | null;
   links: Pick<Links, 'handle'>;
   table: TranslationTableControl;
+  /** Into ports of jobs; null where none run. */
+  jobDoor: JobDoor | null;
 }
 export interface ForwardServiceInit {
   /** Ms that the opening message may take. @default 10 000 */
@@ -68,7 +71,7 @@ export const createForwardService = (
   components: ForwardServiceComponents,
   init: ForwardServiceInit = {},
 ): ForwardService => {
-  const { outside, links, table, metrics } = components;
+  const { outside, links, table, metrics, jobDoor } = components;
   const { clock } = outside;
   const {
     openingMs = FORWARD_OPENING_MS,
@@ -88,6 +91,17 @@ export const createForwardService = (
   let connections = 0;
   let undo: (() => void)[] = [];
 
+  const connect = async (target: StreamTarget, signal?: AbortSignal): Promise<SpliceEnd> => {
+    if (!('job' in target))
+      return await dialLocal(target, {
+        clock,
+        ...(signal !== undefined && { signal }),
+        ...(dialMs !== undefined && { timeoutMs: dialMs }),
+      });
+    if (jobDoor === null)
+      throw new ProxyError({ code: 'TARGET_AWAY', detail: 'no jobs run here' }, 'No jobs run on this node.');
+    return await dialJob(target, jobDoor, signal);
+  };
   const endGroup = (owner: object): void => {
     for (const one of groups.get(owner) ?? []) one.abort();
   };
@@ -179,9 +193,7 @@ export const createForwardService = (
         await spliceDatagrams(socket, stream, options);
         return;
       }
-      const socket = await dial(admitted, () =>
-        dialLocal(target, { clock, signal, ...(dialMs !== undefined && { timeoutMs: dialMs }) }),
-      );
+      const socket = await dial(admitted, () => connect(target, signal));
       if (socket === null) return await refuse(stream, { code: 'full', sentence: FULL, entry });
       try {
         await writeMessage(stream, ok);
@@ -258,7 +270,7 @@ export const createForwardService = (
     },
     connectOwn: async (address, port, signal) => {
       const { target, entry } = ownTarget(address, port, 'stream');
-      const socket = await dialLocal(target, { clock, ...(signal !== undefined && { signal }) });
+      const socket = await connect(target, signal);
       return createSocketPipe(socket, entry.counters, clock);
     },
     associateOwn: async (address, port) => {

@@ -2,6 +2,7 @@ export type * from './interface.ts';
 export * from './errors.ts';
 export { createDialer, type DialerControl } from './dialer.ts';
 export { createForwardService, type ForwardService } from './forward-service.ts';
+export type { JobDoor } from './job-door.ts';
 export { createLimit } from './limit.ts';
 export { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
 export { createRoutes, type RoutesControl } from './routes/index.ts';

@@ -63,6 +63,7 @@ export type AccessTerms = Pick<LendingTerms, 'privacyLevel' | 'privacyNames' | '
 export type LocalTarget =
   | { kind: 'socket'; host: string; port: number }
   | { kind: 'unix'; path: string }
+  /** A port of a job, here or on another node. */
   | { kind: 'container'; id: string; port: number }
   | { kind: 'memory'; lease: LeaseId; offset: number; bytes: number }
   | { kind: 'shards'; first: number; count: number }

@@ -4,7 +4,9 @@ import { type Clock, messageOf } from '../../base/index.ts';
 import { FORWARD_DIAL_MS, SOCKET_BUFFER_BYTES } from './constants.ts';
 import { ProxyError } from './errors.ts';
 
-export type StreamTarget = { host: string; port: number } | { path: string };
+export type SocketTarget = { host: string; port: number } | { path: string };
+/** Where a connection goes: a service of this machine, a destination that was checked, or a port of a job. */
+export type StreamTarget = SocketTarget | { job: string; port: number };
 
 const away = (detail: string): ProxyError =>
   new ProxyError(
@@ -19,7 +21,7 @@ const away = (detail: string): ProxyError =>
  * @throws {ProxyError} `TARGET_AWAY`, with a sentence that tells nothing of this machine
  */
 export const dialLocal = (
-  target: StreamTarget,
+  target: SocketTarget,
   { clock, signal, timeoutMs = FORWARD_DIAL_MS }: { clock: Clock; signal?: AbortSignal; timeoutMs?: number },
 ): Promise<Socket> =>
   new Promise((resolve, reject) => {

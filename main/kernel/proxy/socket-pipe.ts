@@ -1,9 +1,9 @@
 import type { Socket as DatagramSocket } from 'node:dgram';
-import type { Socket } from 'node:net';
 import { type Clock, messageOf } from '../../base/index.ts';
 import { DATAGRAMS_WAITING_BYTES_MAX } from './constants.ts';
 import { ProxyError } from './errors.ts';
 import type { DatagramPipe, Pipe, TableCounters } from './interface.ts';
+import type { SpliceEnd } from './splice.ts';
 
 const begun = (counters: TableCounters, clock: Clock): (() => void) => {
   let over = false;
@@ -19,7 +19,7 @@ const begun = (counters: TableCounters, clock: Clock): (() => void) => {
 };
 
 /** A socket of this machine as a pipe, for an address that this machine answers for itself. */
-export const createSocketPipe = (socket: Socket, counters: TableCounters, clock: Clock): Pipe => {
+export const createSocketPipe = (socket: SpliceEnd, counters: TableCounters, clock: Clock): Pipe => {
   const state: { failure: ProxyError | null } = { failure: null };
   let wakeRead: (() => void) | null = null;
   /** Several writes may wait at once: who carries bytes does not wait for each. */

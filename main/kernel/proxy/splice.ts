@@ -1,7 +1,13 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type Clock, countBuffer } from '../../base/index.ts';
 import { SPLICE_HIGH_BYTES, SPLICE_LOW_BYTES, TCP_HALF_CLOSED_IDLE_MS, TCP_IDLE_MS } from './constants.ts';
 import type { Limit, Pipe, TableCounters } from './interface.ts';
+
+/** A socket of this machine (made with `allowHalfOpen`), or what behaves as one. */
+export interface SpliceEnd extends Duplex {
+  /** At once, with whatever is on its way. */
+  resetAndDestroy(): unknown;
+}
 
 export interface SpliceOptions {
   clock: Clock;
@@ -24,7 +30,7 @@ export interface SpliceOptions {
  *
  * @returns when both sides are closed; never rejects, as who breaks a connection tells both of its ends and nobody else
  */
-export const splice = (socket: Socket, pipe: Pipe, options: SpliceOptions): Promise<void> =>
+export const splice = (socket: SpliceEnd, pipe: Pipe, options: SpliceOptions): Promise<void> =>
   new Promise((resolve) => {
     const { clock, counters, limit = null, signal, idleMs = TCP_IDLE_MS, moved } = options;
     let usedAtMs = clock.monotonicMs();

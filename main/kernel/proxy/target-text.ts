@@ -13,7 +13,7 @@ const PATH_BYTES_MAX = 107;
 const invalid = (target: string, problem: string): ProxyError =>
   new ProxyError(
     { code: 'TARGET_INVALID', target: target.slice(0, 256) },
-    `${problem}; write host:port, [address]:port, a port of this machine, or unix:/path.`,
+    `${problem}; write host:port, [address]:port, a port of this machine, unix:/path, or job:<id>:<port>.`,
   );
 const portOf = (target: string, text: string): number => {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
@@ -22,11 +22,20 @@ const portOf = (target: string, text: string): number => {
 };
 
 /**
- * Reads what an owner writes for a service: `host:port`, `[::1]:port`, `port` for this machine, `unix:/path`.
+ * Reads what an owner writes for a service: `host:port`, `[::1]:port`, `port` for this machine, `unix:/path`, `job:<id>:<port>`.
  *
  * @throws {ProxyError} `TARGET_INVALID`
  */
-export const parseTarget = (text: string, protocol: TunnelProtocol): LocalTarget & { kind: 'socket' | 'unix' } => {
+export const parseTarget = (
+  text: string,
+  protocol: TunnelProtocol,
+): LocalTarget & { kind: 'socket' | 'unix' | 'container' } => {
+  const job = /^(?:job:)(job-[0-9a-z]{16}):(\d+)$/.exec(text);
+  if (job !== null) {
+    const [, id = '', port = ''] = job;
+    if (protocol === 'udp') throw invalid(text, 'A job takes no datagrams from outside');
+    return { kind: 'container', id, port: portOf(text, port) };
+  }
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length);
     if (protocol === 'udp') throw invalid(text, 'A socket at a path takes no datagrams here');

@@ -1,3 +1,4 @@
+import type { JobDoor } from '../../../main/kernel/proxy/index.ts';
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { isNodeError, type Outside, type Settings, type WorkerPool } from '../../../main/base/index.ts';
@@ -132,6 +133,8 @@ export interface ProxyNodeInit {
   connectionsMax?: number;
   connectionsPerRowMax?: number;
   apiPort?: () => number | null;
+  /** @default none: no jobs run here */
+  jobDoor?: JobDoor;
 }
 
 export const startProxyNode = async (
@@ -199,6 +202,7 @@ export const startProxyNode = async (
       exits: { find: (lease) => exits.get(lease) ?? null },
       destinations,
       apiPort: init.apiPort ?? (() => null),
+      jobDoor: init.jobDoor ?? null,
     },
     {
       ...(init.dialMs !== undefined && { dialMs: init.dialMs }),

@@ -30,7 +30,7 @@ const addExpose = (program: Command, session: Session): void => {
   const expose = program
     .command('expose')
     .description('Give a service of this machine a global address, for whom you say')
-    .argument('<target>', 'a port of this machine, host:port, or unix:/path')
+    .argument('<target>', 'a port of this machine, host:port, unix:/path, or job:<id>:<port>')
     .addOption(protocolOption('tcp, udp or http'))
     .option('--port <number>', "port at the global address; the target's without it", parsePort, 0)
     .option('--name <words>', 'your own word for it; nobody else sees it', '')

@@ -1,6 +1,6 @@
 import { type Clock, type JobId, messageOf } from '../../../base/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
-import type { JobSpec, JobView } from '../../../../preload/contract/index.ts';
+import type { JobView, SandboxSpec } from '../../../../preload/contract/index.ts';
 import type { GuardAttempt, GuardProbeSource, GuardTarget } from '../interface.ts';
 import { JOB_MS_MAX } from './constants.ts';
 import { CONNECT_MODULE, PROBE_MODULE, PROBE_SOCKETS } from './probe-module.ts';
@@ -12,9 +12,17 @@ export interface SandboxSourcesComponents {
 }
 
 const MIB = 1024 * 1024;
-const specOf = (given: Pick<JobSpec, 'name' | 'kind' | 'module'> & Partial<JobSpec>): JobSpec => ({
+const specOf = (
+  given: Pick<SandboxSpec, 'name' | 'kind' | 'module'> & Partial<Omit<SandboxSpec, 'kind'>>,
+): SandboxSpec => ({
   args: [],
   stdin: '',
+  env: {},
+  files: [],
+  outputs: [],
+  priority: 'normal',
+  queue: false,
+  restarts: 0,
   cpuPercent: 25,
   memoryBytes: 16 * MIB,
   timeMsMax: JOB_MS_MAX,
@@ -27,7 +35,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 /** Runs a job to its end, and leaves nothing of it. @returns what it printed @throws {RuntimeError} {AllocationError} {Error} when it failed */
 const runJob = async (
   { clock, runtime }: SandboxSourcesComponents,
-  spec: JobSpec,
+  spec: SandboxSpec,
   signal: AbortSignal,
 ): Promise<string> => {
   signal.throwIfAborted();

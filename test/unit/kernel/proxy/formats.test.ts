@@ -296,6 +296,11 @@ describe('targets', () => {
     expect(parseTarget('53', 'udp')).toEqual({ kind: 'socket', host: '127.0.0.1', port: 53 });
     expect(parseTarget('[::1]:22', 'tcp')).toEqual({ kind: 'socket', host: '::1', port: 22 });
     expect(parseTarget('nas.local:445', 'tcp')).toEqual({ kind: 'socket', host: 'nas.local', port: 445 });
+    expect(parseTarget('job:job-0123456789abcdef:80', 'tcp')).toEqual({
+      kind: 'container',
+      id: 'job-0123456789abcdef',
+      port: 80,
+    });
     expect(parseTarget('unix:/run/x.sock', 'http')).toEqual({ kind: 'unix', path: '/run/x.sock' });
     for (const [text, protocol] of [
       ['', 'tcp'],
@@ -308,6 +313,9 @@ describe('targets', () => {
       ['unix:relative', 'tcp'],
       [`unix:/${'x'.repeat(108)}`, 'tcp'],
       ['unix:/x', 'udp'],
+      ['job:job-0123456789abcdef', 'tcp'],
+      ['job:job-0123456789abcdef:0', 'tcp'],
+      ['job:job-0123456789abcdef:80', 'udp'],
     ] as const)
       expect(() => parseTarget(text, protocol), text).toThrow(ProxyError);
   });

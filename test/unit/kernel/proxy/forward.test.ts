@@ -6,6 +6,7 @@ import { createSystemOutside } from '../../../../main/base/index.ts';
 import type { GlobalAddress, LeaseId } from '../../../../main/kernel/leases/index.ts';
 import { createLimit, type ExitLease } from '../../../../main/kernel/proxy/index.ts';
 import { decodeAnswer } from '../../../../main/kernel/proxy/forward-protocol.ts';
+import { createSocketPipe } from '../../../../main/kernel/proxy/socket-pipe.ts';
 import { newCounters } from '../../../../main/kernel/proxy/translation-table.ts';
 import { createMemoryNetwork } from '../../../../main/transport/stoq/carriers/memory/create-memory-network.ts';
 import { type Address, readMessage, writeMessage } from '../../../../main/transport/stoq/index.ts';
@@ -37,6 +38,15 @@ const exposeEcho = (change: Partial<Parameters<ProxyNode['tunnels']['expose']>[0
 const serviceAt = (address: string, port: number) =>
   ({ kind: 'service', address: address as GlobalAddress, port, route: 'direct' }) as const;
 
+/** A job that is the echo server, and one that is not. */
+const JOB = 'job-0123456789abcdef';
+const jobDoor = async (job: string, port: number) => {
+  if (job !== JOB) throw new Error('no such job');
+  const socket = createConnection({ host: '127.0.0.1', port, allowHalfOpen: true });
+  await once(socket, 'connect');
+  return createSocketPipe(socket, newCounters(outside.clock.nowMs()), outside.clock);
+};
+
 const readAll = async (socket: Socket): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -55,7 +65,7 @@ beforeAll(async () => {
   const start = (seed: number, name: string, listen: Address) =>
     startProxyNode(
       { outside, workers },
-      { seed, carriers: [network.carrier(name)], listen, dialMs: 300, openingMs: 400 },
+      { seed, carriers: [network.carrier(name)], listen, dialMs: 300, openingMs: 400, jobDoor },
     );
   lender = await start(1, 'lender', LENDER);
   borrower = await start(2, 'borrower', BORROWER);
@@ -104,6 +114,31 @@ describe('TCP forwards', () => {
       sentBytes: sent.length,
       problem: '',
     });
+  });
+
+  it('lead into a port of a job', async () => {
+    const exposed = await exposeEcho({ target: `job:${JOB}:${echo.port}` });
+    const reached = await borrower.tunnels.reach({ ...reachRequest, address: exposed.address, port: echo.port });
+    const socket = await dial(reached.listen);
+    const sent = Buffer.alloc(1_500_000, 'in a job');
+    socket.end(sent);
+    expect((await readAll(socket)).equals(sent)).toBe(true);
+    await expect.poll(() => lender.tunnels.state().exposures[0]?.connectionsNow).toBe(0);
+  });
+  it('say that a job is away, and nothing more', async () => {
+    const exposed = await exposeEcho({ target: `job:job-0000000000000000:${echo.port}` });
+    const connected = borrower.dialer.connect(serviceAt(exposed.address, echo.port));
+    await expect(connected).rejects.toMatchObject({ code: 'TARGET_AWAY' });
+    await expect(connected).rejects.not.toThrow(/no such job/);
+  });
+  it('give up on a job when whoever connected is gone', async () => {
+    const exposed = await exposeEcho({ target: `job:${JOB}:${echo.port}` });
+    const reached = await borrower.tunnels.reach({ ...reachRequest, address: exposed.address, port: echo.port });
+    const socket = await dial(reached.listen);
+    socket.write('hello');
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+    await expect.poll(() => lender.tunnels.state().exposures[0]?.connectionsNow).toBe(0);
   });
 
   it('let the far end finish first and hear the rest', async () => {
