@@ -8,6 +8,7 @@ import { root, SetupError } from './project.mjs';
 const HELPERS_FOLDER = 'out/helpers';
 export const TUN_HELPER = `${HELPERS_FOLDER}/hypermesh-tun`;
 export const HOLDER_HELPER = `${HELPERS_FOLDER}/hypermesh-holder`;
+const PROBE_HELPER = `${HELPERS_FOLDER}/hypermesh-probe`;
 
 /**
  * Warnings are errors, and what runs with a right is hardened: stack guards, checked copies, no writable tables, no loader (a static
@@ -59,9 +60,20 @@ export function compileHolderHelper(target, flags = FLAGS) {
   return run('gcc', [...flags, ...sources, '-o', target], { cwd: root });
 }
 
+/**
+ * What the container doctor runs in its test container.
+ *
+ * @param {string} target - the program
+ * @returns {Promise<import('./command.mjs').CommandResult>} of the compiler
+ */
+export function compileProbeHelper(target) {
+  return run('gcc', [...FLAGS, join(root, 'native-helpers/probe/probe.c'), '-o', target], { cwd: root });
+}
+
 const HELPERS = [
   { target: TUN_HELPER, compile: compileTunHelper, whose: "The VPN's helper" },
   { target: HOLDER_HELPER, compile: compileHolderHelper, whose: "The jobs' holder" },
+  { target: PROBE_HELPER, compile: compileProbeHelper, whose: "The container doctor's test program" },
 ];
 
 /**
