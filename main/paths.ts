@@ -18,6 +18,8 @@ export interface ProgramPaths {
   tunHelper: string;
   /** Static program in the container beside each container job; there where a compiler was when the program was built. */
   holderHelper: string;
+  /** What the container doctor runs in its test container. */
+  probeHelper: string;
   /** Built page, served to browsers and loaded by the window. */
   pageFolder: string;
 }
@@ -44,6 +46,7 @@ export const findProgramPaths = (entryUrl: string): ProgramPaths => {
     node: findNode(root),
     tunHelper: findHelper(root, 'hypermesh-tun'),
     holderHelper: findHelper(root, 'hypermesh-holder'),
+    probeHelper: findHelper(root, 'hypermesh-probe'),
     pageFolder: unpacked(join(root, 'out', 'renderer')),
   };
 };
