@@ -29,7 +29,12 @@ export interface HomeNode {
 }
 
 /** Starts a node with an identity in a host. Makes no proofs, which would take what little of two cores there is. */
-export const startHomeNode = async (program: HomeProgram, network: TestNetwork, host: string): Promise<HomeNode> => {
+export const startHomeNode = async (
+  program: HomeProgram,
+  network: TestNetwork,
+  host: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<HomeNode> => {
   const { command, user } = program;
   const base = mkdtempSync(join(tmpdir(), `hypermesh-home-${host}-`));
   const passphraseFile = join(base, 'passphrase');
@@ -47,6 +52,7 @@ export const startHomeNode = async (program: HomeProgram, network: TestNetwork, 
     'PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'LANG=C.UTF-8',
     `HYPERMESH_DATA=${join(base, 'data')}`,
+    ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     ...command,
   ];
   const cli = async (...args: string[]): Promise<string> =>
