@@ -347,7 +347,8 @@ export const resultVerdict = z.strictObject({
       /** Of program, image, arguments, input and files together. */
       inputSha256: sha256Hex,
       resultSha256: sha256Hex,
-      exitCode: z.int(),
+      /** Null when the program did not end by itself, such as when it was cancelled. */
+      exitCode: z.int().nullable(),
       endedAtMs: timestampMs,
       cpuMs: z.number().nullable(),
       memoryBytesPeak: bytes.nullable(),
