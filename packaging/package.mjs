@@ -71,7 +71,7 @@ await rm(join(folder, 'resources', 'default_app.asar'), { force: true });
 await rm(join(folder, '.republished'), { force: true });
 for (const name of await readdir(join(folder, 'bin'))) await chmod(join(folder, 'bin', name), 0o755);
 await chmod(join(folder, 'resources', 'node', 'node'), 0o755);
-for (const name of ['hypermesh-tun', 'hypermesh-holder']) {
+for (const name of ['hypermesh-tun', 'hypermesh-holder', 'hypermesh-probe']) {
   const helper = join(folder, 'helpers', name);
   if (existsSync(helper)) await chmod(helper, 0o755);
   else if (values.release) {
