@@ -127,7 +127,7 @@ const phaseOf = (connections: number | null): NodeStatus['phase'] => ({
       ? 'This node works alone: it lends to jobs that its owner starts.'
       : connections === 0
         ? 'This node is in the network and has met nobody yet: it runs the jobs that its owner starts.'
-        : `This node is in touch with ${connections} ${connections === 1 ? 'other' : 'others'}, each known by a certificate that it made for itself; it lends them memory and network as far as its owner lets them.`,
+        : `This node is in touch with ${connections} ${connections === 1 ? 'other' : 'others'}, each known by a certificate that it made for itself; it lends them processor, containers, memory and network as far as its owner lets them.`,
   nextNeeds: 'Phase 1 needs a certificate from TrustChain, which this version does not have yet.',
 });
 
