@@ -39,6 +39,8 @@ export class RuntimeError extends NodeError<
   | { code: 'WORK_REFUSED'; path: string; reason: string }
   /** What keeps a container job's work folder and connections has gone. */
   | { code: 'HOLDER_LOST'; reason: string }
+  /** One connection of a job. */
+  | { code: 'CONNECTION_RESET' }
 > {
   override readonly name = 'RuntimeError';
 }
@@ -80,7 +82,10 @@ export const workRefused = (path: string, reason: string): RuntimeError =>
   new RuntimeError({ code: 'WORK_REFUSED', path, reason }, `${path} in the job's work folder: ${reason}.`);
 
 export const holderLost = (reason: string): RuntimeError =>
-  new RuntimeError({ code: 'HOLDER_LOST', reason }, `The job's work folder cannot be reached: ${reason}.`);
+  new RuntimeError({ code: 'HOLDER_LOST', reason }, `What keeps the job's files and connections does not answer: ${reason}.`);
+
+export const connectionReset = (): RuntimeError =>
+  new RuntimeError({ code: 'CONNECTION_RESET' }, 'The other end broke this connection off; connect again.');
 
 export const jobNotRunning = (id: string): RuntimeError =>
   new RuntimeError({ code: 'JOB_NOT_RUNNING', id }, `Job ${id} does not run now; \`hypermesh job list\` tells why.`);

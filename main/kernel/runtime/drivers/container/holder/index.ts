@@ -1,0 +1,2 @@
+export { createHolders, type HoldersComponents } from './create-holders.ts';
+export * from './interface.ts';
