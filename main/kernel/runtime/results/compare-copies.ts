@@ -49,8 +49,7 @@ export const compareCopies = (copies: readonly Copy[], quorum: number): CopiesVe
   const most = [...votes].toSorted((a, b) => b[1].size - a[1].size || (a[0] < b[0] ? -1 : 1));
   const [first, second] = most;
   /** How many owners a result could still come to. */
-  const atMost = (owners: ReadonlySet<string>): number =>
-    owners.size + [...open].filter((who) => !owners.has(who)).length;
+  const atMost = (owners: number): number => owners + open.size;
   const reached = first !== undefined && first[1].size >= quorum;
   const rivals = atMost(second?.[1].size ?? 0);
   // With a quorum of half or less two results may both reach it: then the larger one counts, and a tie is none.
