@@ -64,6 +64,8 @@ export interface StartedJob {
    * moved here. Only for kinds with a work folder that can be written to; the others begin at once. @default false
    */
   readonly held?: boolean;
+  /** Bytes of its output that are stored already: for one that is adopted, so that none is told twice. @default none */
+  readonly told?: { readonly stdout: number; readonly stderr: number };
 }
 
 /** What a driver tells about a job. None after `gone`. */
@@ -145,12 +147,17 @@ export interface WorkFolder {
   truncate(path: string, bytes: number, executable: boolean): Promise<void>;
   makeFolder(path: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /**
-   * Names every block of a file by a hash that tells whether it is still the same; comparable within one folder only, and there only
-   * where hashing beside the file is cheaper than reading it here.
-   * @returns one per block, the last one may be short; @default null is read and hashed by whoever asks
-   */
-  blocks?(path: string, blockBytes: number): Promise<string[]>;
+  /** There where hashing beside the file is cheaper than reading it here. */
+  readonly blocks?: WorkBlocks | undefined;
+}
+/** Blocks of a file by hashes that tell whether they are still the same; comparable within one work folder only. */
+export interface WorkBlocks {
+  /** Size of each; the last one of a file may be shorter. */
+  readonly bytes: number;
+  /** @returns one per block */
+  hashes(path: string): Promise<string[]>;
+  /** One block, and the hash of just what was read. */
+  read(path: string, index: number): Promise<{ bytes: Uint8Array; hash: string }>;
 }
 
 export interface JobPipe {
