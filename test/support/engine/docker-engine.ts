@@ -59,11 +59,13 @@ export interface TestEngine {
 export interface TestEngineInit {
   /** Further flags of dockerd. */
   flags?: readonly string[];
+  /** Where its images and containers lie. @default in a folder of its own, that is removed with it */
+  dataRoot?: string;
 }
 
 const busybox = existsSync('/bin/busybox') ? '/bin/busybox' : '/usr/bin/busybox';
 
-export const startTestEngine = async ({ flags = [] }: TestEngineInit = {}): Promise<TestEngine> => {
+export const startTestEngine = async ({ flags = [], dataRoot }: TestEngineInit = {}): Promise<TestEngine> => {
   const folder = mkdtempSync(join(tmpdir(), 'hm-engine-'));
   const socketPath = join(folder, 'docker.sock');
   const endpoint = `unix://${socketPath}`;
@@ -76,8 +78,18 @@ export const startTestEngine = async ({ flags = [] }: TestEngineInit = {}): Prom
     const started = spawn(
       'dockerd',
       [
-        ...['--host', endpoint, '--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
-        ...['--pidfile', join(folder, 'pid'), '--bridge', 'none', '--iptables=false', '--ip6tables=false'],
+        '--host',
+        endpoint,
+        '--data-root',
+        dataRoot ?? join(folder, 'data'),
+        '--exec-root',
+        join(folder, 'exec'),
+        '--pidfile',
+        join(folder, 'pid'),
+        '--bridge',
+        'none',
+        '--iptables=false',
+        '--ip6tables=false',
         ...flags,
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
@@ -194,7 +206,11 @@ export const startTestEngine = async ({ flags = [] }: TestEngineInit = {}): Prom
       // Mounts of containers that were killed with the daemon.
       for (const line of readFileSync('/proc/self/mounts', 'utf8').split('\n').reverse()) {
         const mount = line.split(' ')[1];
-        if (mount?.startsWith(folder) === true) spawnSync('umount', ['-l', mount]);
+        if (
+          mount?.startsWith(folder) === true ||
+          (dataRoot !== undefined && mount?.startsWith(`${dataRoot}/`) === true)
+        )
+          spawnSync('umount', ['-l', mount]);
       }
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
