@@ -4,6 +4,7 @@ import { ErrorNote } from '../components/error-note.tsx';
 import { Loading } from '../components/layout.tsx';
 import { BlocksPage } from '../pages/blocks/blocks-page.tsx';
 import { BorrowPage } from '../pages/borrow/borrow-page.tsx';
+import { ContainersPage } from '../pages/containers/containers-page.tsx';
 import { DiagnosticsPage } from '../pages/diagnostics/diagnostics-page.tsx';
 import { FirstRun } from '../pages/first-run/first-run.tsx';
 import { HomePage } from '../pages/home/home-page.tsx';
@@ -29,6 +30,8 @@ const PageOf = ({ route }: { route: Route }) => {
       return <SharePage part={route.part} />;
     case 'jobs':
       return <JobsPage part={route.part} />;
+    case 'containers':
+      return <ContainersPage part={route.part} />;
     case 'lend':
       return <LendPage />;
     case 'borrow':

@@ -9,6 +9,7 @@ import {
   IconDots,
   IconHeartHandshake,
   IconHome,
+  IconPackage,
   IconPlugConnectedX,
   IconSettings,
   IconShieldCheck,
@@ -29,6 +30,7 @@ const NAVIGATION: Record<Page, { label: string; icon: typeof IconHome }> = {
   home: { label: 'Home', icon: IconHome },
   share: { label: 'Share', icon: IconAdjustmentsHorizontal },
   jobs: { label: 'Jobs', icon: IconStack2 },
+  containers: { label: 'Containers', icon: IconPackage },
   lend: { label: 'Lend', icon: IconBuildingStore },
   borrow: { label: 'Borrow', icon: IconHeartHandshake },
   tunnels: { label: 'Tunnels', icon: IconWorldShare },
@@ -41,7 +43,16 @@ const NAVIGATION: Record<Page, { label: string; icon: typeof IconHome }> = {
 };
 
 /** Pages that a narrow screen, which has room for six, keeps behind a button. */
-const BEHIND_MORE: readonly Page[] = ['jobs', 'tunnels', 'proofs', 'blocks', 'machine', 'settings', 'diagnostics'];
+const BEHIND_MORE: readonly Page[] = [
+  'jobs',
+  'containers',
+  'tunnels',
+  'proofs',
+  'blocks',
+  'machine',
+  'settings',
+  'diagnostics',
+];
 /** Where the navigation moves below the page; equal to the width in shell.css. */
 const NARROW = '(max-width: 720px)';
 

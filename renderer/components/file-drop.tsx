@@ -4,11 +4,15 @@ import { type ReactNode, useState } from 'react';
 /** A place to drop a file on, which is also a file input for everybody. */
 export const FileDrop = ({
   accept,
+  multiple = false,
   onFile,
   title,
   children,
 }: {
   accept?: string;
+  /** Whether several may be chosen or dropped at once. @default false */
+  multiple?: boolean;
+  /** Told of each file. */
   onFile(file: File): void;
   /** What to do, or the name of the file that was chosen. */
   title: string;
@@ -16,8 +20,8 @@ export const FileDrop = ({
   children: ReactNode;
 }) => {
   const [over, setOver] = useState(false);
-  const take = (file: File | undefined): void => {
-    if (file !== undefined) onFile(file);
+  const take = (files: FileList | null): void => {
+    for (const file of [...(files ?? [])].slice(0, multiple ? undefined : 1)) onFile(file);
   };
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- dropping is a mouse's way; the file input inside is everybody's
@@ -32,7 +36,7 @@ export const FileDrop = ({
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        take(event.dataTransfer.files[0]);
+        take(event.dataTransfer.files);
       }}
     >
       <IconFileUpload size={24} stroke={1.5} aria-hidden />
@@ -42,8 +46,9 @@ export const FileDrop = ({
         type="file"
         className="hm-sr"
         accept={accept}
+        multiple={multiple}
         onChange={(event) => {
-          take(event.currentTarget.files?.[0]);
+          take(event.currentTarget.files);
           // The same file may be chosen again after it was changed.
           event.currentTarget.value = '';
         }}

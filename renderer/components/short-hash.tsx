@@ -18,8 +18,11 @@ export const shortId = (id: string): string => {
   return `${id.slice(0, at)}${shortHash(id.slice(at))}`;
 };
 
-/** Copies a text and says that it did. */
-export const CopyButton = ({ text, what }: { text: string; what: string }) => {
+/**
+ * Copies a text and says that it did.
+ * @param props.text - or what makes it when the button is pressed, where it is long
+ */
+export const CopyButton = ({ text, what }: { text: string | (() => string); what: string }) => {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
@@ -28,7 +31,7 @@ export const CopyButton = ({ text, what }: { text: string; what: string }) => {
   }, [copied]);
   const copy = async (): Promise<void> => {
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(typeof text === 'string' ? text : text());
       setCopied(true);
     } catch {
       showError('It was not copied', {

@@ -1,9 +1,16 @@
 import type { JobOutputChunk } from '../../preload/contract/index.ts';
+import { bytesOfBase64 } from '../components/files.ts';
 
-/** Lines of output kept on the page. The node keeps all of it; a page of a few thousand lines stays quick. */
-export const OUTPUT_LINES_MAX = 3_000;
+/**
+ * Lines of output kept on the page, and characters in them: all that a job may write (16 MiB), unless its lines are very
+ * short. The page draws only those that can be seen.
+ */
+export const OUTPUT_LINES_MAX = 100_000;
+export const OUTPUT_CHARACTERS_MAX = 16 * 1024 * 1024;
 /** A program may write for ever without a line's end; such a line is cut into pieces of this many characters. */
 export const LINE_CHARACTERS_MAX = 4_000;
+/** How far the bounds are passed before lines are dropped. */
+const SURPLUS = 1.25;
 
 export interface OutputLine {
   /** Counts from the first line of the job's output on and never repeats. */
@@ -24,22 +31,26 @@ export interface OutputBuffer {
   readonly nextOffset: number;
 }
 
-const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-
 export const createOutputBuffer = (): OutputBuffer => {
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
   /** The unfinished line of each stream. */
   const open: Record<'stdout' | 'stderr', OutputLine | null> = { stdout: null, stderr: null };
   let done: OutputLine[] = [];
+  let characters = 0;
   let nextNumber = 1;
   let nextOffset = 0;
   let dropped = 0;
 
   const push = (line: OutputLine): void => {
     done.push(line);
+    characters += line.text.length;
     // Trimmed in blocks, so that a long output is not copied for every line.
-    if (done.length < OUTPUT_LINES_MAX * 1.25) return;
-    const surplus = done.length - OUTPUT_LINES_MAX;
+    if (done.length < OUTPUT_LINES_MAX * SURPLUS && characters < OUTPUT_CHARACTERS_MAX * SURPLUS) return;
+    let surplus = 0;
+    while (done.length - surplus > OUTPUT_LINES_MAX || characters > OUTPUT_CHARACTERS_MAX) {
+      characters -= done[surplus]?.text.length ?? 0;
+      surplus += 1;
+    }
     dropped += surplus;
     done = done.slice(surplus);
   };
@@ -63,7 +74,7 @@ export const createOutputBuffer = (): OutputBuffer => {
 
   return {
     add: (chunk) => {
-      const bytes = bytesOf(chunk.data);
+      const bytes = bytesOfBase64(chunk.data);
       if (chunk.offset + bytes.length <= nextOffset) return true;
       if (chunk.offset > nextOffset) return false;
       const fresh = bytes.subarray(nextOffset - chunk.offset);

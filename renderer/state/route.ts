@@ -5,6 +5,7 @@ export const pages = [
   'home',
   'share',
   'jobs',
+  'containers',
   'lend',
   'borrow',
   'tunnels',
@@ -18,9 +19,17 @@ export const pages = [
 export type Page = (typeof pages)[number];
 export interface Route {
   page: Page;
-  /** What on the page: a resource's key on Share, a job's id or `new` on Jobs, a peer's id on Network, a height or an asset's id on Blocks. */
+  /**
+   * What on the page: a resource's key on Share, a job's id, `new` or a side on Jobs, a tab on Containers, a peer's id on
+   * Network, a height or an asset's id on Blocks.
+   */
   part: string | null;
 }
+
+/** Whose jobs a list shows: mine on this machine, those of others on it, mine on other nodes. */
+const jobSides = ['here', 'others', 'elsewhere'] as const;
+export type JobSide = (typeof jobSides)[number];
+export const isJobSide = (part: string): part is JobSide => jobSides.some((side) => side === part);
 
 /** Parses `#/share/cpu`; anything unknown is Home. */
 export const parseRoute = (hash: string): Route => {
@@ -37,7 +46,8 @@ export const parseRoute = (hash: string): Route => {
 
 /** Whether a page opens something of its own for the part: a job, a peer or a block; the other parts only choose within the page. */
 const opensPart = ({ page, part }: Route): boolean =>
-  part !== null && (page === 'jobs' || page === 'network' || (page === 'blocks' && /^\d+$/.test(part)));
+  part !== null &&
+  ((page === 'jobs' && !isJobSide(part)) || page === 'network' || (page === 'blocks' && /^\d+$/.test(part)));
 
 /** Whether the reader stays where they are: no scrolling to the top, no change of focus. */
 export const staysInPlace = (before: Route, after: Route): boolean =>

@@ -7,7 +7,6 @@ import type {
   Config,
   IdentityView,
   Inventory,
-  JobOutputChunk,
   JobView,
   LendingTerms,
   Level,
@@ -28,6 +27,7 @@ import type {
   ShareState,
 } from '../../preload/contract/index.ts';
 import { fakeIdentityHandlers, noIdentity } from './fake-identity.ts';
+import { type FakeJobs, fakeJobsHandlers, noJobs } from './fake-jobs.ts';
 import { type FakeLending, fakeLendingHandlers, sampleLending } from './fake-lending.ts';
 import { type FakeNetwork, fakeNetworkHandlers, sampleNetwork } from './fake-network.ts';
 import { fakeProofsHandlers, noProofsState, type ProofsState } from './fake-proofs.ts';
@@ -186,43 +186,8 @@ const shareOf = (resource: ResourceKey, percentMax: number): ResourceShare => ({
   terms: { ...terms },
 });
 
-const textOf = (text: string): string => btoa(text);
-
-/** A job as the node shows it, with what a test wants different. */
-export const sampleJob = (change: Partial<JobView> = {}): JobView => ({
-  id: 'job-0000000000000001',
-  name: 'Primes (sample)',
-  kind: 'javascript',
-  moduleBytes: 812,
-  moduleSha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-  args: ['20'],
-  state: 'running',
-  createdAtMs: Date.now() - 12_000,
-  startedAtMs: Date.now() - 11_900,
-  endedAtMs: null,
-  end: null,
-  promised: {
-    cpuPercent: 50,
-    memoryBytes: 64 * 1024 * 1024,
-    timeMsMax: 600_000,
-    outputBytesMax: 1024 * 1024,
-    scratchBytesMax: 16 * 1024 * 1024,
-  },
-  effectiveCpuPercent: 50,
-  governor: 'duty-cycle',
-  measured: {
-    cpuMs: 5_960,
-    cpuPercentMean: 49.8,
-    cpuPercentNow: 50.3,
-    memoryBytesPeak: 22 * 1024 * 1024,
-    outputBytes: 310,
-    startMs: 84,
-  },
-  ...change,
-});
-
 /** What a fake node keeps; a test may change it before or between calls. */
-export interface FakeState extends ProofsState {
+export interface FakeState extends ProofsState, FakeJobs {
   status: NodeStatus;
   config: Config;
   inventory: Inventory;
@@ -230,8 +195,6 @@ export interface FakeState extends ProofsState {
   share: ShareState;
   benchmark: BenchmarkState;
   identity: IdentityView;
-  jobs: JobView[];
-  output: Map<string, JobOutputChunk[]>;
   logs: LogLine[];
   checks: Check[];
   network: FakeNetwork;
@@ -401,8 +364,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     ...noProofsState(sampleAssets),
     network: sampleNetwork(),
     lending: sampleLending(),
-    jobs: [],
-    output: new Map(),
+    ...noJobs(),
     logs: [
       {
         atMs: Date.UTC(2026, 0, 5, 9, 0, 1),
@@ -464,9 +426,6 @@ export const createFakeNodeClient = (): FakeNodeClient => {
 
   type Handlers = { [C in Call]?: (request: RequestInputOf<C>) => Reply<ResponseOf<C>> };
   const ok = <T>(value: T): Reply<T> => ({ ok: true, value });
-  const jobOf = (id: string): JobView | undefined => state.jobs.find((job) => job.id === id);
-  const jobUnknown = (id: string) =>
-    refused('RuntimeError', 'JOB_UNKNOWN', `There is no job ${id}; the list of jobs shows those there are.`);
   const handlers: Handlers = {
     ...fakeIdentityHandlers(
       () => state.identity,
@@ -478,6 +437,7 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     ...fakeProofsHandlers(state, () => state.identity.status === 'unlocked', push),
     ...fakeNetworkHandlers(state.network, push),
     ...fakeLendingHandlers(state.lending, push),
+    ...fakeJobsHandlers(state, push, () => state.share.pause.paused),
     'node:status': () => ok(state.status),
     'config:get': () => ok(state.config),
     'config:set': (change) => {
@@ -554,52 +514,6 @@ export const createFakeNodeClient = (): FakeNodeClient => {
         };
       push('benchmark', state.benchmark);
       return ok(state.benchmark);
-    },
-    'job:list': () => ok(state.jobs),
-    'job:get': ({ id }) => {
-      const job = jobOf(id);
-      return job === undefined ? jobUnknown(id) : ok(job);
-    },
-    'job:start': (spec) => {
-      if (state.share.pause.paused)
-        return refused('AllocationError', 'PAUSED', 'Lending is paused, so no job can start; resume first.');
-      const job = sampleJob({
-        id: `job-${String(state.jobs.length + 1).padStart(16, '0')}`,
-        name: spec.name,
-        kind: spec.kind,
-        args: [...(spec.args ?? [])],
-      });
-      state.jobs = [job, ...state.jobs];
-      state.output.set(job.id, [
-        { id: job.id, stream: 'stdout', offset: 0, data: textOf('Counting primes for 20 s\n') },
-      ]);
-      push('job', job);
-      return ok(job);
-    },
-    'job:cancel': ({ id }) => {
-      const job = jobOf(id);
-      if (job === undefined) return jobUnknown(id);
-      Object.assign(job, {
-        state: 'ended',
-        endedAtMs: Date.now(),
-        end: { why: 'cancelled' },
-      } satisfies Partial<JobView>);
-      push('job', { ...job });
-      return ok({ ...job });
-    },
-    'job:remove': ({ id }) => {
-      state.jobs = state.jobs.filter((job) => job.id !== id);
-      push('jobRemoved', { id });
-      return ok(null);
-    },
-    'job:output': ({ id, offset }) => {
-      const chunks = (state.output.get(id) ?? []).filter((chunk) => chunk.offset >= Number(offset ?? 0));
-      const last = chunks.at(-1);
-      return ok({
-        chunks,
-        nextOffset: last === undefined ? Number(offset ?? 0) : last.offset + atob(last.data).length,
-        ended: jobOf(id)?.state === 'ended',
-      });
     },
     'logs:read': () => ok(state.logs),
     'doctor:run': () => ok(state.checks),

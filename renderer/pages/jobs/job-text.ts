@@ -1,59 +1,104 @@
-import type { JobEnd, JobView } from '../../../preload/contract/index.ts';
+import type { JobKind, JobView, Priority, SchedulerAim } from '../../../preload/contract/index.ts';
+import { bytesText } from '../../components/quantity.ts';
 import { durationText } from '../../components/time-text.ts';
+import { resultOf, type Tone } from './job-end.ts';
 
-/** Why a job ended, as one sentence for its owner. */
-export const endText = (end: JobEnd): string => {
-  switch (end.why) {
-    case 'exited':
-      return end.exitCode === 0
-        ? 'Finished by itself (exit code 0).'
-        : `The program ended itself with exit code ${end.exitCode}; its output says why.`;
-    case 'crashed':
-      return `The program failed: ${end.message}`;
-    case 'cancelled':
-      return 'You cancelled it.';
-    case 'limit':
-      return `It was ended because it reached its ${end.limit} limit: ${end.message}`;
-    case 'owner':
-      return `It was ended by the owner's limits: ${end.message}`;
-    case 'lost':
-      return `It was lost when the node went down: ${end.message}`;
-  }
+const KINDS: Record<JobKind, string> = {
+  wasm: 'WebAssembly',
+  javascript: 'JavaScript',
+  python: 'Python',
+  container: 'Container',
 };
+export const kindName = (kind: JobKind): string => KINDS[kind];
 
+/** What runs: `JavaScript`, or the image that it runs in. */
+export const programText = (job: JobView): string => (job.image === '' ? kindName(job.kind) : job.image);
+
+const STATES: Record<Exclude<JobView['state'], 'ended'>, { text: string; tone: Tone }> = {
+  queued: { text: 'Waiting', tone: 'neutral' },
+  preparing: { text: 'Getting ready', tone: 'neutral' },
+  starting: { text: 'Starting', tone: 'neutral' },
+  running: { text: 'Running', tone: 'accent' },
+  frozen: { text: 'Standing still', tone: 'warning' },
+  moving: { text: 'Moving', tone: 'warning' },
+};
 /** State in one or two words, with the tone of its tag. */
-export const stateOf = (job: JobView): { text: string; tone: 'neutral' | 'accent' | 'warning' | 'problem' } => {
-  switch (job.state) {
-    case 'starting':
-      return { text: 'Starting', tone: 'neutral' };
-    case 'running':
-      return { text: 'Running', tone: 'accent' };
-    case 'frozen':
-      return { text: 'Standing still', tone: 'warning' };
-    case 'ended':
-      if (job.end === null) return { text: 'Ended', tone: 'neutral' };
-      switch (job.end.why) {
-        case 'exited':
-          return job.end.exitCode === 0
-            ? { text: 'Finished', tone: 'neutral' }
-            : { text: `Exit code ${job.end.exitCode}`, tone: 'problem' };
-        case 'crashed':
-          return { text: 'Failed', tone: 'problem' };
-        case 'cancelled':
-          return { text: 'Cancelled', tone: 'neutral' };
-        case 'limit':
-          return { text: 'Limit reached', tone: 'problem' };
-        case 'owner':
-          return { text: 'Ended by limits', tone: 'warning' };
-        case 'lost':
-          return { text: 'Lost', tone: 'problem' };
-      }
-  }
-};
+export const stateOf = (job: JobView): { text: string; tone: Tone } =>
+  job.state === 'ended' ? resultOf(job.end) : STATES[job.state];
 
 /** How long it has run, or ran. Null before it started. */
 export const ranText = (job: JobView, nowMs: number): string | null =>
   job.startedAtMs === null ? null : durationText((job.endedAtMs ?? nowMs) - job.startedAtMs);
+
+/** The other side of a job: what the owner calls it, the end of its id, or that nothing of it is kept. */
+const otherOf = (job: JobView): string =>
+  job.peerName !== '' ? job.peerName : job.peerId === null ? 'somebody unnamed' : `…${job.peerId.slice(-8)}`;
+
+/** Where it runs and for whom: `here`, `here, for attic`, `on attic`. */
+export const whereText = (job: JobView): string => {
+  switch (job.side) {
+    case 'own':
+      return 'here';
+    case 'lent':
+      return `here, for ${otherOf(job)}`;
+    case 'sent':
+      return job.peerId === null && job.peerName === '' ? 'elsewhere' : `on ${otherOf(job)}`;
+  }
+};
+
+const PRIORITIES: Record<Priority, string> = { low: 'Low', normal: 'Normal', high: 'High' };
+export const priorityText = (priority: Priority): string => PRIORITIES[priority];
+
+/** `usually about 3 min, at most 5 min`; empty where nothing was learned yet. */
+export const estimateText = ({ estimate }: JobView): string =>
+  estimate === null
+    ? ''
+    : `usually about ${durationText(roundMs(estimate.ms))}${
+        estimate.highMs > estimate.ms * 1.3 ? `, seldom more than ${durationText(roundMs(estimate.highMs))}` : ''
+      }`;
+/** An estimate has no seconds in its hours: two digits are what it is worth. */
+const roundMs = (ms: number): number => {
+  const unit = ms >= 3_600_000 ? 600_000 : ms >= 600_000 ? 60_000 : ms >= 60_000 ? 10_000 : ms >= 1_000 ? 1_000 : 1;
+  return Math.max(unit, Math.round(ms / unit) * unit);
+};
+
+/** `number 3 in line`; empty where it does not wait. */
+export const queueText = (job: JobView): string =>
+  job.queuePosition === null ? '' : job.queuePosition === 1 ? 'next in line' : `number ${job.queuePosition} in line`;
+
+const HEALTH: Record<Exclude<JobView['health'], 'none'>, { text: string; tone: Tone }> = {
+  starting: { text: 'not asked yet', tone: 'neutral' },
+  healthy: { text: 'healthy', tone: 'accent' },
+  failing: { text: 'failing', tone: 'problem' },
+};
+export const healthOf = (health: JobView['health']): { text: string; tone: Tone } | null =>
+  health === 'none' ? null : HEALTH[health];
+
+export const isLiveJob = ({ state }: JobView): boolean => state !== 'ended';
+
+/** `120 MiB written, 4 MiB read`; null where the system does not tell. */
+export const diskText = ({ measured: { readBytes, writtenBytes } }: JobView): string | null =>
+  readBytes === null && writtenBytes === null
+    ? null
+    : [
+        ...(readBytes === null ? [] : [`${bytesText(readBytes)} read`]),
+        ...(writtenBytes === null ? [] : [`${bytesText(writtenBytes)} written`]),
+      ].join(', ');
+
+export const AIMS: readonly { aim: SchedulerAim; label: string; sentence: string }[] = [
+  { aim: 'balanced', label: 'Balanced', sentence: 'A little of each: nobody waits long, and little stays unused.' },
+  { aim: 'speed', label: 'Speed', sentence: 'Each job gets as much as it can use, so that it is done soon.' },
+  {
+    aim: 'throughput',
+    label: 'Throughput',
+    sentence: 'As many jobs as possible are done in an hour, short ones first.',
+  },
+  {
+    aim: 'efficiency',
+    label: 'Efficiency',
+    sentence: 'Jobs are packed close together, so that the rest of the machine can rest.',
+  },
+];
 
 /**
  * Splits what was typed into arguments as a shell does: spaces part, quotes keep together, a backslash takes the next
@@ -83,9 +128,10 @@ export const splitArgs = (text: string): string[] => {
   return args;
 };
 
-/** WebAssembly by its magic number, else JavaScript by its name; null for anything else. */
-export const kindOfFile = (name: string, head: Uint8Array): 'wasm' | 'javascript' | null => {
+/** WebAssembly by its magic number, else a script by its name; null for anything else. */
+export const kindOfFile = (name: string, head: Uint8Array): Exclude<JobKind, 'container'> | null => {
   if (head[0] === 0x00 && head[1] === 0x61 && head[2] === 0x73 && head[3] === 0x6d) return 'wasm';
   if (/\.(m?js|cjs)$/i.test(name)) return 'javascript';
+  if (/\.py$/i.test(name)) return 'python';
   return null;
 };

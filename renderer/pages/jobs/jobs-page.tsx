@@ -1,62 +1,101 @@
-import { Button } from '@mantine/core';
+import { Button, Tabs } from '@mantine/core';
 import { IconPlus, IconStack2 } from '@tabler/icons-react';
 import { useState } from 'react';
-import type { CallError } from '../../../preload/contract/index.ts';
-import { ErrorNote } from '../../components/error-note.tsx';
+import type { JobView, LeaseView } from '../../../preload/contract/index.ts';
 import { Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
-import { useNode, useNodeAccess } from '../../state/node-context.tsx';
-import { withJob } from '../../state/node-store.ts';
-import { goTo, hrefOf } from '../../state/route.ts';
+import { useNode } from '../../state/node-context.tsx';
+import { goTo, hrefOf, isJobSide, type JobSide } from '../../state/route.ts';
+import { CheckResult } from './check-result.tsx';
 import { JobDetail } from './job-detail.tsx';
 import { JobLine } from './job-line.tsx';
-import { base64OfText } from './module-file.ts';
-import { SAMPLE_NAME, SAMPLE_SOURCE } from './sample.ts';
+import { QueuePanel } from './queue-panel.tsx';
 import { StartJob } from './start-job.tsx';
+import { TrySample } from './try-sample.tsx';
+import { costText, useJobLeases } from './use-job-cost.ts';
 import './jobs.css';
 
-/** Starts the sample with half a core, or what the level allows if that is less, and opens it. */
-const TrySample = ({ variant }: { variant: 'filled' | 'default' }) => {
-  const node = useNodeAccess();
-  const level = useNode((state) => state.levels?.find((entry) => entry.resource === 'cpu')?.percent);
-  const capacity = useNode((state) => state.assets?.find((asset) => asset.resource === 'cpu')?.capacity);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<CallError | null>(null);
-  const start = async (): Promise<void> => {
-    setBusy(true);
-    // Millicores times percent is what may be promised; a tenth of a percent of a core is lost to rounding down.
-    const lendable = capacity?.known === true && level !== undefined ? Math.floor((capacity.value * level) / 1000) : 50;
-    const reply = await node.ask('job:start', {
-      name: SAMPLE_NAME,
-      kind: 'javascript',
-      module: base64OfText(SAMPLE_SOURCE),
-      args: ['20'],
-      cpuPercent: Math.max(1, Math.min(50, lendable)),
-      memoryBytes: 128 * 1024 * 1024,
-      timeMsMax: 10 * 60_000,
-    });
-    setBusy(false);
-    setError(reply.ok ? null : reply.error);
-    if (!reply.ok) return;
-    node.store.setState({ jobs: withJob(node.store.getState().jobs, reply.value) });
-    goTo('jobs', reply.value.id);
-  };
+/** Rows of a list at first, and how many more each time. */
+const ROWS_STEP = 50;
+/** So many the node lists. */
+const JOBS_MAX = 200;
+
+type Shown = JobSide | 'all';
+const SIDES: readonly { side: Shown; label: string; none: string }[] = [
+  { side: 'all', label: 'All', none: '' },
+  { side: 'here', label: 'Mine here', none: 'None of your jobs runs on this machine or ran here lately.' },
+  {
+    side: 'others',
+    label: 'For others',
+    none: 'Nobody has run anything here yet. What you lend, and to whom, is chosen on Lend.',
+  },
+  {
+    side: 'elsewhere',
+    label: 'Mine elsewhere',
+    none: 'None of your jobs runs on another node. Choose where it runs when you start one, or move one that runs.',
+  },
+];
+const SIDE_OF: Record<JobView['side'], JobSide> = { own: 'here', lent: 'others', sent: 'elsewhere' };
+
+const List = ({
+  title,
+  hint,
+  jobs,
+  leases,
+}: {
+  title: string;
+  hint: string;
+  jobs: readonly JobView[];
+  leases: readonly LeaseView[];
+}) => {
+  const [rows, setRows] = useState(ROWS_STEP);
+  if (jobs.length === 0) return null;
   return (
-    <>
-      <Button variant={variant} loading={busy} onClick={() => void start()}>
-        Try a sample
-      </Button>
-      {error !== null && <ErrorNote title="The sample could not be started" error={error} />}
-    </>
+    <Panel title={title} hint={hint}>
+      <ul className="hm-job-list">
+        {jobs.slice(0, rows).map((job) => (
+          <li key={job.id}>
+            <JobLine job={job} cost={costText(job, leases)} />
+          </li>
+        ))}
+      </ul>
+      {jobs.length > rows && (
+        <div className="hm-row hm-job-more">
+          <Button variant="subtle" size="compact-sm" onClick={() => setRows(rows + ROWS_STEP)}>
+            Show {Math.min(ROWS_STEP, jobs.length - rows)} more
+          </Button>
+        </div>
+      )}
+    </Panel>
   );
 };
 
-/** All jobs, one job, or the form for a new one. */
-export const JobsPage = ({ part }: { part: string | null }) => {
+const count = (jobs: readonly JobView[]): string => `${jobs.length} ${jobs.length === 1 ? 'job' : 'jobs'}`;
+/** Those that wait, in their order. */
+const inLine = (a: JobView, b: JobView): number => (a.queuePosition ?? Infinity) - (b.queuePosition ?? Infinity);
+
+const Lists = ({ jobs, full }: { jobs: readonly JobView[]; full: boolean }) => {
+  const leases = useJobLeases();
+  const waiting = jobs.filter((job) => job.state === 'queued').toSorted(inLine);
+  const live = jobs.filter((job) => job.state !== 'ended' && job.state !== 'queued');
+  const ended = jobs.filter((job) => job.state === 'ended');
+  return (
+    <div className="hm-stack">
+      <List title="Running" hint={count(live)} jobs={live} leases={leases} />
+      <List title="Waiting" hint={`${count(waiting)}, first in line first`} jobs={waiting} leases={leases} />
+      <List
+        title="Ended"
+        hint={full ? `${count(ended)}; the newest ${JOBS_MAX} of all jobs are listed` : count(ended)}
+        jobs={ended}
+        leases={leases}
+      />
+    </div>
+  );
+};
+
+const Overview = ({ shown }: { shown: Shown }) => {
   const jobs = useNode((state) => state.jobs);
-  if (part === 'new') return <StartJob />;
-  if (part !== null) return <JobDetail key={part} id={part} />;
-  const live = jobs?.filter((job) => job.state !== 'ended') ?? [];
-  const ended = jobs?.filter((job) => job.state === 'ended') ?? [];
+  const of = (side: Shown): readonly JobView[] =>
+    (jobs ?? []).filter((job) => side === 'all' || SIDE_OF[job.side] === side);
   return (
     <>
       <PageHeader
@@ -70,7 +109,7 @@ export const JobsPage = ({ part }: { part: string | null }) => {
           </>
         }
       >
-        Programs that run within the share you lend, each walled off in a process of its own.
+        Programs and containers, each walled off: yours here, those of others here, and yours on other nodes.
       </PageHeader>
       {jobs === null && <Loading what="the jobs" />}
       {jobs !== null && jobs.length === 0 && (
@@ -81,35 +120,43 @@ export const JobsPage = ({ part }: { part: string | null }) => {
           </Empty>
         </Panel>
       )}
-      {live.length > 0 && (
-        <Panel title="Running" hint={`${live.length} ${live.length === 1 ? 'job' : 'jobs'}`}>
-          <ul className="hm-job-list">
-            {live.map((job) => (
-              <li key={job.id}>
-                <JobLine job={job} />
-              </li>
-            ))}
-          </ul>
-        </Panel>
-      )}
-      {ended.length > 0 && (
-        <Panel
-          title="Ended"
-          hint={
-            jobs !== null && jobs.length >= 200
-              ? 'The newest 200'
-              : `${ended.length} ${ended.length === 1 ? 'job' : 'jobs'}`
-          }
+      {jobs !== null && jobs.length > 0 && (
+        <Tabs
+          value={shown}
+          keepMounted={false}
+          onChange={(side) => goTo('jobs', side === null || side === 'all' ? undefined : side)}
         >
-          <ul className="hm-job-list">
-            {ended.map((job) => (
-              <li key={job.id}>
-                <JobLine job={job} />
-              </li>
+          <Tabs.List aria-label="Whose jobs">
+            {SIDES.map(({ side, label }) => (
+              <Tabs.Tab key={side} value={side}>
+                {label} <span className="hm-dim hm-number">{of(side).length}</span>
+              </Tabs.Tab>
             ))}
-          </ul>
-        </Panel>
+          </Tabs.List>
+          {SIDES.map(({ side, none }) => (
+            <Tabs.Panel key={side} value={side} className="hm-tab">
+              {of(side).length === 0 ? (
+                <Panel>
+                  <Empty icon={<IconStack2 size={22} />} title="None">
+                    {none}
+                  </Empty>
+                </Panel>
+              ) : (
+                <Lists jobs={of(side)} full={jobs.length >= JOBS_MAX} />
+              )}
+            </Tabs.Panel>
+          ))}
+        </Tabs>
       )}
+      <QueuePanel />
+      <CheckResult />
     </>
   );
+};
+
+/** All jobs, one job, or the form for a new one. */
+export const JobsPage = ({ part }: { part: string | null }) => {
+  if (part === 'new') return <StartJob />;
+  if (part !== null && !isJobSide(part)) return <JobDetail key={part} id={part} />;
+  return <Overview shown={part ?? 'all'} />;
 };

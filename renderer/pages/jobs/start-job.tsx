@@ -1,84 +1,116 @@
-import { Button, NumberInput, Select, TextInput } from '@mantine/core';
-import { useState } from 'react';
-import type { CallError } from '../../../preload/contract/index.ts';
-import { ErrorNote, Note } from '../../components/error-note.tsx';
-import { FileDrop } from '../../components/file-drop.tsx';
-import { LevelSlider } from '../../components/level-slider.tsx';
+import { Button } from '@mantine/core';
+import { useEffect, useRef, useState } from 'react';
+import type { CallError, JobView, LanguageView, Reply } from '../../../preload/contract/index.ts';
+import { ErrorNote } from '../../components/error-note.tsx';
 import { PageHeader, Panel } from '../../components/layout.tsx';
-import { bytesText } from '../../components/quantity.ts';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { withJob } from '../../state/node-store.ts';
 import { goTo, hrefOf } from '../../state/route.ts';
-import { splitArgs } from './job-text.ts';
-import { type ModuleFile, readModuleFile } from './module-file.ts';
+import { emptyDraft, isContainer, type JobDraft, problemsOf, sendOf, specOf } from './job-draft.ts';
+import { readModuleFile } from './module-file.ts';
+import { StartInputs } from './start-inputs.tsx';
+import { StartLimits } from './start-limits.tsx';
+import { StartPreview } from './start-preview.tsx';
+import { StartProgram } from './start-program.tsx';
+import { StartWhere } from './start-where.tsx';
+import { useUploads } from './use-uploads.ts';
 
-const MIB = 1024 * 1024;
-const MEMORY_MIB_MAX = 4095;
-const ARGS_MAX = 256;
 const NAME_LENGTH_MAX = 128;
-const TIMES = [
-  { value: '60000', label: '1 minute' },
-  { value: '600000', label: '10 minutes' },
-  { value: '3600000', label: '1 hour' },
-  { value: '21600000', label: '6 hours' },
-  { value: '86400000', label: '1 day' },
-  { value: '604800000', label: '7 days' },
-];
+/** Memory that a container needs to start at all. */
+const CONTAINER_MEMORY_MIB = 256;
 
-/** Form for a new job: file, arguments, and what it is promised. */
+const useLanguages = (): readonly LanguageView[] => {
+  const node = useNodeAccess();
+  const [languages, setLanguages] = useState<readonly LanguageView[]>([]);
+  useEffect(() => {
+    let stale = false;
+    void node.ask('languages:list', {}).then((reply) => {
+      if (!stale && reply.ok) setLanguages(reply.value.languages);
+    });
+    return () => {
+      stale = true;
+    };
+  }, [node]);
+  return languages;
+};
+
+const endsWithAny = (name: string, extensions: readonly string[]): boolean =>
+  extensions.some((extension) => name.toLowerCase().endsWith(extension.toLowerCase()));
+
+/** Form for a new job: what runs, what goes in, what it is promised, where. */
 export const StartJob = () => {
   const node = useNodeAccess();
-  const cpuLevel = useNode((state) => state.levels?.find((level) => level.resource === 'cpu'));
-  const [file, setFile] = useState<ModuleFile | null>(null);
-  const [name, setName] = useState('');
-  const [argsText, setArgsText] = useState('');
-  const [cpuPercent, setCpuPercent] = useState(50);
-  const [memoryMib, setMemoryMib] = useState<number | string>(128);
-  const [timeMsMax, setTimeMsMax] = useState('3600000');
+  const threads = useNode((state) => state.inventory?.cpu.threads ?? 1);
+  const languages = useLanguages();
+  const uploads = useUploads();
+  const [draft, setDraft] = useState<JobDraft>(emptyDraft);
+  const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<CallError | null>(null);
-  const args = splitArgs(argsText);
+  const form = useRef<HTMLFormElement>(null);
+  const all = problemsOf(draft, uploads.rows);
+  // Nobody wants to be told of ten mistakes in a form that was just opened.
+  const problems = tried ? all : {};
+  const change = (next: Partial<JobDraft>): void =>
+    setDraft((before) => {
+      const after = { ...before, ...next };
+      // A container takes more to start, and what was not touched follows.
+      if (isContainer(after) && !isContainer(before) && before.memoryMib === emptyDraft.memoryMib)
+        after.memoryMib = CONTAINER_MEMORY_MIB;
+      if (!isContainer(after) && isContainer(before) && before.memoryMib === CONTAINER_MEMORY_MIB)
+        after.memoryMib = emptyDraft.memoryMib;
+      return after;
+    });
 
-  const take = async (chosen: File): Promise<void> => {
-    const read = await readModuleFile(chosen);
-    setError(read.ok ? null : read.error);
-    setFile(read.ok ? read.value : null);
-    if (read.ok) setName(read.value.name.replace(/\.(wasm|m?js|cjs)$/i, '').slice(0, NAME_LENGTH_MAX));
-  };
-  const start = async (): Promise<void> => {
-    if (file === null) {
-      setError({
-        name: 'Form',
-        code: 'FILE_MISSING',
-        message: 'No program is chosen; pick a .wasm or .js file first.',
-      });
+  const takeProgram = async (chosen: File): Promise<void> => {
+    if (draft.script !== null) uploads.remove(draft.script.key);
+    setError(null);
+    const name = chosen.name.replace(/\.[a-z0-9]{1,5}$/i, '').slice(0, NAME_LENGTH_MAX);
+    const language = languages.find((entry) => entry.image !== '' && endsWithAny(chosen.name, entry.extensions));
+    if (language !== undefined) {
+      const key = uploads.add(chosen);
+      change({ file: null, script: { key, language }, name });
       return;
     }
-    if (args.length > ARGS_MAX) {
-      setError({
-        name: 'Form',
-        code: 'TOO_MANY_ARGUMENTS',
-        message: `There are ${args.length} arguments; give at most ${ARGS_MAX}.`,
+    const read = await readModuleFile(chosen);
+    setError(read.ok ? null : read.error);
+    change({ file: read.ok ? read.value : null, script: null, ...(read.ok && { name }) });
+  };
+  const send = async (): Promise<Reply<readonly JobView[]>> => {
+    const spec = specOf(draft, uploads.rows, threads);
+    if (draft.where === 'here') {
+      const reply = await node.ask('job:start', spec);
+      return reply.ok ? { ok: true, value: [reply.value] } : reply;
+    }
+    const reply = await node.ask('job:send', { spec, ...sendOf(draft) });
+    return reply.ok ? { ok: true, value: reply.value.jobs } : reply;
+  };
+  const start = async (): Promise<void> => {
+    setTried(true);
+    if (Object.keys(all).length > 0) {
+      setError(null);
+      // After the problems are drawn: to the first field that has one.
+      setTimeout(() => {
+        const field = form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"]');
+        field?.scrollIntoView({ block: 'center' });
+        if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) field.focus();
       });
       return;
     }
     setBusy(true);
-    const reply = await node.ask('job:start', {
-      name: name.trim() || file.name,
-      kind: file.kind,
-      module: file.base64,
-      args,
-      cpuPercent,
-      memoryBytes: Number(memoryMib) * MIB,
-      timeMsMax: Number(timeMsMax),
-    });
+    const reply = await send();
     setBusy(false);
     setError(reply.ok ? null : reply.error);
     if (!reply.ok) return;
-    node.store.setState({ jobs: withJob(node.store.getState().jobs, reply.value) });
-    goTo('jobs', reply.value.id);
+    let { jobs } = node.store.getState();
+    for (const job of reply.value) jobs = withJob(jobs, job);
+    node.store.setState({ jobs });
+    const [first] = reply.value;
+    if (first === undefined || reply.value.length > 1) goTo('jobs', 'elsewhere');
+    else goTo('jobs', first.id);
   };
-
+  const part = { draft, problems, onDraft: change };
+  const count = Object.keys(problems).length;
   return (
     <>
       <PageHeader
@@ -89,89 +121,51 @@ export const StartJob = () => {
           </Button>
         }
       >
-        It gets no file system but a scratch folder in memory, no network, and nothing of your environment.
+        It gets the files that you give it, a work folder in memory, and nothing else of this machine.
       </PageHeader>
-      <Panel>
-        <form
-          className="hm-stack"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void start();
-          }}
-        >
-          <FileDrop
-            accept=".wasm,.js,.mjs,.cjs,application/wasm,text/javascript"
-            title={file === null ? 'Choose a program, or drop it here' : file.name}
-            onFile={(chosen) => void take(chosen)}
-          >
-            {file === null
-              ? '.wasm (WASI) or .js, at most 32 MiB'
-              : `${file.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}, ${bytesText(file.sizeBytes)}. Choose another to replace it.`}
-          </FileDrop>
-          <div className="hm-form-row">
-            <TextInput
-              label="Name"
-              value={name}
-              maxLength={NAME_LENGTH_MAX}
-              placeholder="As the file"
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            <div>
-              <TextInput
-                label="Arguments"
-                placeholder="such as --size 100 “two words”"
-                value={argsText}
-                onChange={(event) => setArgsText(event.currentTarget.value)}
-              />
-              {args.length > 0 && (
-                <p className="hm-args" aria-label={`${args.length} ${args.length === 1 ? 'argument' : 'arguments'}`}>
-                  {args.map((arg, index) => (
-                    // Arguments have no identity but their place.
-                    <code key={index}>{arg === '' ? '""' : arg}</code>
-                  ))}
-                </p>
-              )}
+      <form
+        ref={form}
+        className="hm-stack"
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!busy) void start();
+        }}
+      >
+        <Panel title="Program">
+          <StartProgram
+            {...part}
+            script={uploads.rows.find(({ key }) => key === draft.script?.key)}
+            languages={languages}
+            onFile={(file) => void takeProgram(file)}
+          />
+        </Panel>
+        <Panel title="Where">
+          <StartWhere {...part} />
+        </Panel>
+        <Panel title="What goes in, what is kept">
+          <StartInputs {...part} uploads={uploads} />
+        </Panel>
+        <Panel title="What it may take">
+          <StartLimits {...part} threads={threads} />
+        </Panel>
+        <Panel title="What it will be given">
+          <div className="hm-stack">
+            <StartPreview draft={draft} threads={threads} />
+            {count > 0 && (
+              <p className="hm-job-problem" role="alert">
+                {count === 1 ? 'One thing has' : `${count} things have`} to be put right above.
+              </p>
+            )}
+            {error !== null && <ErrorNote error={error} />}
+            <div className="hm-row">
+              <Button type="submit" loading={busy}>
+                {draft.where === 'here' ? 'Start' : 'Send'}
+              </Button>
             </div>
           </div>
-          <LevelSlider
-            label="Processor"
-            value={cpuPercent}
-            min={1}
-            onCommit={(percent) => setCpuPercent(Math.max(1, percent))}
-            meaning={() => 'of one core'}
-          />
-          <div className="hm-form-row">
-            <NumberInput
-              label="Memory"
-              suffix=" MiB"
-              value={memoryMib}
-              min={1}
-              max={MEMORY_MIB_MAX}
-              allowDecimal={false}
-              clampBehavior="blur"
-              onChange={setMemoryMib}
-            />
-            <Select
-              label="Longest run"
-              description="Without time in which your limits hold it still"
-              data={TIMES}
-              value={timeMsMax}
-              onChange={(value) => value !== null && setTimeMsMax(value)}
-            />
-          </div>
-          {cpuLevel?.percent === 0 && (
-            <Note tone="warning">
-              <p>Nothing of the CPU is lent at the moment: {cpuLevel.reason}</p>
-            </Note>
-          )}
-          {error !== null && <ErrorNote error={error} />}
-          <div className="hm-row">
-            <Button type="submit" loading={busy}>
-              Start
-            </Button>
-          </div>
-        </form>
-      </Panel>
+        </Panel>
+      </form>
     </>
   );
 };

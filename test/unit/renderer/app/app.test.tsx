@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { App } from '../../../../renderer/app/app.tsx';
 import { NoToken } from '../../../../renderer/app/no-token.tsx';
 import { pages } from '../../../../renderer/state/route.ts';
-import { sampleJob } from '../../../support/fake-node-client.ts';
+import { sampleJob } from '../../../support/fake-jobs.ts';
 import { show } from '../show.tsx';
 
 const goTo = (hash: string) =>
@@ -150,7 +150,7 @@ describe('the banner of a lost connection', () => {
     expect(await violations()).toEqual([]);
   });
 
-  it('keeps seven pages behind a button where there is no room for twelve', async () => {
+  it('keeps eight pages behind a button where there is no room for thirteen', async () => {
     const wide = window.matchMedia;
     window.matchMedia = (query) => ({ ...wide(query), matches: query.includes('max-width: 720px') });
     try {

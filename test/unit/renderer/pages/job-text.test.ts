@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MODULE_BYTES_MAX as CONTRACT_BYTES_MAX } from '../../../../preload/contract/index.ts';
-import { endText, kindOfFile, splitArgs } from '../../../../renderer/pages/jobs/job-text.ts';
+import { endText } from '../../../../renderer/pages/jobs/job-end.ts';
+import { kindOfFile, splitArgs } from '../../../../renderer/pages/jobs/job-text.ts';
 import { MODULE_BYTES_MAX, readModuleFile } from '../../../../renderer/pages/jobs/module-file.ts';
 import { SAMPLE_SOURCE } from '../../../../renderer/pages/jobs/sample.ts';
 import { microFromText, textFromMicro } from '../../../../renderer/pages/share/share-text.ts';

@@ -6,7 +6,8 @@ import {
   LOG_LINES_MAX,
   withLogLine,
 } from '../../../../renderer/state/node-store.ts';
-import { createFakeNodeClient, sampleJob, sampleLive } from '../../../support/fake-node-client.ts';
+import { sampleJob } from '../../../support/fake-jobs.ts';
+import { createFakeNodeClient, sampleLive } from '../../../support/fake-node-client.ts';
 import { createVisibility } from '../show.tsx';
 
 const setUp = async () => {
