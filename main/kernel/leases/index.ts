@@ -16,6 +16,7 @@ export {
   globalAddressOf,
   parseGlobalAddress,
 } from './global-address.ts';
+export { createFieldReader, type FieldReader } from './fields.ts';
 export { leaseIdBytes, leaseIdOf, parseLeaseId } from './names.ts';
 export { namedNetworks } from './privacy.ts';
 export { type Admission, type Admitted, createHomeAccess, LEASE_PROOF_PURPOSE } from './admission.ts';
@@ -28,3 +29,4 @@ export { createLeaseMetrics, type LeaseMetrics } from './metrics.ts';
 export { createLeases, type LeasesComponents, type LeasesInit } from './create-leases.ts';
 export { LEASE_TIMES } from './engine/create-engine.ts';
 export type { LeaseTimes } from './engine/ports.ts';
+export { shortened } from './protocol.ts';

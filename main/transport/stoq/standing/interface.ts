@@ -12,6 +12,7 @@ export const OFFENCES = {
   badRecord: 10,
   flooding: 10,
   lied: 30,
+  wrongResult: 30,
   timedOut: 1,
 } as const;
 export type Offence = keyof typeof OFFENCES;

@@ -1,0 +1,495 @@
+import { isNodeError, type JobId, messageOf, type Startable } from '../../../base/index.ts';
+import { readMessage, respond, type Stream, writeMessage } from '../../../transport/stoq/index.ts';
+import type { ResourceKind } from '../../../../preload/contract/index.ts';
+import {
+  LeaseFormatError,
+  type LeaseId,
+  type LeaseProvider,
+  type Leases,
+  type LentLease,
+  type Link,
+  type Links,
+  type ProvidedLease,
+} from '../../leases/index.ts';
+import type { ContentExchange } from '../content/interface.ts';
+import type { JobNetwork } from '../drivers/interface.ts';
+import type { Runtime } from '../interface.ts';
+import {
+  COLLECT_GRACE_MS,
+  CONTAINER_CONTENT_BYTES_MAX,
+  CONTAINER_CONTENT_BYTES_MIN,
+  CONTENT_PER_MEMORY,
+  jobPortProtocol,
+  jobProtocol,
+  LEASE_JOBS_EVER_MAX,
+  LEASE_JOBS_MAX,
+  PORT_OPENING_BYTES_MAX,
+  PORT_OPENING_MS,
+  QUESTION_BYTES_MAX,
+  SANDBOX_CONTENT_BYTES_MAX,
+  SLOT_BYTES,
+} from './constants.ts';
+import { contentOf, createLentJob, lentHolderOf, type LentJob, type LentJobParts } from './lent-job.ts';
+import type { RemoteJobMetrics } from './metrics.ts';
+import { splicePipe } from './pipes.ts';
+import {
+  decodeJobQuestion,
+  decodePortOpening,
+  encodeJobAnswer,
+  encodeJobQuestion,
+  type JobAnswer,
+  type JobQuestion,
+  type Prepare,
+} from './protocol.ts';
+import { resourceFor } from './sent-spec.ts';
+
+export interface JobLenderComponents extends LentJobParts {
+  metrics: RemoteJobMetrics | null;
+  leases: Pick<Leases, 'authorize' | 'get' | 'on'>;
+  links: Pick<Links, 'handle'>;
+  exchange: Pick<ContentExchange, 'addGate'>;
+  runtime: LentJobParts['runtime'] & Pick<Runtime, 'on' | 'list' | 'onNotice'>;
+  /** Whether this node can run such jobs now. */
+  ready: (kind: 'container' | 'cpu') => boolean;
+  /** The way out of a lease's jobs by its terms; null: none. */
+  network: (lease: LentLease) => JobNetwork | null;
+}
+/** Lends processor time and containers: offers its protocol from `start` on. */
+export interface JobLender extends Startable {
+  readonly providers: readonly LeaseProvider[];
+}
+
+/** A lease whose jobs run here. */
+interface LentSet {
+  readonly lease: LentLease;
+  readonly kind: 'container' | 'cpu';
+  readonly jobs: Map<JobId, LentJob>;
+  /** Names that were ever given, so that a lease cannot fill the memory with jobs that ended. */
+  ever: number;
+  part: number;
+  /** Whoever showed on these that it is the borrower: asked again once the lease is over. */
+  readonly links: WeakSet<Link>;
+  over: boolean;
+  cancelClear: () => void;
+  sentBytes: number;
+  receivedBytes: number;
+}
+
+/** Says no more: who guesses ids must not learn which of them are somebody's. */
+const NOT_YOURS: JobAnswer = {
+  kind: 'refused',
+  code: 'NOT_YOURS',
+  sentence: 'No lease with this id runs for you here; it may have ended. Borrow again.',
+};
+const NO_JOB: JobAnswer = {
+  kind: 'refused',
+  code: 'JOB_UNKNOWN',
+  sentence: 'There is no job of this name in the lease; prepare it first.',
+};
+const refused = (code: string, sentence: string): JobAnswer => ({ kind: 'refused', code, sentence });
+/** What can be asked of a lease that is over, until its content is removed. */
+const AFTERWARDS: ReadonlySet<JobQuestion['kind']> = new Set(['state', 'output', 'collect', 'forget', 'stop']);
+
+/** What a lease may bring: four times the memory that it stands for. */
+const contentBytesMax = ({ kind, lease }: LentSet): number =>
+  kind === 'cpu'
+    ? SANDBOX_CONTENT_BYTES_MAX
+    : Math.min(
+        CONTAINER_CONTENT_BYTES_MAX,
+        Math.max(CONTAINER_CONTENT_BYTES_MIN, lease.amount * SLOT_BYTES * CONTENT_PER_MEMORY),
+      );
+const encodePrepared = (prepare: Prepare, of: { lease: LeaseId; job: JobId }): Uint8Array =>
+  encodeJobQuestion({ kind: 'prepare', ...of, ...prepare });
+const preparedOf = (encoded: Uint8Array): Prepare => {
+  const question = decodeJobQuestion(encoded);
+  if (question.kind !== 'prepare') throw new Error('a row of a lent job is no prepared job');
+  return question;
+};
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a).equals(b);
+
+export const createJobLender = (components: JobLenderComponents): JobLender => {
+  const { outside, metrics, leases, links, runtime, exchange, rows, ready, network } = components;
+  const logger = components.logger.child('lent-jobs');
+  const sets = new Map<LeaseId, LentSet>();
+  const byLocal = new Map<JobId, LentJob>();
+  /** Leases of an earlier run whose jobs wait for them, by the lease's id. */
+  const waiting = new Set<LeaseId>();
+  const endings: (() => void)[] = [];
+  let stopping = false;
+
+  const tellLive = (): void => {
+    let live = 0;
+    for (const { jobs } of sets.values()) for (const job of jobs.values()) if (job.live) live += 1;
+    metrics?.live.set(live, { side: 'lent' });
+  };
+  const background = (what: string, work: Promise<unknown>): void => {
+    work.catch((error: unknown) => {
+      logger.warn(what, { error: messageOf(error) });
+    });
+  };
+  const isBorrower = (set: LentSet, link: Link): boolean =>
+    set.links.has(link) ||
+    (!set.lease.anonymous && link.party.kind === 'peer' && link.party.keyId === set.lease.borrower);
+  const setFor = (link: Link, id: LeaseId): LentSet | null => {
+    const set = sets.get(id);
+    if (set === undefined) return null;
+    if (set.over) return isBorrower(set, link) ? set : null;
+    try {
+      leases.authorize(link, id);
+      set.links.add(link);
+      return set;
+    } catch (error) {
+      if (!isNodeError(error)) throw error;
+      return null;
+    }
+  };
+
+  const jobOf = (set: LentSet, job: JobId, prepared: Prepare, peerId: string | null): LentJob => {
+    const { lease } = set;
+    const made = createLentJob(
+      { ...components, logger },
+      {
+        lease,
+        job,
+        prepared,
+        peerId,
+        network: prepared.spec.kind === 'container' && prepared.spec.network === 'exit' ? network(lease) : null,
+        free: () => lease.amount - [...set.jobs.values()].reduce((sum, { amount }) => sum + amount, 0),
+        part: () => set.part,
+        named: (local) => byLocal.set(local, made),
+      },
+    );
+    set.jobs.set(job, made);
+    set.ever += 1;
+    return made;
+  };
+  const onPrepare = async (
+    set: LentSet,
+    link: Link,
+    question: Extract<JobQuestion, { kind: 'prepare' }>,
+  ): Promise<JobAnswer> => {
+    const { lease, job } = question;
+    const encoded = encodePrepared(question, { lease, job });
+    const known = set.jobs.get(job);
+    if (known !== undefined) {
+      const row = (await rows.of(lease)).find((one) => one.job === job);
+      if (row === undefined || !sameBytes(row.prepared, encoded))
+        return refused('JOB_CONFLICT', 'A job of this name was prepared with other words; give it another name.');
+      return { kind: 'prepared', missing: await known.missing() };
+    }
+    const kind = resourceFor(question.spec);
+    if (kind !== set.kind)
+      return refused('KIND_WRONG', `Such a job needs a lease of the kind ${kind}, and this is one of ${set.kind}.`);
+    if ((question.module === null) !== (kind === 'container'))
+      return refused('MODULE_INVALID', 'A job in a sandbox comes with its module, one in a container without.');
+    const bytes = [...contentOf(question).values()].reduce((sum, one) => sum + one, 0);
+    const held = [...set.jobs.values()].reduce(
+      (sum, { came }) => sum + [...came.values()].reduce((a, b) => a + b, 0),
+      0,
+    );
+    if (bytes + held > contentBytesMax(set)) {
+      metrics?.refused.inc(1, { cause: 'bounds' });
+      return refused(
+        'CONTENT_TOO_LARGE',
+        `The jobs of this lease may bring ${contentBytesMax(set)} bytes together; borrow more, or send less.`,
+      );
+    }
+    const live = [...set.jobs.values()].filter((one) => one.live).length;
+    if (live >= LEASE_JOBS_MAX || set.ever >= LEASE_JOBS_EVER_MAX) {
+      metrics?.refused.inc(1, { cause: 'bounds' });
+      return refused('TOO_MANY_JOBS', `A lease has ${LEASE_JOBS_MAX} jobs at once at most; wait for one to end.`);
+    }
+    const made = jobOf(set, job, question, link.party.kind === 'peer' ? link.party.peerId : null);
+    await rows.insert({ lease, job, local: null, prepared: encoded, state: 'prepared' });
+    return { kind: 'prepared', missing: await made.missing() };
+  };
+  const onJob = async (set: LentSet, job: LentJob, question: JobQuestion): Promise<JobAnswer> => {
+    switch (question.kind) {
+      case 'prepare':
+        return NO_JOB;
+      case 'start':
+        if (!ready(set.kind))
+          return refused('ENGINE_MISSING', 'This node has no container engine now; send the job to another one.');
+        job.start();
+        return { kind: 'ok' };
+      case 'begin':
+        await job.begin();
+        return { kind: 'ok' };
+      case 'state':
+        return { kind: 'state', ...(await job.state(question.since, question.waitMs)) };
+      case 'output':
+        return await job.output(question.offset);
+      case 'stop':
+        await job.stop();
+        return { kind: 'ok' };
+      case 'collect':
+        return { kind: 'collected', ...(await job.collect()) };
+      case 'forget':
+        if (job.live) return refused('JOB_RUNNING', 'The job has not ended; stop it first.');
+        set.jobs.delete(question.job);
+        await clearJob(job);
+        return { kind: 'ok' };
+      case 'handOver':
+        await job.handOver(question.to, question.graceMs);
+        return { kind: 'ok' };
+      case 'resume':
+        await job.resume();
+        return { kind: 'ok' };
+      case 'list':
+        return { kind: 'entries', ...(await job.list(question.after)) };
+      case 'read':
+        return {
+          kind: 'bytes',
+          data: await (await job.work()).read(question.path, question.offset, question.bytesMax),
+        };
+      case 'write':
+        await (await job.work()).write(question.path, question.offset, question.data);
+        return { kind: 'ok' };
+      case 'truncate':
+        await (await job.work()).truncate(question.path, question.bytes, question.executable);
+        return { kind: 'ok' };
+      case 'folder':
+        await (await job.work()).makeFolder(question.path);
+        return { kind: 'ok' };
+      case 'remove':
+        await (await job.work()).remove(question.path);
+        return { kind: 'ok' };
+    }
+  };
+  const answer = async (link: Link, set: LentSet, question: JobQuestion): Promise<JobAnswer> => {
+    if (set.over && !AFTERWARDS.has(question.kind)) return NOT_YOURS;
+    if (question.kind === 'prepare') return await onPrepare(set, link, question);
+    const job = set.jobs.get(question.job);
+    if (job === undefined) return question.kind === 'forget' ? { kind: 'ok' } : NO_JOB;
+    return await onJob(set, job, question);
+  };
+  const answerBytes = async (link: Link, encoded: Uint8Array): Promise<Uint8Array> => {
+    let question: JobQuestion;
+    try {
+      question = decodeJobQuestion(encoded);
+    } catch (error) {
+      if (error instanceof LeaseFormatError) metrics?.refused.inc(1, { cause: 'malformed' });
+      throw error;
+    }
+    const set = setFor(link, question.lease);
+    if (set === null) {
+      metrics?.refused.inc(1, { cause: 'owner' });
+      return encodeJobAnswer(NOT_YOURS);
+    }
+    set.receivedBytes += encoded.length;
+    let reply: Uint8Array;
+    try {
+      reply = encodeJobAnswer(await answer(link, set, question));
+    } catch (error) {
+      if (!isNodeError(error)) throw error;
+      reply = encodeJobAnswer(refused(error.code, error.message));
+    }
+    set.sentBytes += reply.length;
+    return reply;
+  };
+  const servePort = async (stream: Stream, link: Link): Promise<void> => {
+    const cancel = outside.clock.after(PORT_OPENING_MS, () => stream.reset());
+    let message: Uint8Array | null;
+    try {
+      message = await readMessage(stream, { bytesMax: PORT_OPENING_BYTES_MAX });
+    } finally {
+      cancel();
+    }
+    if (message === null) return stream.finish();
+    const { lease, job: name, port } = decodePortOpening(message);
+    const set = setFor(link, lease);
+    const job = set === null || set.over ? undefined : set.jobs.get(name);
+    const refuse = async (why: JobAnswer): Promise<void> => {
+      await writeMessage(stream, encodeJobAnswer(why));
+      await stream.finish();
+    };
+    if (set === null || job === undefined) return await refuse(set === null ? NOT_YOURS : NO_JOB);
+    let pipe: Awaited<ReturnType<LentJob['connect']>>;
+    try {
+      pipe = await job.connect(port);
+    } catch (error) {
+      if (!isNodeError(error)) throw error;
+      return await refuse(refused(error.code, error.message));
+    }
+    await writeMessage(stream, encodeJobAnswer({ kind: 'ok' }));
+    await splicePipe(stream, pipe, {
+      in: (bytes) => {
+        set.receivedBytes += bytes;
+      },
+      out: (bytes) => {
+        set.sentBytes += bytes;
+      },
+    });
+  };
+
+  const clearJob = async (job: LentJob): Promise<void> => {
+    if (job.local !== null) byLocal.delete(job.local);
+    await job.clear();
+  };
+  const clear = async (set: LentSet): Promise<void> => {
+    set.cancelClear();
+    sets.delete(set.lease.id);
+    for (const job of set.jobs.values()) await clearJob(job);
+    set.jobs.clear();
+    tellLive();
+  };
+  /** The lease is over: nothing runs once it resolves; what came of it can be fetched for a while. */
+  const stop = async (set: LentSet): Promise<void> => {
+    if (set.over) return;
+    set.over = true;
+    await Promise.all(
+      [...set.jobs.values()].map(async (job) => {
+        if (job.live || job.local === null) await job.stop();
+      }),
+    );
+    tellLive();
+    if (stopping) return;
+    set.cancelClear = outside.clock.after(COLLECT_GRACE_MS, () => {
+      background('What a borrower left could not be removed', clear(set));
+    });
+  };
+  /** Jobs that the runtime has of a lease and that no row names: the node went down between the two. */
+  const endStrays = async (lease: LeaseId, known: ReadonlySet<string>): Promise<void> => {
+    for (const view of await runtime.list())
+      if (view.lease === lease && view.side === 'lent' && !known.has(view.id)) {
+        await runtime.cancel(view.id as JobId);
+        await runtime.remove(view.id as JobId);
+      }
+  };
+  const start = async (lease: LentLease): Promise<ProvidedLease> => {
+    const kind = lease.resource === 'cpu' ? 'cpu' : 'container';
+    const before = sets.get(lease.id);
+    if (before !== undefined) await clear(before);
+    const set: LentSet = {
+      lease,
+      kind,
+      jobs: new Map(),
+      ever: 0,
+      part: 0,
+      links: new WeakSet(),
+      over: false,
+      cancelClear: () => undefined,
+      sentBytes: 0,
+      receivedBytes: 0,
+    };
+    sets.set(lease.id, set);
+    waiting.delete(lease.id);
+    const kept = await rows.of(lease.id);
+    for (const row of kept) {
+      const job = jobOf(set, row.job, preparedOf(row.prepared), null);
+      await job.adopt(row);
+    }
+    await endStrays(lease.id, new Set(kept.flatMap(({ local }) => local ?? [])));
+    return {
+      setEffective: (amount) => {
+        set.part = Math.min(1, Math.max(0, amount / lease.amount));
+        for (const job of set.jobs.values()) job.limit(set.part);
+      },
+      use: () => ({
+        used:
+          Math.min(
+            lease.amount,
+            [...set.jobs.values()].reduce((sum, { amount }) => sum + amount, 0),
+          ) * set.part,
+        sentBytes: set.sentBytes,
+        receivedBytes: set.receivedBytes,
+      }),
+      // A node that stops leaves containers where they are: the lease goes on after it has started again.
+      stop: () => (stopping && kind === 'container' ? Promise.resolve() : stop(set)),
+    };
+  };
+  /** Removes what is left of a lease that does not run any more and that this run never saw. */
+  const removeLeft = async (lease: LeaseId): Promise<void> => {
+    waiting.delete(lease);
+    const content = components.content;
+    for (const { job, local } of await rows.of(lease)) {
+      if (local !== null) {
+        try {
+          await runtime.cancel(local);
+          await runtime.remove(local);
+        } catch (error) {
+          if (!isNodeError(error)) throw error;
+        }
+      }
+      await content.discard(lentHolderOf(lease, job));
+      await rows.remove(lease, job);
+    }
+    await endStrays(lease, new Set());
+  };
+  const isOver = async (lease: LeaseId): Promise<boolean> => {
+    try {
+      const { state } = await leases.get(lease);
+      return state === 'ended' || state === 'refused';
+    } catch (error) {
+      if (!isNodeError(error)) throw error;
+      return true;
+    }
+  };
+  const provider = (kind: Extract<ResourceKind, 'container' | 'cpu'>): LeaseProvider => ({
+    kind,
+    survivesRestart: kind === 'container',
+    amountMax: () => (ready(kind) ? null : 0),
+    start,
+  });
+
+  return {
+    providers: [provider('container'), provider('cpu')],
+    start: async () => {
+      stopping = false;
+      endings.push(
+        runtime.on('jobChanged', (view) => byLocal.get(view.id as JobId)?.changed(view)),
+        runtime.on('outputWritten', ({ id }) => byLocal.get(id as JobId)?.wrote()),
+        runtime.onNotice(({ id, reason, noticeMs }) => byLocal.get(id)?.notice({ reason, noticeMs })),
+        links.handle(jobProtocol, (stream, link) =>
+          respond(stream, { bytesMax: QUESTION_BYTES_MAX }, (bytes) => answerBytes(link, bytes)),
+        ),
+        links.handle(jobPortProtocol, servePort),
+        exchange.addGate({
+          mayRead: (link, scope, sha256) =>
+            anyJob(link, scope, (job) => job.view?.outputs.some((file) => file.sha256 === sha256) === true),
+          mayWrite: (link, scope, sha256) => {
+            let bytes = 0;
+            anyJob(link, scope, (job, set) => {
+              if (!set.over) bytes = job.came.get(sha256) ?? 0;
+              return bytes > 0;
+            });
+            return bytes;
+          },
+        }),
+        leases.on('leaseChanged', ({ id, side, state }) => {
+          if (side === 'lent' && (state === 'ended' || state === 'refused') && waiting.has(id as LeaseId))
+            background('Jobs of a lease that is over could not be removed', removeLeft(id as LeaseId));
+        }),
+      );
+      for (const lease of await rows.leases()) {
+        if (sets.has(lease)) continue;
+        waiting.add(lease);
+        if (await isOver(lease)) await removeLeft(lease);
+        // Nobody meters it until its lease is taken up again.
+        else for (const { local } of await rows.of(lease)) if (local !== null) runtime.limit(local, 0);
+      }
+    },
+    stop: async () => {
+      stopping = true;
+      for (const end of endings.splice(0)) end();
+      for (const set of sets.values()) {
+        set.cancelClear();
+        // Nobody can fetch anything while this node is down.
+        if (set.over || set.kind === 'cpu') await clear(set);
+      }
+    },
+  };
+
+  function anyJob(link: Link, scope: string, test: (job: LentJob, set: LentSet) => boolean): boolean {
+    const name = scope.startsWith('job:') ? (scope.slice('job:'.length) as JobId) : null;
+    if (name === null) return false;
+    for (const [id, { jobs }] of sets) {
+      const job = jobs.get(name);
+      // Two borrowers may have the same name for a job: each has its own.
+      if (job === undefined) continue;
+      const set = setFor(link, id);
+      if (set !== null && test(job, set)) return true;
+    }
+    return false;
+  }
+};

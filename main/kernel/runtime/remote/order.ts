@@ -1,0 +1,489 @@
+import { isNodeError, type JobId, type Logger, messageOf, type Outside, type WorkerPool } from '../../../base/index.ts';
+import type { PeerId } from '../../../transport/stoq/index.ts';
+import type { JobEnd, JobFile, JobOutputChunk } from '../../../../preload/contract/index.ts';
+import type { Leases, Links } from '../../leases/index.ts';
+import type { ContentExchange, ContentStore } from '../content/interface.ts';
+import type { Images } from '../images/interface.ts';
+import type { Runtime } from '../interface.ts';
+import { createStreamHash, inputHashOf, isOutcome, type ResultOutcome } from '../results/index.ts';
+import type { CreateWorkCopier } from '../moving/interface.ts';
+import { LOOK_MS_MIN, LOOK_WAIT_MS, RETRY_MS_MAX, RETRY_MS_MIN, SILENT_MS_MAX } from './constants.ts';
+import { RemoteJobError, saidThere } from './errors.ts';
+import { createFarJob, type FarJob } from './far-job.ts';
+import type { RemoteJobMetrics } from './metrics.ts';
+import { type OrderFacts, orderHolderOf, type Seat } from './order-facts.ts';
+import { createOrderMover, type OrderMover } from './order-mover.ts';
+import type { OrderRows } from './order-rows.ts';
+import type { FarState } from './protocol.ts';
+import type { SeatTaker } from './seats.ts';
+import { inputOf } from './sent-spec.ts';
+
+export interface OrderParts {
+  outside: Outside;
+  logger: Logger;
+  metrics: RemoteJobMetrics | null;
+  rows: OrderRows;
+  seats: SeatTaker;
+  leases: Pick<Leases, 'borrowed'>;
+  links: Pick<Links, 'open'>;
+  content: Pick<ContentStore, 'put' | 'open' | 'sizeOf' | 'hold' | 'release'>;
+  exchange: Pick<ContentExchange, 'bring' | 'send'>;
+  /** Null: this node has no engine. */
+  images: Pick<Images, 'export'> | null;
+  runtime: Pick<
+    Runtime,
+    'submit' | 'get' | 'spec' | 'work' | 'begin' | 'handOver' | 'forgetMoved' | 'note' | 'cancel' | 'remove' | 'on'
+  >;
+  createWorkCopier: CreateWorkCopier;
+  /** Checks what lenders sign. */
+  workers: Pick<WorkerPool, 'run'>;
+  /** What is held against whoever ran it wrongly. */
+  offend(peer: PeerId, detail: string): void;
+}
+export interface OrderInit {
+  id: JobId;
+  facts: OrderFacts;
+  outputBytes: number;
+  /** Owners who have another copy of it. */
+  others: () => ReadonlySet<string>;
+  /** Something in its view is different. */
+  changed: () => void;
+  wrote: (chunk: JobOutputChunk, bytes: number) => void;
+}
+/** One job of ours elsewhere: goes from step to step by itself, each of which is on disk before it is done. */
+export interface Order {
+  readonly id: JobId;
+  readonly facts: OrderFacts;
+  readonly outputBytes: number;
+  /** Resolves when nothing of it is left to do, or the node stops. */
+  readonly done: Promise<void>;
+  run(): void;
+  cancel(): Promise<void>;
+  far(): FarJob | null;
+  readonly mover: OrderMover;
+  stop(): Promise<void>;
+}
+/** What a mover needs of its order. */
+export interface OrderCore {
+  readonly id: JobId;
+  readonly facts: OrderFacts;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  save(change: Partial<OrderFacts>): Promise<void>;
+  say(reason: string): void;
+  farOf(seat: Seat): FarJob;
+  others(): ReadonlySet<string>;
+  /** Carries image and files to a seat whose lease runs, and starts the job there. */
+  bringTo(far: FarJob, held: boolean): Promise<void>;
+  fetchOutput(far: FarJob): Promise<void>;
+  /** The state is that of another place from now on. */
+  arrived(): void;
+}
+
+/** A seat that says no, and those after it, until it is enough. */
+const REFUSALS_MAX = 4;
+/** Times that content went missing at the lender between being sent and being used. */
+const RESENDS_MAX = 3;
+
+/** Sha2-256 of no bytes. */
+const NO_INPUT = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a).equals(b);
+/** @returns what is wrong with files that a lender says the job left, null when nothing is */
+const problemOfOutputs = (outputs: readonly JobFile[], { spec }: OrderFacts): string | null => {
+  const wanted = (path: string): boolean => spec.outputs.some((one) => path === one || path.startsWith(`${one}/`));
+  if (outputs.some(({ path }) => !wanted(path))) return 'a file that was not asked for';
+  if (new Set(outputs.map(({ path }) => path)).size !== outputs.length) return 'the same file twice';
+  const bytes = outputs.reduce((sum, one) => sum + one.bytes, 0);
+  return bytes > spec.scratchBytesMax ? 'more files than its work folder holds' : null;
+};
+
+export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
+  const { outside, rows, seats, content, exchange, images, metrics } = parts;
+  const { clock } = outside;
+  const { id } = init;
+  const log = parts.logger;
+  const scope = `job:${id}`;
+  const life = new AbortController();
+  const finished = Promise.withResolvers<void>();
+  let facts = init.facts;
+  let outputBytes = init.outputBytes;
+  let since = 0;
+  let resends = 0;
+  let noticed = '';
+  let pausing: AbortController | null = null;
+  let fetching: Promise<void> = Promise.resolve();
+  let far: { seat: Seat; job: FarJob } | null = null;
+
+  const save = async (change: Partial<OrderFacts>): Promise<void> => {
+    facts = { ...facts, ...change };
+    await rows.update(id, facts);
+    init.changed();
+  };
+  /** Not worth a row. */
+  const say = (reason: string): void => {
+    if (facts.reason === reason) return;
+    facts = { ...facts, reason };
+    init.changed();
+  };
+  const farOf = (seat: Seat): FarJob =>
+    createFarJob({ leases: parts.leases, links: parts.links, signal: life.signal }, seat, id);
+  const farNow = (): FarJob | null => {
+    const { seat } = facts;
+    if (seat === null) return null;
+    if (far === null || far.seat.lease !== seat.lease) far = { seat, job: farOf(seat) };
+    return far.job;
+  };
+  const knownFar = (): FarJob => {
+    const job = farNow();
+    if (job === null) throw new RemoteJobError({ code: 'JOB_NOT_RUNNING', job: id }, 'The job is nowhere yet.');
+    return job;
+  };
+  const nameOfSeat = (): string =>
+    facts.seat === null ? 'Nobody' : facts.seat.peerName === '' ? facts.seat.peerId : facts.seat.peerName;
+  const pause = async (ms: number): Promise<void> => {
+    pausing = new AbortController();
+    await clock.sleep(ms, AbortSignal.any([life.signal, pausing.signal])).catch(() => undefined);
+    pausing = null;
+  };
+
+  const conclude = (end: JobEnd): Promise<void> => save({ end, step: 'closing', endedAtMs: clock.nowMs(), reason: '' });
+  const lost = (message: string): Promise<void> => conclude({ why: 'lost', message });
+
+  const fetchOutput = (from: FarJob): Promise<void> => {
+    fetching = fetching.then(async () => {
+      for (;;) {
+        const offset = outputBytes - facts.outputBase;
+        const { chunks, nextOffset } = await from.output(offset);
+        if (chunks.length === 0) return;
+        const bytes = chunks.reduce((sum, { data }) => sum + data.length, 0);
+        // A lender that says more than was agreed to is not listened to.
+        if (nextOffset !== offset + bytes || nextOffset > facts.spec.outputBytesMax)
+          throw new RemoteJobError(
+            { code: 'REFUSED_THERE', there: 'LENDER_BROKEN' },
+            'The node that has the job sent other output than was agreed to; send the job to another one.',
+          );
+        const start = outputBytes;
+        await rows.addOutput(id, start, chunks);
+        outputBytes += bytes;
+        let at = start;
+        for (const { stream, data } of chunks) {
+          init.wrote({ id, stream, offset: at, data: Buffer.from(data).toString('base64') }, data.length);
+          at += data.length;
+        }
+      }
+    });
+    const done = fetching;
+    fetching = fetching.catch(() => undefined);
+    return done;
+  };
+
+  const bringTo = async (to: FarJob, held: boolean): Promise<void> => {
+    const { spec } = facts;
+    if (spec.kind === 'container' && facts.image === null && images !== null) {
+      say('Its image is made ready to be sent.');
+      try {
+        const image = await images.export(spec.image, { signal: life.signal });
+        await content.hold(orderHolderOf(id), [image.config.sha256, ...image.layers.map(({ sha256 }) => sha256)]);
+        await save({ image });
+      } catch (error) {
+        // What is not here the other end may fetch from the registry itself.
+        if (!isNodeError(error) || error.code !== 'IMAGE_MISSING') throw error;
+      }
+    }
+    const { module, stdin, image } = facts;
+    const missing = await to.prepare({ spec, module, stdin, image, held });
+    if (missing.length > 0) {
+      say('Its files are sent.');
+      await exchange.send(await to.link(), scope, missing, {
+        signal: life.signal,
+        progress: (doneBytes) => say(`Its files are sent, ${Math.round(doneBytes / 1024 / 1024)} MiB so far.`),
+      });
+    }
+    await to.tell({ kind: 'start' });
+    say('It is made ready there.');
+  };
+  const core: OrderCore = {
+    id,
+    get facts() {
+      return facts;
+    },
+    signal: life.signal,
+    log,
+    save,
+    say,
+    farOf,
+    others: init.others,
+    bringTo,
+    fetchOutput,
+    arrived: () => {
+      since = 0;
+    },
+  };
+  const mover = createOrderMover(parts, core);
+
+  const absorb = async (state: FarState): Promise<void> => {
+    const { version: _, code: __, reason, end: ___, notice: ____, ...told } = state;
+    const before = facts.far;
+    const begun = state.state === 'running' || state.state === 'frozen';
+    const startedAtMs = facts.startedAtMs ?? (begun ? clock.nowMs() : null);
+    const shown = reason === '' && facts.reason.startsWith('It stays') ? facts.reason : reason;
+    const isNew = before?.state !== told.state || before.health !== told.health || startedAtMs !== facts.startedAtMs;
+    if (isNew) await save({ far: told, startedAtMs, reason: shown });
+    else {
+      facts = { ...facts, far: told, reason: shown };
+      init.changed();
+    }
+  };
+  /** It has to leave there: it goes elsewhere by itself where it can. */
+  const heed = (notice: { reason: string; noticeMs: number }): void => {
+    const key = `${facts.seat?.lease ?? ''} ${notice.reason}`;
+    if (noticed === key || facts.move !== null) return;
+    noticed = key;
+    mover.begin('any').catch((error: unknown) => {
+      say(`It stays where it is, though that node asks it to leave (${notice.reason}): ${messageOf(error)}`);
+    });
+  };
+  const follow = async (): Promise<void> => {
+    const from = knownFar();
+    const { seat } = facts;
+    const state = await from.state(since, LOOK_WAIT_MS);
+    // It moved while this was under way.
+    if (facts.seat !== seat || facts.step !== 'running') return;
+    since = state.version;
+    if (state.state === 'refused') {
+      if (state.code === 'CONTENT_MISSING' && resends++ < RESENDS_MAX) return await save({ step: 'preparing' });
+      throw new RemoteJobError({ code: 'REFUSED_THERE', there: state.code }, state.reason);
+    }
+    await absorb(state);
+    if (facts.outputBase + state.measured.outputBytes > outputBytes || state.end !== null) await fetchOutput(from);
+    if (state.end !== null) {
+      // The mover knows what comes next.
+      if (facts.move !== null) return await pause(LOOK_MS_MIN);
+      if (facts.seat === seat && facts.step === 'running') await save({ end: state.end, step: 'collecting' });
+      return;
+    }
+    if (facts.cancelled) await from.tell({ kind: 'stop' });
+    else if (state.notice !== null) heed(state.notice);
+    await pause(LOOK_MS_MIN);
+  };
+  /** @returns the hash of the result, null where nobody signed one; a problem where it does not hold */
+  const checkResult = async (
+    file: Uint8Array | null,
+    outputs: readonly JobFile[],
+    end: JobEnd,
+  ): Promise<{ hash: string | null; problem: string | null }> => {
+    if (file === null)
+      // A program that ended by itself has a result; what was stopped may have none.
+      return { hash: null, problem: isOutcome(end) ? 'the node signed no result' : null };
+    const { spec, module, stdin, image, seat, outputBase } = facts;
+    const wrong = (problem: string): { hash: null; problem: string } => ({ hash: null, problem });
+    const outcome = await parts.workers.run<Uint8Array, ResultOutcome>('runtime.openJobResult', file);
+    if (!outcome.ok) return wrong(outcome.problem);
+    const { signer, result } = outcome;
+    if (signer !== seat?.signer) return wrong('another node signed it');
+    if (result.lease !== seat.lease) return wrong('it is of another lease');
+    // Without an image of ours that node took one of its own, and only it knows which.
+    const program = module?.sha256 ?? image?.id ?? null;
+    const input = program === null ? null : inputOf(spec, program, stdin?.sha256 ?? NO_INPUT);
+    if (input !== null && !sameBytes(result.input, inputHashOf(input))) return wrong('it is the result of another job');
+    if (result.end.why !== end.why) return wrong('it names another end than that node told before');
+    const named = (files: readonly JobFile[]): string =>
+      JSON.stringify(files.map(({ path, sha256 }) => `${path} ${sha256}`).toSorted());
+    if (named(result.outputs) !== named(outputs)) return wrong('it names other files than that node told');
+    if (outputBase === 0 && isOutcome(end) && !sameBytes(result.stdoutSha256, await stdoutSha256()))
+      return wrong('it is of other output than that node sent');
+    await rows.setResult(id, file);
+    return { hash: isOutcome(end) ? Buffer.from(result.result).toString('hex') : null, problem: null };
+  };
+  const stdoutSha256 = async (): Promise<Uint8Array> => {
+    const hash = createStreamHash();
+    for (let offset = 0; offset < outputBytes; ) {
+      const { chunks, nextOffset } = await rows.output(id, offset);
+      if (nextOffset === offset) break;
+      for (const { stream, data } of chunks) if (stream === 'stdout') hash.update(Buffer.from(data, 'base64'));
+      offset = nextOffset;
+    }
+    return hash.digest();
+  };
+  const collect = async (): Promise<void> => {
+    const from = knownFar();
+    const end = facts.end ?? { why: 'lost', message: 'Nothing is known of its end.' };
+    say('What it left is fetched.');
+    await fetchOutput(from);
+    const { result, outputs } = await from.collect();
+    const problem = problemOfOutputs(outputs, facts);
+    const checked =
+      problem === null
+        ? await checkResult(result, outputs, end)
+        : { hash: null, problem: `it says that the job left ${problem}` };
+    if (checked.problem !== null) {
+      metrics?.wrongResults.inc();
+      const peer = facts.seat?.peerId;
+      if (peer !== undefined) parts.offend(peer, `a result that does not hold: ${checked.problem}`);
+      return await lost(
+        `${nameOfSeat()} gave a result that does not hold, so nothing of it counts: ${checked.problem}.`,
+      );
+    }
+    if (outputs.length > 0) {
+      const link = await from.link();
+      await exchange.bring(
+        link,
+        scope,
+        outputs.map(({ sha256, bytes }) => ({ sha256, bytes })),
+        { signal: life.signal },
+      );
+      await content.hold(
+        orderHolderOf(id),
+        outputs.map(({ sha256 }) => sha256),
+      );
+    }
+    await save({ outputs, result: checked.hash });
+    await conclude(end);
+  };
+  const close = async (): Promise<void> => {
+    const { seat, end, moves } = facts;
+    if (seat !== null) {
+      // With it what it brought and left is gone there at once; ending the lease alone keeps it a minute.
+      await farOf(seat)
+        .tell({ kind: 'forget' })
+        .catch((error: unknown) => {
+          if (!isNodeError(error)) throw error;
+        });
+      await seats.give(seat, 'The job has ended.');
+    }
+    for (const left of await seats.takenFor(id)) await seats.give(left, 'The job has ended.');
+    metrics?.ended.inc(1, { why: end?.why ?? 'lost' });
+    log.debug('A job elsewhere has ended', { job: id, why: end?.why ?? 'lost', moves: moves.length });
+    await save({ step: 'ended' });
+  };
+
+  const seek = async (): Promise<void> => {
+    if (facts.cancelled) return await conclude({ why: 'cancelled' });
+    // A run that broke off between asking for the lease and writing it down.
+    const [found, ...more] = await seats.takenFor(id);
+    for (const one of more) await seats.give(one, 'Taken twice.');
+    say('A node that lends what it needs is looked for.');
+    const { spec, to, minutes, priceMicroMax, route, refusedBy } = facts;
+    const without = new Set([...refusedBy, ...init.others()]);
+    const seat = found ?? (await seats.take(id, { spec, to, minutes, priceMicroMax, route, without }));
+    await save({ seat, step: 'leasing' });
+  };
+  const lease = async (): Promise<void> => {
+    const { seat } = facts;
+    if (seat === null) return await save({ step: 'seeking' });
+    say(`${nameOfSeat()} is asked for a lease.`);
+    await save({ seat: await seats.settled(seat, life.signal), step: 'preparing' });
+  };
+  const prepare = async (): Promise<void> => {
+    if (facts.cancelled) return await conclude({ why: 'cancelled' });
+    await bringTo(knownFar(), facts.from !== null);
+    since = 0;
+    await save({ step: facts.from === null ? 'running' : 'arriving' });
+  };
+  const steps: Record<Exclude<OrderFacts['step'], 'ended'>, () => Promise<void>> = {
+    seeking: seek,
+    leasing: lease,
+    preparing: prepare,
+    arriving: () => mover.arrive(),
+    running: follow,
+    collecting: collect,
+    closing: close,
+  };
+
+  /** The node said no, or nobody lends: another one, or the end. */
+  const giveUpSeat = async (message: string): Promise<void> => {
+    const { seat, to, refusedBy, step, from } = facts;
+    if (facts.cancelled) return await conclude({ why: 'cancelled' });
+    const canSeek =
+      seat !== null && seat.own && (step === 'leasing' || step === 'preparing' || facts.startedAtMs === null);
+    if (canSeek && from === null && to === 'any' && refusedBy.length < REFUSALS_MAX) {
+      await seats.give(seat, 'It said no.');
+      await save({ seat: null, far: null, refusedBy: [...refusedBy, seat.peerId], step: 'seeking' });
+      return;
+    }
+    await lost(seat === null ? message : `${nameOfSeat()} did not take it: ${message}`);
+  };
+  /** @returns whether the step is to be tried again */
+  const onProblem = async (error: Error & { code: string }, silentMs: number): Promise<void> => {
+    const { step, seat } = facts;
+    const said = saidThere(error);
+    if (step === 'closing') return;
+    if (said !== null && step !== 'collecting') return await giveUpSeat(error.message);
+    if (step === 'seeking') {
+      if (error.code === 'NOT_RUNNING' && silentMs < SILENT_MS_MAX) return say(error.message);
+      return await lost(error.message);
+    }
+    if (step === 'arriving') return await lost(`It stayed here: ${error.message}`);
+    const there = seat === null ? { over: true, reason: '' } : await seats.isOver(seat.lease);
+    if (step === 'collecting' && (said !== null || there.over || silentMs > SILENT_MS_MAX)) {
+      const { end } = facts;
+      const how = end?.why === 'exited' ? `with exit code ${end.exitCode}` : 'there';
+      return await lost(`It ended ${how}, but what it left could not be fetched: ${error.message}`);
+    }
+    if (there.over)
+      return await lost(`The lease at ${nameOfSeat()} is over, and the job with it. ${there.reason}`.trim());
+    if (silentMs > SILENT_MS_MAX)
+      return await lost(`${nameOfSeat()} has not answered for ${Math.round(silentMs / 60_000)} minutes.`);
+    say(`${nameOfSeat()} does not answer now; it is asked again. ${error.message}`);
+  };
+  const run = async (): Promise<void> => {
+    let delayMs = RETRY_MS_MIN;
+    let heardAtMs = clock.monotonicMs();
+    if (facts.move !== null) await mover.takeUp();
+    while (!life.signal.aborted) {
+      const { step } = facts;
+      if (step === 'ended') return;
+      try {
+        await steps[step]();
+        delayMs = RETRY_MS_MIN;
+        heardAtMs = clock.monotonicMs();
+      } catch (error) {
+        if (life.signal.aborted) return;
+        if (!isNodeError(error))
+          log.error('A job elsewhere met what it does not know', { job: id, error: messageOf(error) });
+        const known = isNodeError(error)
+          ? error
+          : new RemoteJobError({ code: 'LENDER_AWAY', job: id }, messageOf(error));
+        await onProblem(known, clock.monotonicMs() - heardAtMs);
+        if (facts.step === step) {
+          await pause(delayMs);
+          delayMs = Math.min(RETRY_MS_MAX, delayMs * 2);
+        }
+      }
+    }
+  };
+
+  return {
+    id,
+    get facts() {
+      return facts;
+    },
+    get outputBytes() {
+      return outputBytes;
+    },
+    done: finished.promise,
+    mover,
+    far: farNow,
+    run: () => {
+      run()
+        .catch((error: unknown) => {
+          if (!life.signal.aborted) log.error('A job elsewhere was given up', { job: id, error: messageOf(error) });
+        })
+        .finally(() => finished.resolve());
+    },
+    cancel: async () => {
+      if (facts.endedAtMs !== null) return;
+      await save({ cancelled: true });
+      if (facts.step === 'running')
+        await knownFar()
+          .tell({ kind: 'stop' })
+          .catch(() => undefined);
+      pausing?.abort();
+    },
+    stop: async () => {
+      life.abort(new RemoteJobError({ code: 'LENDER_AWAY', job: id }, 'The node is stopping.'));
+      await finished.promise;
+      await mover.idle();
+    },
+  };
+};
