@@ -70,6 +70,8 @@ export const startTestEngine = async ({ flags = [], dataRoot }: TestEngineInit =
   const socketPath = join(folder, 'docker.sock');
   const endpoint = `unix://${socketPath}`;
   const client = new Docker({ socketPath });
+  const configFile = join(folder, 'daemon.json');
+  writeFileSync(configFile, '{}\n');
   let child: ChildProcess | null = null;
   let said = '';
 
@@ -86,13 +88,21 @@ export const startTestEngine = async ({ flags = [], dataRoot }: TestEngineInit =
         join(folder, 'exec'),
         '--pidfile',
         join(folder, 'pid'),
+        // Not the machine's: what it says would be mixed in.
+        '--config-file',
+        configFile,
         '--bridge',
         'none',
         '--iptables=false',
         '--ip6tables=false',
+        '--ip-forward=false',
+        '--ip-masq=false',
         ...flags,
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+      },
     );
     child = started;
     const listen = (text: Buffer): void => void (said = (said + text.toString()).slice(-8000));

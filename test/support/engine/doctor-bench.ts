@@ -81,7 +81,7 @@ export const createDoctorBench = async (
       settings,
       engine,
       machine: () => ({ graphicsCards: [], memoryBytes: null }),
-      liveJobs: () => Promise.resolve([]),
+      sweep: () => Promise.resolve(0),
       ...options.components,
     },
     { probe: null, settleMs: 3_600_000, ...options.init },

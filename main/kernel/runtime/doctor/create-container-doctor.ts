@@ -44,8 +44,8 @@ export interface ContainerDoctorComponents {
   engine: Pick<Engine, 'state' | 'refresh' | 'on' | 'mark'>;
   /** What the inventory knows of the machine. Asked at every examination. */
   machine: () => MachineFacts;
-  /** Ids of jobs that have not ended, told ones and held ones included. */
-  liveJobs: () => Promise<readonly string[]>;
+  /** The drivers' own way of removing what belongs to no live job. @returns how many things */
+  sweep: () => Promise<number>;
   /** Left out: not looked at. */
   images?: Pick<Images, 'state' | 'remove'>;
   holders?: Pick<Holders, 'ensureImage'>;
@@ -215,6 +215,7 @@ export const createContainerDoctor = (
         : {
             ask: examined.ask,
             clock,
+            random: outside.random,
             mark: engine.mark,
             podman: examined.version?.engine === 'Podman',
             signal,
@@ -229,7 +230,7 @@ export const createContainerDoctor = (
     await one('walls', () => examineWalls(examined));
     await one('clock', () => examineClock(examined, clock, signal));
     await one('graphics', () => examineGraphics(examined));
-    await withEngine('leftovers', ({ ask, mark }) => examineLeftovers(ask, mark, components.liveJobs, signal));
+    await withEngine('leftovers', (context) => examineLeftovers(context, components.sweep));
     const { images, holders } = components;
     if (images !== undefined) await withEngine('images', () => examineImages(images));
     if (holders !== undefined) await withEngine('holder', () => examineHolder(holders));

@@ -1,134 +1,64 @@
 import { ENGINE_LABELS } from '../engine/index.ts';
-import { listOf, objectOf, type Ask } from './ask-engine.ts';
+import { listOf, type Ask } from './ask-engine.ts';
 import { LEFTOVERS_MAX, WORK_TIMEOUT_MS } from './constants.ts';
 import type { Finding } from './examined.ts';
-
-/** Things in the engine that carry our mark and belong to nothing that lives. */
-export interface Leftovers {
-  containers: string[];
-  volumes: string[];
-  networks: string[];
-  images: string[];
-}
-
-interface Labelled {
-  key: string;
-  job: string;
-  role: string;
-}
+import { PROBE_REPOSITORY } from './probe-image.ts';
 
 /** What the engine names itself is put into a path only when it is a name. */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
-const IMAGE_ID = /^(sha256:)?[0-9a-f]{64}$/;
-
-const labelled = (entries: readonly Record<string, unknown>[], key: string, pattern: RegExp): Labelled[] =>
-  entries.flatMap((entry) => {
-    const name = entry[key];
-    const labels = (entry['Labels'] ?? {}) as Record<string, unknown>;
-    const text = (label: string): string => (typeof labels[label] === 'string' ? labels[label] : '');
-    return typeof name === 'string' && pattern.test(name)
-      ? [{ key: name, job: text(ENGINE_LABELS.job), role: text(ENGINE_LABELS.role) }]
-      : [];
-  });
+const ENGINE_ID = /^(sha256:)?[0-9a-f]{64}$/;
 
 /**
- * Looks for what is ours and belongs to no live job.
+ * Removes containers and images of tests that were cut short. Nothing else carries this node's mark and is of a test.
  *
- * @param liveJobs - asked after the engine was: a job's row is written before anything of it is made, so what is listed and has no row
- *   has none any more
+ * @returns how many
  * @throws {AskError}
  */
-export const findLeftovers = async (
-  ask: Ask,
-  mark: string,
-  liveJobs: () => Promise<readonly string[]>,
-  signal: AbortSignal,
-): Promise<Leftovers> => {
-  const filters = encodeURIComponent(JSON.stringify({ label: [`${ENGINE_LABELS.node}=${mark}`] }));
+const removeTests = async (ask: Ask, mark: string, signal: AbortSignal): Promise<number> => {
+  const label = [`${ENGINE_LABELS.node}=${mark}`, `${ENGINE_LABELS.role}=test`];
+  const filters = encodeURIComponent(JSON.stringify({ label }));
   const bounds = { timeoutMs: WORK_TIMEOUT_MS, signal };
-  const [containers, volumes, networks, images] = await Promise.all([
-    ask(`/containers/json?all=true&filters=${filters}`, bounds).then(listOf),
-    ask(`/volumes?filters=${filters}`, bounds).then((answer) => {
-      const list = objectOf(answer)['Volumes'];
-      return Array.isArray(list) ? (list as Record<string, unknown>[]) : [];
-    }),
-    ask(`/networks?filters=${filters}`, bounds).then(listOf),
-    ask(`/images/json?filters=${filters}`, bounds).then(listOf),
-  ]);
-  const live = new Set(await liveJobs());
-  const over = (entry: Labelled): boolean => (entry.job === '' ? entry.role === 'test' : !live.has(entry.job));
-  const keys = (entries: readonly Labelled[]): string[] =>
-    entries
-      .filter(over)
-      .map(({ key }) => key)
-      .slice(0, LEFTOVERS_MAX);
-  return {
-    containers: keys(labelled(containers, 'Id', NAME)),
-    volumes: keys(labelled(volumes, 'Name', NAME)),
-    networks: keys(labelled(networks, 'Id', NAME)),
-    // Of the images, only those of a test that was cut short: the others are kept on purpose.
-    images: labelled(images, 'Id', IMAGE_ID)
-      .filter(({ role }) => role === 'test')
-      .map(({ key }) => key)
-      .slice(0, LEFTOVERS_MAX),
-  };
-};
-
-/** Removes them, as far as that goes. @returns how many there were no more of after that */
-export const removeLeftovers = async (
-  ask: Ask,
-  { containers, volumes, networks, images }: Leftovers,
-  signal: AbortSignal,
-): Promise<number> => {
   let removed = 0;
-  // Containers first: they hold the rest.
-  for (const path of [
-    ...containers.map((id) => `/containers/${id}?force=true&v=true`),
-    ...networks.map((id) => `/networks/${id}`),
-    ...volumes.map((name) => `/volumes/${name}?force=true`),
-    ...images.map((id) => `/images/${id}?force=true`),
-  ]) {
-    const { status } = await ask(path, { method: 'DELETE', timeoutMs: WORK_TIMEOUT_MS, signal });
-    if ((status >= 200 && status < 300) || status === 404) removed += 1;
-  }
+  const remove = async (kind: 'containers' | 'images', name: (entry: Record<string, unknown>) => unknown) => {
+    const found = listOf(await ask(`/${kind}/json?all=true&filters=${filters}`, bounds));
+    for (const entry of found.slice(0, LEFTOVERS_MAX)) {
+      const { Id: id } = entry;
+      // An image may carry any label, so that the name has to be ours as well.
+      const names = name(entry);
+      const ours =
+        Array.isArray(names) &&
+        names.some((one) => typeof one === 'string' && NAME_OF_TEST.test(one)) &&
+        typeof id === 'string';
+      if (!ours || !ENGINE_ID.test(id)) continue;
+      const { status } = await ask(`/${kind}/${id}?force=true`, { method: 'DELETE', ...bounds });
+      if ((status >= 200 && status < 300) || status === 404) removed += 1;
+    }
+  };
+  await remove('containers', (entry) => entry['Names']);
+  await remove('images', (entry) => entry['RepoTags']);
   return removed;
 };
+const NAME_OF_TEST = new RegExp(`^/?${PROBE_REPOSITORY}[-:][0-9a-f]{12}$`);
 
-const counted = (count: number, one: string, many: string): string | null =>
-  count === 0 ? null : `${count} ${count === 1 ? one : many}`;
-const leftoversText = ({ containers, volumes, networks, images }: Leftovers): string =>
-  [
-    counted(containers.length, 'container', 'containers'),
-    counted(volumes.length, 'volume', 'volumes'),
-    counted(networks.length, 'network', 'networks'),
-    counted(images.length, 'test image', 'test images'),
+/**
+ * Removes at once what jobs that are over and tests have left: it is ours by its mark, and nobody else's.
+ *
+ * @param sweep - the drivers' way of removing what belongs to no live job. @returns how many things
+ */
+export const examineLeftovers = async (
+  { ask, mark, signal }: { ask: Ask; mark: string; signal: AbortSignal },
+  sweep: () => Promise<number>,
+): Promise<Finding> => {
+  const [things, tests] = [await sweep(), await removeTests(ask, mark, signal)];
+  const what = [
+    things === 0 ? null : `${things === 1 ? 'one thing' : `${things} things`} of jobs that are over`,
+    tests === 0 ? null : `${tests === 1 ? 'one' : tests} of tests that were cut short`,
   ]
     .filter((part) => part !== null)
-    .join(', ');
-
-/** Looks, and removes at once what is found: it is ours by its mark, and nobody else's. */
-export const examineLeftovers = async (
-  ask: Ask,
-  mark: string,
-  liveJobs: () => Promise<readonly string[]>,
-  signal: AbortSignal,
-): Promise<Finding> => {
-  const found = await findLeftovers(ask, mark, liveJobs, signal);
-  const total = found.containers.length + found.volumes.length + found.networks.length + found.images.length;
-  if (total === 0) return { result: 'good', sentence: 'Nothing of jobs that are over is left in the engine.' };
-  const removed = await removeLeftovers(ask, found, signal);
-  const what = leftoversText(found);
-  if (removed === total)
-    return {
-      result: 'good',
-      sentence: `Jobs that are over had left ${what}, which was removed.`,
-      fixed: `Removed ${what} that jobs had left in the engine.`,
-    };
+    .join(' and ');
+  if (what === '') return { result: 'good', sentence: 'Nothing of jobs that are over is left in the engine.' };
   return {
-    result: 'warning',
-    problem: 'stuck',
-    sentence: `Jobs that are over have left ${what}; ${total - removed} of these could not be removed.`,
-    fix: 'Restart the engine and let the doctor look again.',
-    fixable: true,
+    result: 'good',
+    sentence: `There was left in the engine, and is removed now: ${what}.`,
+    fixed: `Removed from the engine: ${what}.`,
   };
 };

@@ -1,8 +1,10 @@
-import type { Clock } from '../../../base/index.ts';
+import { newJobId, type Clock, type Random } from '../../../base/index.ts';
+import type { ContainerSpec } from '../../../../preload/contract/index.ts';
+import { containerOptions } from '../drivers/container/container-options.ts';
 import { ENGINE_LABELS } from '../engine/index.ts';
 import { AskError, objectOf, shownText, type Ask } from './ask-engine.ts';
 import { OUTPUT_BYTES_MAX, TEST_MEMORY_BYTES, TEST_PIDS, TEST_TMP_BYTES, WORK_TIMEOUT_MS } from './constants.ts';
-import { PROBE_PATH, probeImageName, tarOfProgram } from './probe-image.ts';
+import { PROBE_PATH, PROBE_REPOSITORY, probeTag, tarOfProgram } from './probe-image.ts';
 
 /** What a test container did. */
 export interface ProbeRun {
@@ -23,6 +25,7 @@ export interface ProbeCounters {
 export interface ProbeContext {
   ask: Ask;
   clock: Clock;
+  random: Random;
   mark: string;
   podman: boolean;
   signal: AbortSignal;
@@ -33,7 +36,7 @@ export const makeProbeImage = async (
   { ask, mark, signal }: Pick<ProbeContext, 'ask' | 'mark' | 'signal'>,
   program: Uint8Array,
 ): Promise<string> => {
-  const { repository, tag } = probeImageName(program, mark);
+  const tag = probeTag(program, mark);
   const changes = [
     `LABEL ${ENGINE_LABELS.node}=${mark}`,
     `LABEL ${ENGINE_LABELS.role}=test`,
@@ -41,7 +44,7 @@ export const makeProbeImage = async (
   ];
   const query = new URLSearchParams([
     ['fromSrc', '-'],
-    ['repo', repository],
+    ['repo', PROBE_REPOSITORY],
     ['tag', tag],
     ...changes.map((change): [string, string] => ['changes', change]),
   ]);
@@ -56,44 +59,71 @@ export const makeProbeImage = async (
   const failure = /"error"\s*:\s*"([^"]{1,300})/.exec(said)?.[1];
   if (failure !== undefined) throw new AskError('IMPORT', shownText(failure));
   if (answer.status !== 200) objectOf(answer);
-  return `${repository}:${tag}`;
+  return `${PROBE_REPOSITORY}:${tag}`;
 };
 
 export const removeImage = async (ask: Ask, name: string): Promise<void> => {
   await ask(`/images/${encodeURIComponent(name)}?force=true`, { method: 'DELETE', timeoutMs: WORK_TIMEOUT_MS });
 };
 
-/** Behind the same walls as a job: docs/guide/container-doctor.md. */
+/** What a job would ask for that is held to the test's limits. */
+const specOf = (words: readonly string[], cpuPercent: number): ContainerSpec => ({
+  kind: 'container',
+  name: 'container-doctor',
+  image: PROBE_REPOSITORY,
+  args: [...words],
+  env: {},
+  stdin: '',
+  cpuPercent,
+  memoryBytes: TEST_MEMORY_BYTES - TEST_TMP_BYTES,
+  scratchBytesMax: TEST_TMP_BYTES,
+  pidsMax: TEST_PIDS,
+  timeMsMax: WORK_TIMEOUT_MS,
+  outputBytesMax: OUTPUT_BYTES_MAX,
+  files: [],
+  outputs: [],
+  priority: 'normal',
+  queue: false,
+  restarts: 0,
+  network: 'none',
+  ports: [],
+  gpu: false,
+});
+
+/**
+ * Made by the driver's own hand, so that what is measured are the walls of real jobs. Only the holder is left out: what it lends is a
+ * network space without a network, and that the test container has of its own.
+ */
 const requestOf = (
-  { mark, podman }: ProbeContext,
+  { mark, podman, random }: ProbeContext,
   image: string,
   words: readonly string[],
   cpuPercent: number,
-): Record<string, unknown> => ({
-  Image: image,
-  Cmd: words,
-  User: '65532:65532',
-  Labels: { [ENGINE_LABELS.node]: mark, [ENGINE_LABELS.role]: 'test' },
-  NetworkDisabled: true,
-  HostConfig: {
-    ReadonlyRootfs: true,
-    CapDrop: ['ALL'],
-    SecurityOpt: ['no-new-privileges'],
-    NetworkMode: 'none',
-    IpcMode: 'private',
-    PidsLimit: TEST_PIDS,
-    Memory: TEST_MEMORY_BYTES,
-    MemorySwap: TEST_MEMORY_BYTES,
-    CpuPeriod: 100_000,
-    CpuQuota: cpuPercent * 1000,
-    Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
-    Tmpfs: { '/tmp': `rw,nosuid,nodev,noexec,size=${TEST_TMP_BYTES},mode=1777` },
-    RestartPolicy: { Name: 'no' },
-    LogConfig: podman
-      ? { Type: 'k8s-file' }
-      : { Type: 'local', Config: { 'max-size': '1m', 'max-file': '1', compress: 'false' } },
-  },
-});
+): { name: string; body: Record<string, unknown> } => {
+  const {
+    name: _,
+    HostConfig,
+    ...options
+  } = containerOptions({
+    mark,
+    job: newJobId(random),
+    spec: specOf(words, cpuPercent),
+    image: { id: image, bytes: 0, entrypoint: [PROBE_PATH], command: [], workFolder: '', volumes: [] },
+    holder: '',
+    volume: '',
+    millicores: cpuPercent * 10,
+    podman,
+  });
+  return {
+    name: `${PROBE_REPOSITORY}-${Buffer.from(random.bytes(6)).toString('hex')}`,
+    body: {
+      ...options,
+      Labels: { [ENGINE_LABELS.node]: mark, [ENGINE_LABELS.role]: 'test' },
+      WorkingDir: '/',
+      HostConfig: { ...HostConfig, NetworkMode: 'none', Mounts: [] },
+    },
+  };
+};
 
 /**
  * Runs the test program in a container under limits and removes it, whatever happens.
@@ -113,13 +143,8 @@ export const runProbe = async (
   const { ask, clock, signal } = context;
   const bounds = { timeoutMs: WORK_TIMEOUT_MS, signal };
   const beginMs = clock.monotonicMs();
-  const made = objectOf(
-    await ask('/containers/create', {
-      method: 'POST',
-      body: requestOf(context, image, words, options.cpuPercent),
-      ...bounds,
-    }),
-  );
+  const { name, body } = requestOf(context, image, words, options.cpuPercent);
+  const made = objectOf(await ask(`/containers/create?name=${name}`, { method: 'POST', body, ...bounds }));
   const id = made['Id'];
   if (typeof id !== 'string' || !/^[0-9a-f]{12,128}$/.test(id)) throw new AskError('ANSWER', 'it names no container');
   try {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+/** Of the test image; with a random rest also the name of a test container. */
+export const PROBE_REPOSITORY = 'hypermesh-probe';
 /** Name of the program within its image. */
 export const PROBE_PATH = '/hypermesh-probe';
 
@@ -31,8 +33,6 @@ export const tarOfProgram = (program: Uint8Array): Uint8Array => {
   return tar;
 };
 
-/** @returns the name of the test image: one for each program and node, so that two nodes on an engine do not meet */
-export const probeImageName = (program: Uint8Array, mark: string): { repository: string; tag: string } => ({
-  repository: 'hypermesh-probe',
-  tag: createHash('sha256').update(mark).update(program).digest('hex').slice(0, 12),
-});
+/** @returns of the test image: one for each program and node, so that two nodes on an engine do not meet */
+export const probeTag = (program: Uint8Array, mark: string): string =>
+  createHash('sha256').update(mark).update(program).digest('hex').slice(0, 12);

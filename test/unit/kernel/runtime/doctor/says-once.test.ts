@@ -182,11 +182,10 @@ describe('the container doctor', () => {
       { atMs: expect.any(Number), sentence: 'Removed an image that no job has used for longest.' },
     ]);
   });
-  it('removes what is left of its own and nothing of others', async () => {
-    const [old, live, foreign] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as [string, string, string];
+  it('removes what is left of its own tests and has the drivers remove the rest', async () => {
+    const [test, image] = ['a', 'b'].map((digit) => digit.repeat(64)) as [string, string];
     const deleted: string[] = [];
-    const engineMark = (url: URL): string =>
-      String(/"org\.hypermesh\.node=([0-9a-f]+)"/.exec(url.searchParams.get('filters') ?? '')?.[1]);
+    let filters = '';
     const bench = await benchWith(
       {
         instead: (request, response) => {
@@ -194,32 +193,34 @@ describe('the container doctor', () => {
           if (request.method === 'DELETE') {
             deleted.push(url.pathname);
             response.writeHead(204).end();
-            return true;
-          }
-          const labels = (job: string) => ({ 'org.hypermesh.node': engineMark(url), 'org.hypermesh.job': job });
-          if (url.pathname === '/containers/json')
+          } else if (url.pathname === '/containers/json') {
+            filters = url.searchParams.get('filters') ?? '';
             response.end(
               JSON.stringify([
-                { Id: old, Labels: labels('job-over') },
-                { Id: live, Labels: labels('job-live') },
-                // Neither of a job nor of a test: kept, whatever it is.
-                { Id: foreign, Labels: { 'org.hypermesh.node': engineMark(url) } },
-                { Id: '../../images/all', Labels: labels('job-over') },
+                { Id: test, Names: ['/hypermesh-probe-0123456789ab'] },
+                // An image can carry our labels, and an engine can say anything.
+                { Id: 'c'.repeat(64), Names: ['/database'] },
+                { Id: '../../images/all', Names: ['/hypermesh-probe-0123456789ab'] },
+                { Id: 5 },
               ]),
             );
-          else if (url.pathname === '/volumes')
-            response.end(JSON.stringify({ Volumes: [{ Name: 'hm-work-1', Labels: labels('job-over') }] }));
+          } else if (url.pathname === '/images/json')
+            response.end(JSON.stringify([{ Id: `sha256:${image}`, RepoTags: ['hypermesh-probe:0123456789ab'] }]));
           else return false;
           return true;
         },
       },
-      { components: { liveJobs: () => Promise.resolve(['job-live']) } },
+      { components: { sweep: () => Promise.resolve(3) } },
     );
     const state = await bench.examine();
-    expect(deleted).toEqual([`/containers/${old}`, '/volumes/hm-work-1']);
+    expect(JSON.parse(filters)).toEqual({
+      label: [`org.hypermesh.node=${bench.engine.mark}`, 'org.hypermesh.role=test'],
+    });
+    expect(deleted).toEqual([`/containers/${test}`, `/images/sha256:${image}`]);
     expect(checkOf(state, 'leftovers')).toMatchObject({
       result: 'good',
-      sentence: 'Jobs that are over had left 1 container, 1 volume, which was removed.',
+      sentence:
+        'There was left in the engine, and is removed now: 3 things of jobs that are over and 2 of tests that were cut short.',
     });
     expect(state.fixed).toHaveLength(1);
   });
