@@ -1,13 +1,22 @@
-import type { Logger, MetricsRegistry, Outside, Settings, Startable, Store, WorkerPool } from './base/index.ts';
+import {
+  type Logger,
+  type MetricsRegistry,
+  type Outside,
+  parseJobId,
+  type Settings,
+  type Startable,
+  type Store,
+  type WorkerPool,
+} from './base/index.ts';
 import type { Assets } from './kernel/assets/index.ts';
 import {
   createHomeAccess,
   createLeaseMetrics,
   createLeases,
-  createLinks,
   type GlobalAddress,
   globalAddressOf,
   type Leases,
+  type Links,
   OWN_GROUP,
   parseLeaseId,
 } from './kernel/leases/index.ts';
@@ -24,16 +33,25 @@ import {
 } from './kernel/proxy/index.ts';
 import { CIRCUIT_LIMITS, createCircuits } from './kernel/proxy/circuits/index.ts';
 import { createDestinationCheck } from './kernel/proxy/destinations/index.ts';
-import { createExitProvider, createExitRules, type ExitRules } from './kernel/proxy/exit/index.ts';
+import { createExitProvider, createExitRules, createJobExit, type ExitRules } from './kernel/proxy/exit/index.ts';
 import { createProxies } from './kernel/proxy/forwarders/index.ts';
 import { createVpn } from './kernel/proxy/forwarders/vpn/index.ts';
 import { createGuard } from './kernel/proxy/guard/index.ts';
 import { createMemories, createMemoryMetrics, createMemoryProvider } from './kernel/proxy/memory/index.ts';
 import { createRelayChoice } from './kernel/proxy/relay-choice/index.ts';
 import type { KeyHolder, Prover } from './kernel/prover/index.ts';
-import type { Runtime } from './kernel/runtime/index.ts';
-import { createSelfMadeVerifier, type Mesh, type NetworkId, type RelayLimits } from './transport/stoq/index.ts';
-import type { NetworkState } from '../preload/contract/index.ts';
+import type { JobNetwork, JobOrigin } from './kernel/runtime/index.ts';
+import { createWorkCopier } from './kernel/runtime/moving/index.ts';
+import { createRemoteJobs, type RemoteJobs } from './kernel/runtime/remote/index.ts';
+import {
+  createSelfMadeVerifier,
+  type Mesh,
+  type NetworkId,
+  type PeerId,
+  type RelayLimits,
+} from './transport/stoq/index.ts';
+import type { LendingTerms, NetworkState } from '../preload/contract/index.ts';
+import type { Work } from './work.ts';
 
 export interface LendingComponents {
   outside: Outside;
@@ -47,8 +65,9 @@ export interface LendingComponents {
   assets: Assets;
   prover: Prover;
   keys: KeyHolder;
-  runtime: Runtime;
+  work: Pick<Work, 'runtime' | 'content' | 'exchange' | 'images' | 'engine'>;
   mesh: Mesh;
+  links: Links;
   network: {
     state(): NetworkState;
     /** Private networks that this node is in now. */
@@ -73,6 +92,12 @@ export interface Lending extends Startable {
   readonly memories: Memories;
   readonly guard: Guard;
   readonly exitRules: ExitRules;
+  /** Jobs of this owner elsewhere, and of others here. */
+  readonly remoteJobs: RemoteJobs;
+  /** The way out of a job of this node; null: none. */
+  jobNetworkOf(origin: Pick<JobOrigin, 'side' | 'lease'>): JobNetwork | null;
+  /** Trusted by name, or a node of the same owner. */
+  isFriend(peer: PeerId): boolean;
 }
 
 /** Hosts of addresses at which others saw this node, such as its router's: what is near must count as home whatever its address. */
@@ -94,10 +119,25 @@ const opennessOf = (assets: Assets): string =>
   );
 
 export const createLending = (components: LendingComponents, init: LendingInit): Lending => {
-  const { outside, logger, metrics, netWorkers, settings, assets, keys, runtime, mesh, network, apiPort } = components;
+  const {
+    outside,
+    logger,
+    metrics,
+    store,
+    workers,
+    netWorkers,
+    settings,
+    assets,
+    keys,
+    work,
+    mesh,
+    links,
+    network,
+    apiPort,
+  } = components;
+  const { runtime, content, exchange, images, engine } = work;
   const { clock } = outside;
   const networks = () => network.memberships();
-  const links = createLinks({ mesh });
   const choice = createRelayChoice({ outside, mesh });
   const circuits = createCircuits({
     outside,
@@ -119,7 +159,6 @@ export const createLending = (components: LendingComponents, init: LendingInit):
     ...components,
     metrics: metrics === null ? null : createLeaseMetrics(metrics),
     networks,
-    links,
   });
   const { privacy, addressBook } = leases;
 
@@ -153,6 +192,12 @@ export const createLending = (components: LendingComponents, init: LendingInit):
     exits,
     destinations,
     apiPort,
+    jobDoor: async (job, port) => {
+      const id = parseJobId(job);
+      if (id === null) throw new Error('no id of a job');
+      // Wherever it runs: whoever reaches it is not told.
+      return (await remoteJobs.get(id)) === null ? await runtime.connect(id, port) : await remoteJobs.connect(id, port);
+    },
   });
   const routes = createRoutes({
     outside,
@@ -207,13 +252,47 @@ export const createLending = (components: LendingComponents, init: LendingInit):
   leases.addProvider({
     ...exits,
     // What the owner lets pass is all there is of it, however fast the link.
-    amountMax: () => {
-      const { sendBytesPerSecondMax, receiveBytesPerSecondMax } = assets.share().rules.network;
-      const rates = [sendBytesPerSecondMax, receiveBytesPerSecondMax].filter((rate) => rate !== null);
-      return rates.length === 0 ? null : Math.min(...rates);
-    },
+    amountMax: () => networkRate(),
   });
   const named = () => exitRules.get().allowed;
+  /** Rate that the owner lets pass, the lower of both directions. */
+  const networkRate = (): number | null => {
+    const { sendBytesPerSecondMax, receiveBytesPerSecondMax } = assets.share().rules.network;
+    const rates = [sendBytesPerSecondMax, receiveBytesPerSecondMax].filter((rate) => rate !== null);
+    return rates.length === 0 ? null : Math.min(...rates);
+  };
+  const jobExit = (terms: () => Pick<LendingTerms, 'proxy'>): JobNetwork =>
+    createJobExit({
+      clock,
+      destinations,
+      rules: exitRules,
+      terms,
+      bytesPerSecond: networkRate,
+      countBytes: (bytes) => assets.countNetworkBytes(bytes),
+    });
+  // The owner's own jobs need no leave of the owner, and obey the same list.
+  const ownExit = jobExit(() => ({ proxy: { relaysAllowed: false, exitAllowed: true } }));
+  const termsOf = (kind: 'container' | 'cpu'): LendingTerms | null =>
+    assets.share().resources.find(({ resource }) => resource === kind)?.terms ?? null;
+  const lentExit = jobExit(() => termsOf('container') ?? { proxy: { relaysAllowed: false, exitAllowed: false } });
+  const remoteJobs = createRemoteJobs({
+    outside,
+    logger,
+    metrics,
+    store,
+    workers,
+    leases,
+    links,
+    runtime,
+    content,
+    exchange,
+    images,
+    createWorkCopier,
+    ready: (kind) => kind === 'cpu' || engine.state().ok,
+    network: () => lentExit,
+    offend: (peer, offence, detail) => mesh.book.offend(peer, offence, detail),
+  });
+  for (const provider of remoteJobs.providers) leases.addProvider(provider);
   const guard = createGuard({ outside, logger, metrics, settings, runtime, apiPort, destinations, named }, init);
   /** Whether anything here is for people without a name. */
   const isFullPublic = (): boolean =>
@@ -227,6 +306,9 @@ export const createLending = (components: LendingComponents, init: LendingInit):
     tunnels,
     memories,
     guard,
+    remoteJobs,
+    jobNetworkOf: ({ side }) => (side === 'own' ? ownExit : lentExit),
+    isFriend: (peer) => addressBook.isIn(peer, OWN_GROUP) || mesh.book.get(peer)?.trusted === true,
     exitRules: {
       ...exitRules,
       set: async (next) => {
@@ -240,6 +322,7 @@ export const createLending = (components: LendingComponents, init: LendingInit):
       await exitRules.start();
       await circuits.start();
       await leases.start();
+      await remoteJobs.start();
       await routes.start();
       await service.start();
       await dialer.start();
@@ -271,6 +354,7 @@ export const createLending = (components: LendingComponents, init: LendingInit):
       await dialer.stop();
       await service.stop();
       await routes.stop();
+      await remoteJobs.stop();
       await leases.stop();
       await circuits.stop();
       choice.stop();

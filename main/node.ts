@@ -34,6 +34,7 @@ import { type AdapterEnvironment, createAdapters, createSystemReader } from './k
 import { createBenchmark } from './kernel/assets/benchmark/index.ts';
 import { type GpuProbe, createAssets } from './kernel/assets/index.ts';
 import { createChain } from './kernel/blocks/index.ts';
+import { createLinks } from './kernel/leases/index.ts';
 import { type PresenceSource, createMonitor } from './kernel/monitor/index.ts';
 import { type ClockWatch, createClockWatch, createClockWatchMetrics } from './kernel/proof/index.ts';
 import { createPlots, createSpaceMetrics, type PlotsInit } from './kernel/proof/space/index.ts';
@@ -46,12 +47,13 @@ import {
   type ProofEngineInit,
   type ProverInit,
 } from './kernel/prover/index.ts';
-import { type Runtime, createRuntime } from './kernel/runtime/index.ts';
+import type { Runtime } from './kernel/runtime/index.ts';
 import { createMesh, createPeerBook, createStandingMetrics, createStoq } from './transport/stoq/index.ts';
 import { loadConfig } from './config.ts';
 import { ledgerModules } from './ledger-modules.ts';
-import { createLending } from './lending.ts';
+import { createLending, type Lending } from './lending.ts';
 import type { ProgramPaths } from './paths.ts';
+import { createWork } from './work.ts';
 import type { NetworkSettings, NodeStatus } from '../preload/contract/index.ts';
 
 export interface NodeComponents {
@@ -321,20 +323,6 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     started.add('assets', () => assets.stop());
     await assets.start();
 
-    const jobs = createRuntime({
-      outside,
-      logger,
-      metrics,
-      store,
-      workers,
-      monitor,
-      allocations: assets.allocations,
-      host: { execPath: paths.node, script: paths.jobHost, env: {} },
-    });
-    runtime = jobs;
-    started.add('runtime', () => jobs.stop());
-    await jobs.start();
-
     const plots = createPlots(
       { outside, logger: logger.child('space'), workers, metrics: createSpaceMetrics(metrics) },
       { ...proving.plots, folder: folder.plotsPath },
@@ -426,7 +414,31 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     started.add('network', () => net.stop());
     await net.start();
 
-    const lending = createLending(
+    const links = createLinks({ mesh });
+    const work = createWork(
+      {
+        outside,
+        logger,
+        metrics,
+        workers,
+        store,
+        settings,
+        monitor,
+        assets,
+        links,
+        containerEndpoint: () => config.get().containerEndpoint,
+        environment,
+        isFriend: ({ party }) => party.kind === 'peer' && lending.isFriend(party.peerId),
+        networkOf: (origin) => lending.jobNetworkOf(origin),
+      },
+      {
+        host: { execPath: paths.node, script: paths.jobHost, env: {} },
+        contentFolder: folder.contentPath,
+        holderHelper: paths.holderHelper,
+        probeHelper: paths.probeHelper,
+      },
+    );
+    const lending: Lending = createLending(
       {
         outside,
         logger,
@@ -438,14 +450,19 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
         assets,
         prover,
         keys: satchel,
-        runtime: jobs,
+        work,
         mesh,
+        links,
         network: net,
         apiPort: () => (api.listening ? Number(new URL(api.url).port) : null),
       },
       { tunHelper: paths.tunHelper, secretFiles: [folder.identityPath, folder.databasePath, folder.configPath] },
     );
-    const { leases, tunnels, memories, guard, exitRules } = lending;
+    const { leases, tunnels, memories, guard, exitRules, remoteJobs } = lending;
+    const { runtime: jobs, content, images, containers, doctor: containerDoctor } = work;
+    runtime = jobs;
+    started.add('work', () => work.stop());
+    await work.start();
     started.add('lending', () => lending.stop());
     await lending.start();
 
@@ -474,6 +491,11 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       transferFolder: folder.transferPath,
       assets,
       runtime: jobs,
+      remoteJobs,
+      content,
+      images,
+      containers,
+      containerDoctor,
       monitor,
       config,
       logs,

@@ -14,8 +14,8 @@ export interface Containers {
 export interface ContainersComponents {
   engine: Engine;
   runtime: Pick<Runtime, 'list'>;
-  /** The drivers' own way of removing what nobody needs. */
-  sweep: (live: readonly string[]) => Promise<number>;
+  /** The drivers' own way of removing what belongs to no live job. @returns how many things */
+  sweep: () => Promise<number>;
 }
 
 const ROLES = ['job', 'holder', 'test'] as const;
@@ -110,7 +110,7 @@ export const createContainers = ({ engine, runtime, sweep }: ContainersComponent
         return { containers: containers.length, volumes: volumes.Volumes?.length ?? 0, networks: networks.length };
       };
       const before = await count();
-      await sweep((await runtime.list()).filter(({ state }) => state !== 'ended').map(({ id }) => id));
+      await sweep();
       const after = await count();
       const fewer = (name: keyof typeof before): number => Math.max(0, before[name] - after[name]);
       return { containers: fewer('containers'), volumes: fewer('volumes'), networks: fewer('networks') };
