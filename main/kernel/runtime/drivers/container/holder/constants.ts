@@ -11,12 +11,11 @@ export const FRAME_BYTES_MAX = HEADER_BYTES + PAYLOAD_BYTES_MAX + TRAILER_BYTES;
 /** What a channel may send before it is told that some was taken. */
 export const WINDOW_BYTES = 65_536;
 export const CHUNK_BYTES = 32_768;
-export const PATH_BYTES_MAX = 1024;
 export const ENTRIES_MAX = 100_000;
 /** Of one listing, as the holder bounds it. */
 export const LIST_BYTES_MAX = 32 * 1024 * 1024;
-/** Hashes that one request may ask for. */
-export const BLOCKS_MAX = 64;
+/** Hashes in one answer, of blocks of `DATA_BYTES_MAX`. */
+export const BLOCKS_MAX = 256;
 
 /** Requests about files that are on their way at once; more wait. Enough that the pipe is never empty, 1 MiB here at most. */
 export const REQUESTS_MAX = 16;

@@ -186,6 +186,9 @@ export const createHolders = ({ engine, outside, logger: parent }: HoldersCompon
       Env: [],
       HostConfig: {
         NetworkMode: 'none',
+        // The engine would copy the machine's own name servers and search domains, which are nothing that a job is to learn.
+        Dns: ['127.0.0.1'],
+        DnsSearch: ['.'],
         IpcMode: 'none',
         ReadonlyRootfs: true,
         CapDrop: ['ALL'],

@@ -1,4 +1,5 @@
 import type { WorkEntry } from '../../interface.ts';
+import { checkWorkPath } from '../../work-path.ts';
 import { holderLost, tooManyFiles, workRefused } from '../../../errors.ts';
 import {
   ENTRIES_MAX,
@@ -6,7 +7,6 @@ import {
   HEADER_BYTES,
   HOLDER_VERSION,
   KEY_BYTES,
-  PATH_BYTES_MAX,
   PAYLOAD_BYTES_MAX,
   SYNC_BYTES,
   TRAILER_BYTES,
@@ -28,7 +28,7 @@ export const FRAME = {
   opened: 0x84,
   lost: 0x89,
 } as const;
-export const FILES = { list: 1, read: 2, write: 3, size: 4, folder: 5, remove: 6, blocks: 7 } as const;
+export const FILES = { list: 1, read: 2, write: 3, size: 4, folder: 5, remove: 6, blocks: 7, block: 8 } as const;
 export const STATUS = { done: 0, more: 1, missing: 2, refused: 3, full: 4, tooMany: 5, failed: 6 } as const;
 export const DOOR = { socks: 1, http: 2 } as const;
 
@@ -127,11 +127,8 @@ export class FrameReader {
 
 /** @throws {RuntimeError} `WORK_REFUSED` for what the holder would refuse as well */
 export const encodePath = (path: string): Uint8Array => {
-  const bytes = utf8.encode(path);
-  if (bytes.length > PATH_BYTES_MAX) throw workRefused(path.slice(0, 80), 'the path is too long');
-  if (path.includes('\0') || path.split('/').some((part) => part === '' || part === '.' || part === '..'))
-    throw workRefused(path, 'a path must be relative, with no empty part, `.` or `..`');
-  return bytes;
+  checkWorkPath(path);
+  return utf8.encode(path);
 };
 
 /** A request about files: its kind, numbers of fixed width, then a path and bytes. */

@@ -26,7 +26,7 @@ const tarHeader = (name: string, kind: '0' | '5', mode: number, uid: number, byt
   octal(0, 136, 12);
   header.write('        ', 148, 'latin1');
   header.write(kind, 156, 'latin1');
-  header.write('ustar\0' + '00', 257, 'latin1');
+  header.write('ustar\u000000', 257, 'latin1');
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return header;

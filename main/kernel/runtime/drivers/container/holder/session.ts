@@ -71,9 +71,9 @@ export const createHolderSession = (
     if (inStep) wire?.write(encodeFrame(session, type, channel, payload));
   };
   const dropConnections = (): void => {
-    for (const input of [...channels.values()]) input.gone();
+    for (const input of channels.values()) input.gone();
     channels.clear();
-    for (const { reject } of [...connecting.values()]) reject(holderLost('the connection to it was renewed'));
+    for (const { reject } of connecting.values()) reject(holderLost('the connection to it was renewed'));
     connecting.clear();
   };
   const end = (error: Error): void => {

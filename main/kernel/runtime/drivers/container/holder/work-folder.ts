@@ -5,8 +5,11 @@ import { encodePath, encodeRequest, FILES, readEntries, STATUS } from './frames.
 import type { HolderSession } from './session.ts';
 
 const HASH_BYTES = 16;
-/** A hole can be as large as the job likes. This many blocks of 256 KiB are 64 GiB. */
-const HASHES_MAX = 262_144;
+/** A hole can be as large as the job likes. This many blocks of 64 KiB are 64 GiB. */
+const HASHES_MAX = 1_048_576;
+
+const hashAt = (bytes: Uint8Array, offset: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + offset, HASH_BYTES).toString('base64');
 
 const failureOf = (status: number, path: string): RuntimeError => {
   if (status === STATUS.missing) return workRefused(path, 'there is nothing of that name');
@@ -80,23 +83,34 @@ export const createHolderWorkFolder = (session: HolderSession): WorkFolder => {
       const { status } = await session.ask(encodeRequest(FILES.remove, [], encodePath(path)));
       if (status !== STATUS.done && status !== STATUS.missing) throw failureOf(status, path);
     },
-    blocks: async (path, blockBytes) => {
-      const name = encodePath(path);
-      const hashes: string[] = [];
-      for (;;) {
-        const numbers = [
-          { bits: 64, value: hashes.length * blockBytes },
-          { bits: 32, value: blockBytes },
-          { bits: 16, value: BLOCKS_MAX },
-        ] as const;
-        const [bytes = new Uint8Array(0), ...others] = await ask(encodeRequest(FILES.blocks, numbers, name), path);
-        const count = bytes.length / HASH_BYTES;
-        if (others.length > 0 || count > BLOCKS_MAX || !Number.isInteger(count)) throw holderLost('it sent no hashes');
-        for (let index = 0; index < count; index++)
-          hashes.push(Buffer.from(bytes.buffer, bytes.byteOffset + index * HASH_BYTES, HASH_BYTES).toString('base64'));
-        if (count < BLOCKS_MAX) return hashes;
-        if (hashes.length > HASHES_MAX) throw workRefused(path, 'it is too large to be compared');
-      }
+    blocks: {
+      bytes: DATA_BYTES_MAX,
+      hashes: async (path) => {
+        const hashes: string[] = [];
+        for (;;) {
+          const at = [{ bits: 64, value: hashes.length * DATA_BYTES_MAX }] as const;
+          const [bytes = new Uint8Array(0), ...others] = await ask(
+            encodeRequest(FILES.blocks, at, encodePath(path)),
+            path,
+          );
+          const count = bytes.length / HASH_BYTES;
+          if (others.length > 0 || count > BLOCKS_MAX || !Number.isInteger(count))
+            throw holderLost('it sent no hashes');
+          for (let index = 0; index < count; index++) hashes.push(hashAt(bytes, index * HASH_BYTES));
+          if (count < BLOCKS_MAX) return hashes;
+          if (hashes.length > HASHES_MAX) throw workRefused(path, 'it is too large to be compared');
+        }
+      },
+      read: async (path, index) => {
+        const at = [{ bits: 64, value: index * DATA_BYTES_MAX }] as const;
+        const [bytes = new Uint8Array(0), ...others] = await ask(
+          encodeRequest(FILES.block, at, encodePath(path)),
+          path,
+        );
+        if (others.length > 0 || bytes.length < HASH_BYTES || bytes.length > HASH_BYTES + DATA_BYTES_MAX)
+          throw holderLost('it sent no block');
+        return { hash: hashAt(bytes, 0), bytes: bytes.subarray(HASH_BYTES) };
+      },
     },
   };
 };
