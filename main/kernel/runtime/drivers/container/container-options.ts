@@ -22,7 +22,7 @@ import {
   TMP_PATH,
   WORK_PATH,
 } from './constants.ts';
-import { networkEnvironment } from './holder/interface.ts';
+import { HOLDER_UID, networkEnvironment } from './holder/interface.ts';
 import { namesOf } from './names.ts';
 
 /** What of an image decides how a container is made. */
@@ -89,7 +89,9 @@ export const containerOptions = (plan: ContainerPlan): Docker.ContainerCreateOpt
   };
   // Files that the image wants to keep lie in memory, small: a volume of the engine would be unbounded and on the disk.
   const volumes = image.volumes.filter((path) => path !== WORK_PATH && path !== TMP_PATH);
-  const tmpfs = (bytes: number): string => `rw,nosuid,nodev,size=${bytes},nr_inodes=${TMP_FILES_MAX},mode=1777`;
+  // Owned by the job: the system gives such a folder the rights of the image's, whose owner is another.
+  const tmpfs = (bytes: number): string =>
+    `rw,nosuid,nodev,size=${bytes},nr_inodes=${TMP_FILES_MAX},mode=1777,uid=${HOLDER_UID},gid=${HOLDER_UID}`;
   const hasStdin = spec.stdin !== '';
   return {
     name: namesOf(job).container,
