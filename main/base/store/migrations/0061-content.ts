@@ -11,11 +11,12 @@ export const migration: Migration = {
         PRIMARY KEY (holder, sha256)
       ) STRICT, WITHOUT ROWID;
 
-      -- Images that this node brought into the container engine, and so may take away; those of the owner have no rows.
+      -- Images of the container engine that this node brought and so may take away, and those of the owner that jobs ran in.
       CREATE TABLE images (
-        id TEXT PRIMARY KEY,              -- sha256:<64 hexadecimal digits>
-        brought INTEGER NOT NULL CHECK (brought IN (0, 1)), -- 0: the owner's own, only seen in use
+        id TEXT PRIMARY KEY,              -- sha256:<64 hexadecimal digits>; pending:<name> while one is being pulled
+        brought INTEGER NOT NULL CHECK (brought IN (0, 1)),
         bytes INTEGER NOT NULL CHECK (bytes >= 0),
+        names BLOB NOT NULL,              -- dag-cbor, list of texts: those that this node gave it
         used_at_ms INTEGER
       ) STRICT, WITHOUT ROWID;
     `);

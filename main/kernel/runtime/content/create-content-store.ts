@@ -224,7 +224,7 @@ export const createContentStore = (components: ContentStoreComponents, init: Con
     put: async (source, { expected, bytesMax: max, signal }) => {
       const known = expected === null ? undefined : kept.get(expected);
       if (expected !== null && known !== undefined) {
-        use(expected, known);
+        touch(expected, known);
         return { sha256: expected, bytes: known.bytes };
       }
       signal?.throwIfAborted();
@@ -277,6 +277,7 @@ export const createContentStore = (components: ContentStoreComponents, init: Con
       const freed = await holds.release(holder);
       await drop(freed.filter((sha256) => (kept.get(sha256)?.readers ?? 0) === 0));
     },
+    holders: () => holds.holders(),
     holdsOf: (holder) => holds.of(holder),
     remove: async (sha256) => {
       logger.warn('A kept file is not what its name says; removed', { sha256 });

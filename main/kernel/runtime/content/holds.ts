@@ -5,6 +5,7 @@ export interface Holds {
   load(): Promise<void>;
   isHeld(sha256: string): boolean;
   of(holder: string): readonly string[];
+  holders(): readonly string[];
   hold(holder: string, hashes: readonly string[]): Promise<void>;
   /** @returns what nobody holds any more */
   release(holder: string): Promise<string[]>;
@@ -44,6 +45,7 @@ export const createHolds = ({ store }: { store: Store }): Holds => {
     },
     isHeld: (sha256) => counts.has(sha256),
     of: (holder) => [...(byHolder.get(holder) ?? [])],
+    holders: () => [...byHolder.keys()],
     hold: (holder, hashes) =>
       exclusively(async () => {
         // Held in memory first: nothing of it may go while the rows are written.

@@ -31,6 +31,8 @@ export interface ContentStore extends Startable {
   discard(holder: string): Promise<void>;
   /** What a holder keeps, whether or not it has come yet. */
   holdsOf(holder: string): readonly string[];
+  /** Everybody who holds something, so that those that are no more can be released. */
+  holders(): readonly string[];
   /** Takes away a file that was found to be damaged, whoever holds it. */
   remove(sha256: string): Promise<void>;
   usage(): { bytes: number; bytesMax: number; files: number };

@@ -15,7 +15,12 @@ export interface ImageManifest {
 export interface Images extends Startable, EventSource<{ changed: null }> {
   state(): Promise<ImagesState>;
   setPolicy(change: Partial<ImagePolicy>): Promise<ImagesState>;
-  /** The image that a job is to run in, here or fetched from its registry. @throws {RuntimeError} `IMAGE_MISSING` | `IMAGE_REFUSED` */
+  /**
+   * The image that a job is to run in, here or fetched from its registry.
+   *
+   * @param options.brought - whether it may be one that the owner's list does not have
+   * @throws {ImageError} `IMAGE_MISSING` | `IMAGE_REFUSED` {RuntimeError} `ENGINE_MISSING`
+   */
   ensure(
     reference: string,
     options: { brought: boolean; signal: AbortSignal; progress: (sentence: string) => void },
@@ -28,8 +33,13 @@ export interface Images extends Startable, EventSource<{ changed: null }> {
   push(reference: string, link: Link, peerName: string): Promise<ImageTransfer>;
   cancel(id: string): ImageTransfer;
   remove(reference: string): Promise<void>;
-  /** For a job that is sent with its image: puts the image into the content store. */
-  export(reference: string, options: { signal?: AbortSignal }): Promise<ImageManifest>;
-  /** Takes an image whose parts are in the content store, everything checked again. @throws {ImageError} `DIGEST_MISMATCH` | `IMAGE_REFUSED` */
+  /**
+   * For a job that is sent with its image: puts the image into the content store.
+   *
+   * @param options.holder - who holds its parts there until it releases them; without one they may go at any time
+   * @throws {ImageError} `IMAGE_MISSING` {ContentError} `CONTENT_FULL` {RuntimeError} `ENGINE_MISSING`
+   */
+  export(reference: string, options: { signal?: AbortSignal; holder?: string }): Promise<ImageManifest>;
+  /** Takes an image whose parts are in the content store, everything checked again. It has no name but one of ours. @throws {ImageError} `DIGEST_MISMATCH` | `IMAGE_REFUSED` */
   import(manifest: ImageManifest, options: { signal?: AbortSignal }): Promise<{ id: string }>;
 }
