@@ -7,8 +7,17 @@ import {
   type WorkerPool,
 } from '../../main/base/index.ts';
 import { createAllocationBook, type DrivenAllocationBook } from '../../main/kernel/assets/allocation-book.ts';
-import { createRuntime, type HostProgram, type Runtime, type RuntimeInit } from '../../main/kernel/runtime/index.ts';
-import type { JobOutputChunk, JobSpec, JobView } from '../../preload/contract/index.ts';
+import {
+  createRuntime,
+  createSandboxDriver,
+  type HostProgram,
+  type Runtime,
+  type RuntimeComponents,
+  type RuntimeDriver,
+  type RuntimeInit,
+  type SandboxDriverInit,
+} from '../../main/kernel/runtime/index.ts';
+import type { JobOutputChunk, JobSpec, JobView, SandboxSpec } from '../../preload/contract/index.ts';
 import { bookedOf, insertAsset } from './booked.ts';
 import { createMemoryStore } from './memory-store.ts';
 import { createSilentLogger } from './silent-logger.ts';
@@ -38,7 +47,14 @@ const CPU_MILLICORES = 64_000;
 const MEMORY_BYTES = 64 * 1024 ** 3;
 
 export const createRuntimeBench = async (
-  init: RuntimeInit & { host?: HostProgram; store?: Store; logger?: Logger } = {},
+  init: RuntimeInit &
+    SandboxDriverInit & {
+      host?: HostProgram;
+      store?: Store;
+      logger?: Logger;
+      /** Beside the sandboxes. */
+      drivers?: readonly RuntimeDriver[];
+    } & Partial<Pick<RuntimeComponents, 'content' | 'settings' | 'signer' | 'networkOf'>> = {},
 ): Promise<RuntimeBench> => {
   const outside = createSystemOutside();
   const logger = init.logger ?? createSilentLogger();
@@ -66,15 +82,29 @@ export const createRuntimeBench = async (
       logger,
       metrics: null,
       store,
+      settings: init.settings ?? null,
+      content: init.content ?? null,
+      signer: init.signer ?? null,
+      networkOf: init.networkOf ?? null,
       allocations: book,
-      workers,
-      host: init.host ?? testHost,
-      monitor: {
-        countProcess: (pid) => {
-          pids.add(pid);
-          return () => pids.delete(pid);
-        },
-      },
+      drivers: [
+        createSandboxDriver(
+          {
+            clock: outside.clock,
+            logger,
+            workers,
+            host: init.host ?? testHost,
+            monitor: {
+              countProcess: (pid) => {
+                pids.add(pid);
+                return () => pids.delete(pid);
+              },
+            },
+          },
+          init,
+        ),
+        ...(init.drivers ?? []),
+      ],
     },
     init,
   );
@@ -103,7 +133,7 @@ export const createRuntimeBench = async (
 };
 
 /** A request with small limits, for a program given as bytes (WebAssembly) or text (JavaScript). */
-export const specOf = (program: Uint8Array | string, given: Partial<JobSpec> = {}): JobSpec => ({
+export const specOf = (program: Uint8Array | string, given: Partial<SandboxSpec> = {}): SandboxSpec => ({
   name: 'test',
   kind: typeof program === 'string' ? 'javascript' : 'wasm',
   module: Buffer.from(program).toString('base64'),
@@ -114,6 +144,12 @@ export const specOf = (program: Uint8Array | string, given: Partial<JobSpec> = {
   timeMsMax: 60_000,
   outputBytesMax: 1024 * 1024,
   scratchBytesMax: 1024 * 1024,
+  env: {},
+  files: [],
+  outputs: [],
+  priority: 'normal',
+  queue: false,
+  restarts: 0,
   ...given,
 });
 

@@ -19,6 +19,28 @@ export const HOST_OVERHEAD_BYTES = 96 * 1024 * 1024;
 /** Machine code and tables that V8 makes of one byte of WebAssembly: 4 to 7 measured with both compilers' code alive. */
 export const COMPILED_BYTES_PER_MODULE_BYTE = 8;
 
+/**
+ * CPython as WebAssembly in a host: the module's bytes while it is compiled, its code as it is compiled function by function, and V8's
+ * view of it; measured, beside `HOST_OVERHEAD_BYTES` and the program's own memory.
+ */
+export const PYTHON_OVERHEAD_BYTES = 128 * 1024 * 1024;
+
+/** Decisions of the queue in one turn of the event loop, and decisions whose times are kept. */
+export const DECISIONS_AT_ONCE_MAX = 64;
+export const DECISIONS_TIMED = 1000;
+/** Once somebody was told that a job is being prepared, `submit` waits so much longer. */
+export const PREPARE_WAIT_MS_MAX = 1000;
+/** A job that made room is left alone for so long after it goes on. */
+export const PREEMPT_REST_MS = 60_000;
+/** A job that ran less than this loses little when it is put back into the line. */
+export const YOUNG_MS = 30_000;
+/** What jobs took before is written down so often. */
+export const ESTIMATES_SAVED_MS = 60_000;
+/** A queue is told of so often at most. */
+export const QUEUE_TOLD_MS = 1000;
+/** Jobs of one borrower that wait at most. */
+export const QUEUED_PER_BORROWER_MAX = 200;
+
 /** Above this, decoding, hashing and reading a module takes more than a few milliseconds and goes to a worker. */
 export const INSPECT_INLINE_BYTES_MAX = 1024 * 1024;
 
@@ -28,6 +50,15 @@ export const SAMPLE_INTERVAL_MS = 1000;
 export const SAMPLE_GAP_MS_MAX = 10_000;
 /** A host that has not begun the program by then (a compiler bomb, a machine out of memory) is ended. Frozen time left out. */
 export const START_MS_MAX = 60_000;
+/** Between being told that its memory or slot goes back to the owner and its end: whoever moves jobs may keep what it has. */
+export const EVICT_NOTICE_MS = 500;
+/** A job that the level froze waits for better times; whoever moves jobs has so long until it counts as stuck. */
+export const FROZEN_NOTICE_MS = 60_000;
+/** Pause before a job starts again by itself; doubled each time. */
+export const RESTART_MS_MIN = 1000;
+export const RESTART_MS_MAX = 60_000;
+/** Modules up to this size stay in memory with a job that may need them again; larger ones are read from the content store. */
+export const PROGRAM_KEPT_BYTES_MAX = 16 * 1024;
 /** How long `submit` waits for the host's verdict on the module before it answers with a job that is still starting. */
 export const SUBMIT_WAIT_MS_MAX = 10_000;
 

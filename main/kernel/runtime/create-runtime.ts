@@ -1,46 +1,68 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { JobId, Logger, MetricsRegistry, Outside, Store, WorkerPool } from '../../base/index.ts';
-import { Emitter, assert, newJobId } from '../../base/index.ts';
+import type { JobId, Logger, MetricsRegistry, Outside, Settings, Store } from '../../base/index.ts';
+import { Emitter, assert, isNodeError, messageOf, newJobId } from '../../base/index.ts';
+import type { Signer } from '../../base/crypto/index.ts';
 import type { AllocationBook } from '../assets/index.ts';
-import type { Monitor } from '../monitor/index.ts';
-import type { JobOutputChunk, JobSpec, JobView } from '../../../preload/contract/index.ts';
+import type {
+  JobOutputChunk,
+  JobSpec,
+  JobView,
+  LanguageView,
+  QueueState,
+  SchedulerAim,
+} from '../../../preload/contract/index.ts';
 import {
-  INSPECT_INLINE_BYTES_MAX,
   JOBS_RUNNING_MAX,
-  MODULE_BYTES_MAX,
   OUTPUT_STORED_BYTES_MAX,
+  PREPARE_WAIT_MS_MAX,
   SAMPLE_INTERVAL_MS,
   SUBMIT_WAIT_MS_MAX,
 } from './constants.ts';
-import { RuntimeError, jobRunning, jobUnknown, moduleInvalid, moduleTooLarge } from './errors.ts';
-import type { CpuGovernor, GovernorKind } from './governor/index.ts';
-import { chooseGovernor } from './governor/index.ts';
-import type { Inspection } from './inspect-module.ts';
-import { inspectModule } from './inspect-module.ts';
-import type { HostProgram, Runtime, RuntimeEvents } from './interface.ts';
-import { Job, millicoresOf } from './job.ts';
-import { JobRecords, keptSpec, unmeasured } from './job-records.ts';
+import { contentHolderOf, type ContentStore } from './content/index.ts';
+import type { JobNetwork, JobPipe, PreparedJob, RuntimeDriver, WorkFolder } from './drivers/interface.ts';
+import {
+  RuntimeError,
+  jobNotRunning,
+  jobRunning,
+  jobUnknown,
+  moduleInvalid,
+  notMovable,
+  notReady,
+  stopping,
+} from './errors.ts';
+import { FIRST_FACTS, type KeptOrigin } from './job-facts.ts';
+import { holdFiles, keepProgram, locateFiles } from './job-files.ts';
+import type { Runtime, RuntimeEvents } from './interface.ts';
+import { OWN_ORIGIN } from './interface.ts';
+import { Job, type JobParts } from './job.ts';
+import { JobRecords } from './job-records.ts';
+import { keptSpec, millicoresOf } from './job-spec.ts';
+import { languageViews } from './languages.ts';
+import { createLine, type Line } from './line.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import { createRuntimeMetrics } from './metrics.ts';
-import { findSetpriv, killGroup, processStarted } from './processes.ts';
+import { recoverJobs } from './recover-jobs.ts';
+import { signResult } from './sign-result.ts';
 
 export interface RuntimeComponents {
   outside: Outside;
   logger: Logger;
   metrics: MetricsRegistry | null;
   store: Store;
+  /** Keeps the aim of the queue, and what was learned of jobs. Null: begins anew each time. */
+  settings: Settings | null;
   allocations: AllocationBook;
-  monitor: Pick<Monitor, 'countProcess'>;
-  workers: WorkerPool;
-  host: HostProgram;
+  /** The runtime starts and stops them. */
+  drivers: readonly RuntimeDriver[];
+  /** Null: jobs have no files, and what waits is lost with the node. */
+  content: ContentStore | null;
+  /** Signs results. Null: there are none. */
+  signer?: Signer | null;
+  /** The way out for jobs that may have one and were given none: the owner's own, and those of an earlier life of the node. */
+  networkOf?: ((origin: KeptOrigin) => JobNetwork | null) | null;
 }
-
 export interface RuntimeInit {
-  /** Ways of holding a share that may be tried. @default ['cgroup', 'duty-cycle'] */
-  governors?: readonly GovernorKind[];
-  /** Whether the system may be asked to end hosts with the node; otherwise each host watches its pipe. @default true */
-  dieWithNode?: boolean;
+  /** How the queue is worked off until the owner says otherwise. @default 'balanced' */
+  aim?: SchedulerAim;
 }
 
 export const createRuntime = (components: RuntimeComponents, init: RuntimeInit = {}): Runtime =>
@@ -48,145 +70,132 @@ export const createRuntime = (components: RuntimeComponents, init: RuntimeInit =
 
 class JobRuntime implements Runtime {
   readonly #components: RuntimeComponents;
-  readonly #init: RuntimeInit;
   readonly #logger: Logger;
   readonly #metrics: RuntimeMetrics | null;
   readonly #records: JobRecords;
   readonly #events = new Emitter<RuntimeEvents>();
   readonly #jobs = new Map<JobId, Job>();
+  /** Went on elsewhere, their work folders still here. */
+  readonly #moved = new Map<JobId, Job>();
+  readonly #notices = new Set<Parameters<Runtime['onNotice']>[0]>();
+  readonly #line: Line;
   /** Requests under way that have no job yet; they count as running. */
   #admitted = 0;
-  #governor: CpuGovernor | null = null;
-  #setpriv: string | null = null;
-  #engine: Promise<Uint8Array> | null = null;
+  #mode: QueueState['mode'] = 'open';
   #stopSampling: (() => void) | null = null;
   #storedOutputBytes = 0;
   /** Removals under way, one after the other. */
   #cleaning: Promise<void> = Promise.resolve();
+  #started = false;
   #stopped = false;
 
   constructor(components: RuntimeComponents, init: RuntimeInit) {
     this.#components = components;
-    this.#init = init;
     this.#logger = components.logger.child('runtime');
     this.#metrics = createRuntimeMetrics(components.metrics);
     this.#records = new JobRecords(components.store);
+    this.#line = createLine(
+      {
+        clock: components.outside.clock,
+        logger: this.#logger,
+        settings: components.settings,
+        allocations: components.allocations,
+        jobs: this.#jobs,
+        full: () => this.running - this.#admitted >= JOBS_RUNNING_MAX,
+        bring: (job) => this.#bring(job),
+        notice: (job, reason, noticeMs) => this.#notice(job, reason, noticeMs),
+        changed: () => this.#events.emit('queueChanged', null),
+      },
+      { aim: init.aim ?? 'balanced' },
+    );
   }
 
   get running(): number {
-    return this.#jobs.size + this.#admitted;
+    let waiting = 0;
+    for (const { status } of this.#jobs.values()) if (status === 'queued') waiting++;
+    return this.#jobs.size - waiting + this.#admitted;
   }
 
   async start(): Promise<void> {
-    assert(this.#governor === null, 'The runtime starts once.');
-    const { platform } = process;
-    await this.#endLeftOver();
-    if (this.#init.dieWithNode ?? true) this.#setpriv = await findSetpriv(platform);
+    assert(!this.#started, 'The runtime starts once.');
+    this.#started = true;
+    for (const driver of this.#components.drivers) await driver.start();
     this.#storedOutputBytes = await this.#records.outputBytes();
-    this.#governor = await chooseGovernor(
-      { clock: this.#components.outside.clock, logger: this.#logger, platform },
-      this.#init.governors ?? ['cgroup', 'duty-cycle'],
-    );
-    this.#logger.info('Jobs can run', { shareHeldBy: this.#governor.kind, hostsEndWithNode: this.#setpriv !== null });
+    await this.#line.load();
+    await recoverJobs({
+      logger: this.#logger,
+      records: this.#records,
+      drivers: this.#components.drivers,
+      content: this.#components.content,
+      networkOf: (origin) => this.#components.networkOf?.(origin) ?? null,
+      requestedAtMs: this.#components.outside.clock.monotonicMs(),
+      make: (made) => new Job(this.#parts(), made),
+      enter: (job) => this.#enter(job),
+      wait: (job) => this.#line.wait(job),
+      bring: (job) => void this.#bring(job),
+    });
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const job of this.#jobs.values())
-      job.end({ why: 'lost', message: 'The node was stopped while the job ran; start it again.' });
+    this.#line.stop();
+    const why = 'The node was stopped while the job ran; start it again.';
+    const shelved: Promise<void>[] = [];
+    for (const job of this.#jobs.values()) {
+      const waits = job.status === 'queued' || job.status === 'paused';
+      if (job.spec.queue && waits) shelved.push(job.shelve(why));
+      else if (job.run !== null && job.facts.restartsDone < job.spec.restarts && job.facts.programStored)
+        shelved.push(job.shelve(why));
+      else job.end({ why: 'lost', message: why });
+    }
+    await Promise.all(shelved);
     // A request under way sees `#stopped` before it makes a process, and a job that it made is ended above or by itself.
     await this.idle();
     this.#stopSampling?.();
     this.#stopSampling = null;
     await this.#cleaning;
-    this.#governor?.close();
+    await this.#line.save();
+    for (const job of this.#moved.values()) await job.forgetMoved();
+    for (const driver of this.#components.drivers) await driver.stop();
   }
 
-  async submit(spec: JobSpec): Promise<JobView> {
-    const { outside, allocations, host } = this.#components;
-    const governor = this.#governor;
-    assert(governor !== null, 'The runtime has started.');
-    if (this.#stopped) throw stopping();
-    const requestedAtMs = outside.clock.monotonicMs();
-    const createdAtMs = outside.clock.nowMs();
-    if (governor.kind === 'none' && spec.cpuPercent !== undefined && spec.cpuPercent < 100) {
-      throw new RuntimeError(
-        { code: 'SHARE_NOT_HELD', cpuPercent: spec.cpuPercent },
-        `This system cannot hold a job to ${spec.cpuPercent} % of a core; start it with 100 %.`,
-      );
-    }
-    if (this.running >= JOBS_RUNNING_MAX) {
-      throw new RuntimeError(
-        { code: 'TOO_MANY_JOBS', jobsMax: JOBS_RUNNING_MAX },
-        `${JOBS_RUNNING_MAX} jobs are running, the most at once; wait for one to end or cancel one.`,
-      );
-    }
-    let job: Job;
+  async submit(
+    spec: JobSpec,
+    { origin = OWN_ORIGIN, held = false }: Parameters<Runtime['submit']>[1] = {},
+  ): Promise<JobView> {
+    const { clock, random } = this.#components.outside;
+    assert(this.#started, 'The runtime has started.');
+    const driver = this.#admit(spec, origin.who);
+    const requestedAtMs = clock.monotonicMs();
+    const job = new Job(this.#parts(), {
+      id: newJobId(random),
+      spec: keptSpec(spec, spec.cpuPercent),
+      origin,
+      facts: FIRST_FACTS,
+      createdAtMs: clock.nowMs(),
+      held,
+      outputBytes: 0,
+    });
+    let tellListed: () => void = () => undefined;
+    const listed = new Promise<void>((resolve) => (tellListed = resolve));
+    let answered = false;
     this.#admitted++;
-    try {
-      const module = await this.#inspect(spec);
-      if (this.#stopped) throw stopping();
-      // From here to the reservation nothing waits, so that what is free now is free then.
-      const kept = keptSpec(spec, spec.cpuPercent ?? (governor.kind === 'none' ? 100 : this.#freePercent()));
-      job = new Job({
-        id: newJobId(outside.random),
-        spec: kept,
-        module: { sha256: module.sha256, bytes: module.bytes.length },
-        createdAtMs,
-        requestedAtMs,
-        clock: outside.clock,
-        logger: this.#logger,
-        metrics: this.#metrics,
-        store: this.#components.store,
-        records: this.#records,
-        allocations,
-        monitor: this.#components.monitor,
-        governor,
-        changed: (changed) => this.#changed(changed),
-        wrote: (chunk, bytes) => this.#wrote(chunk, bytes),
+    const work = this.#first(job, spec, driver, requestedAtMs, tellListed)
+      .finally(() => this.#admitted--)
+      .catch(async (error: unknown) => {
+        if (answered) job.end({ why: 'crashed', message: messageOf(error) });
+        else await job.withdraw(messageOf(error));
+        if (!answered) throw error;
+        if (!isNodeError(error)) this.#logger.warn('A job could not be started', { reason: messageOf(error) });
       });
-      job.holdAllocations(
-        await allocations.allocate([
-          { resource: 'cpu', amount: millicoresOf(kept.cpuPercent), purpose: job.id, holder: job.cpuHolder },
-          { resource: 'memory', amount: job.allocatedBytes, purpose: job.id, holder: job.memoryHolder },
-        ]),
-      );
-      this.#jobs.set(job.id, job);
-      this.#metrics?.running.set(this.#jobs.size);
-      void job.ended.then(() => this.#forget(job));
-      try {
-        await this.#records.insert(job.id, kept, { sha256: module.sha256, bytes: module.bytes.length }, createdAtMs);
-        const engine = spec.kind === 'javascript' ? await this.#readEngine() : new Uint8Array();
-        if (this.#stopped)
-          job.end({ why: 'lost', message: 'The node was stopped before the job began; start it again.' });
-        this.#stopSampling ??= outside.clock.every(SAMPLE_INTERVAL_MS, () => this.#sample());
-        this.#changed(job);
-        await job.launch({
-          host,
-          setpriv: this.#setpriv,
-          platform: process.platform,
-          module: module.bytes,
-          stdin: Buffer.from(spec.stdin, 'base64'),
-          engine,
-        });
-      } catch (error) {
-        // The store refused the row, or the engine cannot be read: nothing was started.
-        job.end({ why: 'lost', message: 'It could not be started.' });
-        await job.launch({
-          host,
-          setpriv: null,
-          platform: process.platform,
-          module: module.bytes,
-          stdin: new Uint8Array(),
-          engine: new Uint8Array(),
-        });
-        throw error;
-      }
-    } finally {
-      this.#admitted--;
-    }
     const waited = new AbortController();
-    await Promise.race([job.verdict, outside.clock.sleep(SUBMIT_WAIT_MS_MAX, waited.signal).catch(() => undefined)]);
+    const wait = (ms: number): Promise<void> => clock.sleep(ms, waited.signal).catch(() => undefined);
+    await Promise.race([
+      work.then(() => Promise.race([job.verdict, wait(SUBMIT_WAIT_MS_MAX)])),
+      // What takes long, such as an image that is fetched, is a job already.
+      listed.then(() => wait(PREPARE_WAIT_MS_MAX)),
+    ]);
+    answered = true;
     waited.abort();
     if (job.refusal !== null) {
       await job.ended;
@@ -234,6 +243,11 @@ class JobRuntime implements Runtime {
     return { chunks, nextOffset, ended: !live && nextOffset >= storedBytes };
   }
 
+  async connect(id: JobId, port: number): Promise<JobPipe> {
+    const { driven } = await this.#running(id);
+    return driven.connect(port);
+  }
+
   async endAll(reason: string): Promise<number> {
     const jobs = [...this.#jobs.values()];
     for (const job of jobs) job.end({ why: 'owner', message: reason });
@@ -252,50 +266,300 @@ class JobRuntime implements Runtime {
                 signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
               ),
             ];
-      const jobs = [...this.#jobs.values()];
-      // A request that has no job yet is looked at again a moment later.
+      const jobs = [...this.#jobs.values()].filter(({ status }) => status !== 'queued');
+      // A request that has no job yet is looked at again a moment later, and so is one that may be put back into the line.
       await Promise.race([
         jobs.length > 0 ? Promise.all(jobs.map((job) => job.ended)) : this.#components.outside.clock.sleep(10),
+        this.#components.outside.clock.sleep(SAMPLE_INTERVAL_MS),
         ...aborted,
       ]);
     }
+  }
+
+  queue(): QueueState {
+    return { ...this.#line.state(), mode: this.#mode, running: this.running };
+  }
+
+  async setQueue({ aim, mode }: { aim?: SchedulerAim; mode?: 'open' | 'finish' }): Promise<QueueState> {
+    if (mode !== undefined && mode !== this.#mode) {
+      this.#mode = mode;
+      this.#line.pause(mode === 'finish');
+      this.#events.emit('queueChanged', null);
+    }
+    if (aim !== undefined) await this.#line.setAim(aim);
+    return this.queue();
+  }
+
+  languages(): LanguageView[] {
+    return languageViews((kind) => {
+      const ready = this.#components.drivers.find(({ kinds }) => kinds.includes(kind))?.ready(kind);
+      if (ready === undefined) return { ok: false, sentence: 'This node has nothing that runs it.' };
+      return ready.ok ? { ok: true, sentence: '' } : { ok: false, sentence: ready.sentence };
+    });
+  }
+
+  async work(id: JobId): Promise<WorkFolder> {
+    const { driven } = await this.#running(id);
+    if (driven.work === null || driven.begin === undefined) throw notMovable(id);
+    return driven.work;
+  }
+
+  async begin(id: JobId): Promise<JobView> {
+    const { job, run } = await this.#running(id);
+    await run.begin();
+    return job.view();
+  }
+
+  async handOver(id: JobId, to: string, graceMs: number): Promise<{ work: WorkFolder; stoppedAtMs: number }> {
+    const { job, run, driven } = await this.#running(id);
+    if (driven.work === null || driven.begin === undefined) throw notMovable(id);
+    const { work } = driven;
+    this.#moved.set(id, job);
+    await job.handOver(to, graceMs);
+    const stoppedAtMs = this.#components.outside.clock.nowMs();
+    await run.over;
+    return { work: run.driven?.work ?? work, stoppedAtMs };
+  }
+
+  async forgetMoved(id: JobId): Promise<void> {
+    const job = this.#moved.get(id);
+    if (job === undefined) throw jobUnknown(id);
+    this.#moved.delete(id);
+    await job.forgetMoved();
+  }
+
+  async note(id: JobId, { moves }: { moves?: JobView['moves'][number] }): Promise<void> {
+    if (moves === undefined) return;
+    const live = this.#jobs.get(id);
+    if (live !== undefined) return live.moved(moves);
+    const facts = await this.#records.facts(id);
+    if (facts === null) throw jobUnknown(id);
+    await this.#records.setFacts(id, { ...facts, moves: [...facts.moves, moves].slice(-100) });
+  }
+
+  async spec(id: JobId): Promise<JobSpec> {
+    const job = this.#jobs.get(id);
+    if (job !== undefined && !job.ending) return job.request();
+    if (job === undefined && (await this.#records.get(id)) === null) throw jobUnknown(id);
+    throw jobNotRunning(id);
+  }
+
+  limit(id: JobId, part: number): void {
+    this.#jobs.get(id)?.limit(part);
+  }
+
+  result(id: JobId): Promise<{ fileName: string; bytes: Uint8Array }> {
+    return signResult({ records: this.#records, signer: this.#components.signer ?? null }, id);
+  }
+
+  async drain(reason: string, noticeMs: number): Promise<number> {
+    for (const job of this.#jobs.values()) if (job.run !== null) this.#notice(job, reason, noticeMs);
+    const over = new AbortController();
+    const cancel = this.#components.outside.clock.after(noticeMs, () => over.abort(new Error('The time is over.')));
+    await this.idle(over.signal).catch(() => undefined);
+    cancel();
+    return this.running;
+  }
+
+  onNotice(listener: Parameters<Runtime['onNotice']>[0]): () => void {
+    this.#notices.add(listener);
+    return () => void this.#notices.delete(listener);
   }
 
   on<K extends keyof RuntimeEvents>(name: K, listener: (payload: RuntimeEvents[K]) => void): () => void {
     return this.#events.on(name, listener);
   }
 
-  /** Share of a core that can be promised now, up to a whole one; 1 when there is none, for the book to refuse. */
-  #freePercent(): number {
-    return Math.max(1, Math.min(100, Math.floor(this.#components.allocations.free('cpu') / millicoresOf(1))));
+  #parts(): JobParts {
+    const { outside, store, allocations, content } = this.#components;
+    return {
+      clock: outside.clock,
+      logger: this.#logger,
+      metrics: this.#metrics,
+      store,
+      records: this.#records,
+      allocations,
+      content,
+      changed: (job) => this.#changed(job),
+      wrote: (chunk, bytes) => this.#wrote(chunk, bytes),
+      notice: (job, reason, noticeMs) => this.#notice(job, reason, noticeMs),
+      again: (job, pauseMs) => this.#again(job, pauseMs),
+      position: (job) => this.#line.positionOf(job),
+      estimate: (job) => this.#line.estimateOf(job),
+    };
   }
 
-  async #inspect(spec: JobSpec): Promise<Extract<Inspection, { ok: true }>> {
-    if (spec.module.length > Math.ceil(MODULE_BYTES_MAX / 3) * 4) throw moduleTooLarge(MODULE_BYTES_MAX);
-    const input = { kind: spec.kind, module: spec.module, memoryBytes: spec.memoryBytes };
-    const small = spec.module.length <= INSPECT_INLINE_BYTES_MAX;
-    const result = small
-      ? inspectModule(input)
-      : await this.#components.workers.run<typeof input, Inspection>('runtime.inspectModule', input);
-    if (result.ok) return result;
-    throw result.code === 'MODULE_TOO_LARGE'
-      ? moduleTooLarge(MODULE_BYTES_MAX)
-      : moduleInvalid(result.reason, result.limit ?? undefined);
+  /** Whether a request is taken at all. @returns what runs it @throws {RuntimeError} */
+  #admit(spec: JobSpec, who: string): RuntimeDriver {
+    if (this.#stopped) throw stopping();
+    if (this.#mode === 'finish') {
+      throw new RuntimeError(
+        { code: 'FINISHING' },
+        'This node finishes what runs and takes no new work; `hypermesh queue set --mode open` changes that.',
+      );
+    }
+    const driver = this.#driverOf(spec);
+    const ready = driver.ready(spec.kind);
+    if (!ready.ok) throw notReady(ready);
+    if (spec.queue) this.#line.admit(who);
+    else if (this.running >= JOBS_RUNNING_MAX) {
+      throw new RuntimeError(
+        { code: 'TOO_MANY_JOBS', jobsMax: JOBS_RUNNING_MAX },
+        `${JOBS_RUNNING_MAX} jobs are running, the most at once; wait for one to end or cancel one.`,
+      );
+    }
+    return driver;
   }
 
-  /** QuickJS. The host may read no file of ours when bundled, so the node reads it once and sends it along. */
-  #readEngine(): Promise<Uint8Array> {
-    this.#engine ??= readFile(createRequire(import.meta.url).resolve('@jitl/quickjs-wasmfile-release-sync/wasm')).catch(
-      (error: unknown) => {
-        this.#engine = null;
-        throw error;
+  #driverOf({ kind }: Pick<JobSpec, 'kind'>): RuntimeDriver {
+    const driver = this.#components.drivers.find(({ kinds }) => kinds.includes(kind));
+    if (driver === undefined)
+      throw new RuntimeError({ code: 'ENGINE_MISSING' }, `This node has nothing that runs jobs of the kind ${kind}.`);
+    return driver;
+  }
+
+  /** What happens to a request until it runs or waits. */
+  async #first(
+    job: Job,
+    spec: JobSpec,
+    driver: RuntimeDriver,
+    requestedAtMs: number,
+    tellListed: () => void,
+  ): Promise<void> {
+    const { content } = this.#components;
+    await holdFiles(content, job.id, spec.files);
+    let listing: Promise<void> | null = null;
+    const prepared = await driver.prepare(spec, {
+      signal: job.signal,
+      bringsImage: job.origin.bringsImage,
+      progress: (sentence) => {
+        if (listing === null) {
+          this.#enter(job);
+          listing = job.list('preparing').then(tellListed);
+          // Told again below.
+          listing.catch(() => undefined);
+        }
+        job.waits('preparing', sentence);
       },
+    });
+    try {
+      await listing;
+      if (this.#stopped) throw stopping();
+      job.prepared(prepared, spec);
+      const lasting = spec.queue || spec.restarts > 0;
+      const { program, stored } = await keepProgram(lasting ? content : null, job.id, spec, prepared.identity.sha256);
+      job.keepProgram(program, stored);
+      if (job.ending) return;
+      if (spec.queue) {
+        await job.list('queued');
+        this.#enter(job);
+        this.#line.wait(job);
+      } else await this.#launch(job, prepared, spec, requestedAtMs);
+    } finally {
+      prepared.discard();
+    }
+  }
+
+  /** @throws {AllocationError} when there is no room now */
+  async #launch(job: Job, prepared: PreparedJob, spec: JobSpec, requestedAtMs: number): Promise<void> {
+    const { allocations, content, networkOf } = this.#components;
+    const files = await locateFiles(content, spec.files);
+    // From here to the reservation nothing waits, so that what is free now is free then.
+    const free = Math.floor((allocations.free('cpu') + job.origin.reserved.millicores) / millicoresOf(1));
+    const cpuPercent = spec.cpuPercent ?? (prepared.heldBy === 'none' ? 100 : Math.max(1, Math.min(100, free)));
+    await job.allocate(cpuPercent, requestedAtMs);
+    this.#line.begun(job);
+    this.#enter(job);
+    try {
+      await job.list('starting');
+    } catch (error) {
+      // The store refused the row: nothing is started.
+      job.end({ why: 'lost', message: 'It could not be started.' });
+      await job.start(prepared, { files: [], network: null }, spec);
+      throw error;
+    }
+    if (this.#stopped) job.end({ why: 'lost', message: 'The node was stopped before the job began; start it again.' });
+    const network = job.origin.network ?? networkOf?.(job.origin) ?? null;
+    await job.start(
+      prepared,
+      { files, network: spec.kind === 'container' && spec.network === 'exit' ? network : null },
+      spec,
     );
-    return this.#engine;
+  }
+
+  /** Starts what waited, for room or for its next try. */
+  async #bring(job: Job): Promise<void> {
+    const { clock } = this.#components.outside;
+    const requestedAtMs = clock.monotonicMs();
+    const say = (sentence: string): void => job.waits('preparing', sentence);
+    say('');
+    try {
+      const driver = this.#driverOf(job.spec);
+      const ready = driver.ready(job.spec.kind);
+      if (!ready.ok) throw notReady(ready);
+      const spec = await job.request();
+      const prepared = await driver.prepare(spec, {
+        signal: job.signal,
+        progress: say,
+        bringsImage: job.origin.bringsImage,
+      });
+      try {
+        if (job.ending || this.#stopped) return;
+        job.prepared(prepared, spec);
+        await this.#launch(job, prepared, spec, requestedAtMs);
+      } finally {
+        prepared.discard();
+      }
+    } catch (error) {
+      if (job.ending) return;
+      const noRoom = isNodeError(error) && ['LEVEL_EXCEEDED', 'PAUSED', 'TOO_MANY_ALLOCATIONS'].includes(error.code);
+      if (noRoom) this.#again(job, SAMPLE_INTERVAL_MS, error.message);
+      else job.end({ why: 'crashed', message: messageOf(error) });
+    } finally {
+      this.#line.begun(job);
+    }
+  }
+
+  /** It failed and may start again, or others went first. */
+  #again(job: Job, pauseMs: number, reason?: string): void {
+    if (this.#stopped) return job.waits('queued', 'Waits for the node to start again.');
+    if (reason !== undefined) job.waits('paused', reason);
+    const go = (): void => {
+      if (job.ending || this.#stopped) return;
+      if (job.spec.queue) this.#line.wait(job);
+      else void this.#bring(job);
+    };
+    if (pauseMs === 0) go();
+    else this.#components.outside.clock.after(pauseMs, go);
+  }
+
+  #enter(job: Job): void {
+    if (this.#jobs.has(job.id) || job.status === 'ended') return;
+    this.#jobs.set(job.id, job);
+    this.#metrics?.running.set(this.running - this.#admitted);
+    this.#stopSampling ??= this.#components.outside.clock.every(SAMPLE_INTERVAL_MS, () => this.#sample());
+    void job.ended.then(() => this.#forget(job));
+  }
+
+  async #running(
+    id: JobId,
+  ): Promise<{ job: Job; run: NonNullable<Job['run']>; driven: NonNullable<NonNullable<Job['run']>['driven']> }> {
+    const job = this.#jobs.get(id);
+    const run = job?.run ?? null;
+    if (job !== undefined && run?.driven != null && !job.ending) return { job, run, driven: run.driven };
+    if (job === undefined && (await this.#records.get(id)) === null) throw jobUnknown(id);
+    throw jobNotRunning(id);
+  }
+
+  #notice(job: Job, reason: string, noticeMs: number): void {
+    for (const listener of this.#notices) listener({ id: job.id, reason, noticeMs });
   }
 
   #sample(): void {
-    for (const job of this.#jobs.values()) job.sample();
+    for (const job of this.#jobs.values()) {
+      job.sample();
+      this.#line.used(job, SAMPLE_INTERVAL_MS);
+    }
   }
 
   #changed(job: Job): void {
@@ -312,7 +576,8 @@ class JobRuntime implements Runtime {
 
   #forget(job: Job): void {
     this.#jobs.delete(job.id);
-    this.#metrics?.running.set(this.#jobs.size);
+    this.#line.ended(job);
+    this.#metrics?.running.set(this.running - this.#admitted);
     if (this.#jobs.size === 0) {
       this.#stopSampling?.();
       this.#stopSampling = null;
@@ -320,9 +585,7 @@ class JobRuntime implements Runtime {
     this.#cleaning = this.#cleaning
       .then(() => this.#clean())
       .catch((error: unknown) => {
-        this.#logger.warn('Old jobs could not be removed', {
-          reason: error instanceof Error ? error.message : String(error),
-        });
+        this.#logger.warn('Old jobs could not be removed', { reason: messageOf(error) });
       });
   }
 
@@ -342,28 +605,9 @@ class JobRuntime implements Runtime {
     for (const id of ids) bytes += await this.#records.outputBytes(id);
     await this.#records.delete(ids);
     this.#storedOutputBytes -= bytes;
-    for (const id of ids) this.#events.emit('jobRemoved', { id: id as JobId });
-  }
-
-  /** Ends what a node that went down left behind. Most hosts have ended by themselves; one that is stopped cannot. */
-  async #endLeftOver(): Promise<void> {
-    for (const { id, pid, started } of await this.#records.leftOver()) {
-      const survived =
-        pid !== null &&
-        started !== null &&
-        (await processStarted(pid, process.platform)) === started &&
-        killGroup(pid, process.platform);
-      this.#logger.info('A job of the last run was ended', { job: id, survived });
-      const outputBytes = await this.#records.outputBytes(id);
-      await this.#records.setEnded(
-        id,
-        { why: 'lost', message: 'The node went down while the job ran; start it again.' },
-        this.#components.outside.clock.nowMs(),
-        { measured: unmeasured(outputBytes), governor: 'none' },
-      );
+    for (const id of ids) {
+      await this.#components.content?.release(contentHolderOf(id as JobId));
+      this.#events.emit('jobRemoved', { id: id as JobId });
     }
   }
 }
-
-const stopping = (): RuntimeError =>
-  new RuntimeError({ code: 'STOPPING' }, 'The node is being stopped and takes no more jobs; start it again first.');

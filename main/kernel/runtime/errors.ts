@@ -28,6 +28,8 @@ export class RuntimeError extends NodeError<
   | { code: 'NOT_MOVABLE'; id: string }
   | { code: 'TOO_MANY_FILES'; filesMax: number }
   | { code: 'SCRATCH_FULL'; bytesMax: number }
+  /** It was ended from outside: what it left says nothing about the program. */
+  | { code: 'NO_RESULT'; id: string }
   /** There is no such file in the work folder. */
   | { code: 'FILE_MISSING'; path: string }
   /** Nothing listens on this port inside the job. */
@@ -82,7 +84,10 @@ export const workRefused = (path: string, reason: string): RuntimeError =>
   new RuntimeError({ code: 'WORK_REFUSED', path, reason }, `${path} in the job's work folder: ${reason}.`);
 
 export const holderLost = (reason: string): RuntimeError =>
-  new RuntimeError({ code: 'HOLDER_LOST', reason }, `What keeps the job's files and connections does not answer: ${reason}.`);
+  new RuntimeError(
+    { code: 'HOLDER_LOST', reason },
+    `What keeps the job's files and connections does not answer: ${reason}.`,
+  );
 
 export const connectionReset = (): RuntimeError =>
   new RuntimeError({ code: 'CONNECTION_RESET' }, 'The other end broke this connection off; connect again.');
@@ -101,3 +106,13 @@ export const contentMissing = (sha256: string, path: string): RuntimeError =>
     { code: 'CONTENT_MISSING', sha256 },
     `The content of ${path} is not here; upload the file again and start the job after that.`,
   );
+
+export const stopping = (): RuntimeError =>
+  new RuntimeError({ code: 'STOPPING' }, 'The node is being stopped and takes no more jobs; start it again first.');
+
+/** What a driver misses, as it says it. */
+export const notReady = ({ code, sentence }: { code: string; sentence: string }): RuntimeError =>
+  new RuntimeError({ code: code === 'GPU_MISSING' ? code : 'ENGINE_MISSING' }, sentence);
+
+export const noResult = (id: string, why: string): RuntimeError =>
+  new RuntimeError({ code: 'NO_RESULT', id }, `Job ${id} has no result: ${why}`);

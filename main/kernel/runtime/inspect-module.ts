@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { MODULE_BYTES_MAX } from './constants.ts';
+import type { SandboxKind } from './protocol.ts';
 import { WASI_FUNCTIONS } from './wasi-functions.ts';
 import { WasmFault, capWasm, printable, readWasm } from './wasm-memory-cap.ts';
 
 /** A module before anything is started with it. Crosses to a worker, so it is plain data. */
 export interface InspectInput {
-  kind: 'wasm' | 'javascript';
+  kind: SandboxKind;
   /** Base64, as the contract carries it. */
   module: string;
   memoryBytes: number;
@@ -19,7 +20,7 @@ const WASI = 'wasi_snapshot_preview1';
 
 /**
  * Decodes, hashes and checks a module as far as that is cheap: size, structure, imports, exports, declared memory;
- * for JavaScript that it is text. Whether the code itself is valid is found by the compiler in the host, before the
+ * for a script that it is text. Whether the code itself is valid is found by the compiler in the host, before the
  * first instruction.
  */
 export const inspectModule = ({ kind, module, memoryBytes }: InspectInput): Inspection => {
@@ -32,7 +33,7 @@ export const inspectModule = ({ kind, module, memoryBytes }: InspectInput): Insp
     if (Math.ceil(bytes.length / 3) * 4 !== module.length)
       throw new WasmFault('The module is not base64; send the file as it is.');
     if (kind === 'wasm') checkWasm(bytes, memoryBytes);
-    else checkText(bytes);
+    else checkText(bytes, kind === 'python' ? 'Python' : 'JavaScript');
   } catch (error) {
     if (error instanceof WasmFault)
       return { ok: false, code: 'MODULE_INVALID', reason: error.message, limit: error.limit ?? null };
@@ -65,7 +66,7 @@ const checkWasm = (bytes: Uint8Array, memoryBytes: number): void => {
   capWasm(bytes, facts, memoryBytes);
 };
 
-const checkText = (bytes: Uint8Array): void => {
+const checkText = (bytes: Uint8Array, language: string): void => {
   if (bytes.length === 0) throw new WasmFault('The script is empty; give a file with a program in it.');
   if (bytes[0] === 0x00 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d)
     throw new WasmFault('The script is a WebAssembly module; start it as one.');
@@ -76,6 +77,6 @@ const checkText = (bytes: Uint8Array): void => {
     throw new WasmFault('The script is not UTF-8 text; save it as UTF-8.');
   }
   if (text.includes('\0'))
-    throw new WasmFault('The script holds a zero byte, so it is no text; give a JavaScript file.');
+    throw new WasmFault(`The script holds a zero byte, so it is no text; give a ${language} file.`);
   if (text.trim() === '') throw new WasmFault('The script is empty; give a file with a program in it.');
 };

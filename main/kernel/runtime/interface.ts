@@ -95,11 +95,6 @@ export interface Runtime extends Startable, EventSource<RuntimeEvents> {
   forgetMoved(id: JobId): Promise<void>;
   /** Told in place of a job's own end by whoever moved it here or noticed more, such as a borrower's copies. */
   note(id: JobId, change: { moves?: JobView['moves'][number] }): Promise<void>;
-  /**
-   * The part of what a lease has reserved that the owner's level leaves it now, 0 to 1: shares of its jobs follow within 1 s, 0 freezes
-   * them. Whoever holds the lease's allocation tells it.
-   */
-  scaleLease(lease: string, part: number): void;
   /** Tells the listeners of `onNotice` that every job has to leave, and waits for that, no longer than `noticeMs`. @returns how many stayed */
   drain(reason: string, noticeMs: number): Promise<number>;
   /** Told when jobs have to leave this node: it drains, sleeps, or its level fell below what runs. @returns what takes it out */

@@ -1,23 +1,24 @@
 import type { JobId, SqlValue, Statement, Store } from '../../base/index.ts';
 import { assert, decodeCbor, encodeCbor } from '../../base/index.ts';
-import type { JobEnd, JobOutputChunk, JobSpec, JobView } from '../../../preload/contract/index.ts';
+import type { JobEnd, JobOutputChunk, JobView } from '../../../preload/contract/index.ts';
 import { JOBS_KEPT_MAX, JOBS_LISTED_MAX, OUTPUT_ANSWER_BYTES_MAX } from './constants.ts';
-
-/** What of a request is kept: all but the program and its input. */
-export type KeptSpec = Omit<JobSpec, 'module' | 'stdin' | 'cpuPercent'> & { cpuPercent: number };
+import { FIRST_FACTS, type JobFacts, type KeptOrigin } from './job-facts.ts';
+import { readKeptSpec, type KeptSpec } from './job-spec.ts';
+import { endedView, unmeasured } from './job-view.ts';
 
 /** What is kept of an ended job beside its row. */
 interface KeptMeasurement {
   measured: JobView['measured'];
   governor: JobView['governor'];
 }
-
 type JobRow = {
   id: string;
   spec: Uint8Array;
   module_sha256: string;
   module_bytes: number;
   state: string;
+  origin: Uint8Array;
+  facts: Uint8Array;
   created_at_ms: number;
   started_at_ms: number | null;
   ended_at_ms: number | null;
@@ -25,21 +26,21 @@ type JobRow = {
   measured: Uint8Array | null;
 };
 const COLUMNS =
-  'id, spec, module_sha256, module_bytes, state, created_at_ms, started_at_ms, ended_at_ms, job_end, measured';
+  'id, spec, module_sha256, module_bytes, state, origin, facts, created_at_ms, started_at_ms, ended_at_ms, job_end, measured';
 
-/** The fields of a request that are kept; listed, so that the program does not get into the store by accident. */
-export const keptSpec = (
-  { name, kind, args, memoryBytes, timeMsMax, outputBytesMax, scratchBytesMax }: JobSpec,
-  cpuPercent: number,
-): KeptSpec => ({ name, kind, args, cpuPercent, memoryBytes, timeMsMax, outputBytesMax, scratchBytesMax });
-
-export const promisedOf = ({
-  cpuPercent,
-  memoryBytes,
-  timeMsMax,
-  outputBytesMax,
-  scratchBytesMax,
-}: KeptSpec): JobView['promised'] => ({ cpuPercent, memoryBytes, timeMsMax, outputBytesMax, scratchBytesMax });
+/** A job that had not ended when the node went down. */
+export interface LeftOverJob {
+  id: JobId;
+  state: string;
+  spec: KeptSpec;
+  module: { sha256: string; bytes: number };
+  origin: KeptOrigin;
+  facts: JobFacts;
+  record: Uint8Array | null;
+  createdAtMs: number;
+  startedAtMs: number | null;
+}
+export type JobState = 'queued' | 'preparing' | 'starting' | 'running' | 'frozen';
 
 /** Rows of jobs and of their output. */
 export class JobRecords {
@@ -49,40 +50,79 @@ export class JobRecords {
     this.#store = store;
   }
 
-  async insert(
-    id: JobId,
-    spec: KeptSpec,
-    module: { sha256: string; bytes: number },
-    createdAtMs: number,
-  ): Promise<void> {
+  async insert(job: {
+    id: JobId;
+    spec: KeptSpec;
+    module: { sha256: string; bytes: number };
+    state: JobState;
+    origin: KeptOrigin;
+    facts: JobFacts;
+    createdAtMs: number;
+  }): Promise<void> {
     await this.#store.run(
       'jobs.insert',
-      "INSERT INTO jobs (id, spec, module_sha256, module_bytes, state, created_at_ms) VALUES (?, ?, ?, ?, 'starting', ?)",
-      [id, encodeCbor(spec), module.sha256, module.bytes, createdAtMs],
+      'INSERT INTO jobs (id, spec, module_sha256, module_bytes, state, side, origin, facts, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      [
+        job.id,
+        encodeCbor(job.spec),
+        job.module.sha256,
+        job.module.bytes,
+        job.state,
+        job.origin.side,
+        encodeCbor(job.origin),
+        encodeCbor(job.facts),
+        job.createdAtMs,
+      ],
     );
   }
 
-  async setHost(id: JobId, pid: number, started: string | null): Promise<void> {
-    await this.#store.run('jobs.host', 'UPDATE jobs SET host_pid = ?, host_started = ? WHERE id = ?', [
-      pid,
-      started,
-      id,
-    ]);
+  /** What is known of it now. A state that begins anew forgets how the last process was found. */
+  async update(
+    id: JobId,
+    state: JobState,
+    spec: KeptSpec,
+    module: { sha256: string; bytes: number },
+    facts: JobFacts,
+    startedAtMs: number | null,
+  ): Promise<void> {
+    await this.#store.run(
+      'jobs.update',
+      `UPDATE jobs SET state = ?, spec = ?, module_sha256 = ?, module_bytes = ?, facts = ?, started_at_ms = ?${
+        state === 'running' || state === 'frozen' || state === 'starting' ? '' : ', record = NULL'
+      } WHERE id = ?`,
+      [state, encodeCbor(spec), module.sha256, module.bytes, encodeCbor(facts), startedAtMs, id],
+    );
   }
 
-  async setRunning(id: JobId, startedAtMs: number): Promise<void> {
-    await this.#store.run('jobs.running', "UPDATE jobs SET state = 'running', started_at_ms = ? WHERE id = ?", [
-      startedAtMs,
-      id,
-    ]);
+  async setRecord(id: JobId, record: Uint8Array): Promise<void> {
+    await this.#store.run('jobs.record', "UPDATE jobs SET record = ? WHERE id = ? AND state <> 'ended'", [record, id]);
   }
 
-  async setEnded(id: JobId, end: JobEnd, endedAtMs: number, kept: KeptMeasurement): Promise<void> {
+  /** @param spec - without stdin: nobody needs it any more */
+  async setEnded(
+    id: JobId,
+    end: JobEnd,
+    endedAtMs: number,
+    kept: KeptMeasurement,
+    spec: KeptSpec,
+    facts: JobFacts,
+  ): Promise<void> {
     await this.#store.run(
       'jobs.ended',
-      "UPDATE jobs SET state = 'ended', ended_at_ms = ?, job_end = ?, measured = ?, host_pid = NULL, host_started = NULL WHERE id = ?",
-      [endedAtMs, encodeCbor(end), encodeCbor(kept), id],
+      "UPDATE jobs SET state = 'ended', ended_at_ms = ?, job_end = ?, measured = ?, record = NULL, spec = ?, facts = ? WHERE id = ?",
+      [endedAtMs, encodeCbor(end), encodeCbor(kept), encodeCbor({ ...spec, stdin: '' }), encodeCbor(facts), id],
     );
+  }
+
+  /** Of an ended one. */
+  async setFacts(id: JobId, facts: JobFacts): Promise<void> {
+    await this.#store.run('jobs.facts', 'UPDATE jobs SET facts = ? WHERE id = ?', [encodeCbor(facts), id]);
+  }
+  async facts(id: JobId): Promise<JobFacts | null> {
+    const row = await this.#store.get<{ facts: Uint8Array }>('jobs.facts.get', 'SELECT facts FROM jobs WHERE id = ?', [
+      id,
+    ]);
+    return row === undefined ? null : readFacts(row.facts);
   }
 
   async delete(ids: readonly string[]): Promise<void> {
@@ -159,7 +199,7 @@ export class JobRecords {
   async surplus(): Promise<string[]> {
     const rows = await this.#store.all<{ id: string }>(
       'jobs.surplus',
-      "SELECT id FROM jobs WHERE state = 'ended' ORDER BY created_at_ms DESC, id LIMIT -1 OFFSET MAX(0, ? - (SELECT COUNT(*) FROM jobs WHERE state <> 'ended'))",
+      "SELECT id FROM jobs WHERE state = 'ended' ORDER BY created_at_ms DESC, id LIMIT -1 OFFSET MAX(0, ? - (SELECT COUNT(*) FROM jobs WHERE state NOT IN ('ended', 'queued')))",
       [JOBS_KEPT_MAX],
     );
     return rows.map(({ id }) => id).reverse();
@@ -177,47 +217,56 @@ export class JobRecords {
     );
   }
 
-  /** Jobs that a node left behind when it went down. */
-  async leftOver(): Promise<{ id: JobId; pid: number | null; started: string | null }[]> {
-    return this.#store.all<{ id: JobId; pid: number | null; started: string | null }>(
+  /** Jobs that a node left behind when it went down, oldest first. */
+  async leftOver(): Promise<LeftOverJob[]> {
+    const rows = await this.#store.all<JobRow & { record: Uint8Array | null }>(
       'jobs.leftover',
-      "SELECT id, host_pid AS pid, host_started AS started FROM jobs WHERE state <> 'ended'",
+      `SELECT ${COLUMNS}, record FROM jobs WHERE state <> 'ended' ORDER BY created_at_ms, id`,
     );
+    return rows.map((row) => ({
+      id: row.id as JobId,
+      state: row.state,
+      spec: readKeptSpec(decodeCbor(row.spec)),
+      module: { sha256: row.module_sha256, bytes: row.module_bytes },
+      origin: readOrigin(row.origin),
+      facts: readFacts(row.facts),
+      record: row.record,
+      createdAtMs: row.created_at_ms,
+      startedAtMs: row.started_at_ms,
+    }));
   }
 }
 
-/** Nothing was measured: the node went down before. */
-export const unmeasured = (outputBytes: number): JobView['measured'] => ({
-  cpuMs: null,
-  cpuPercentMean: null,
-  cpuPercentNow: null,
-  memoryBytesPeak: null,
-  outputBytes,
-  startMs: null,
+/** Rows of an older version have an empty map. */
+const readOrigin = (bytes: Uint8Array): KeptOrigin => ({
+  side: 'own',
+  who: 'own',
+  lease: null,
+  peerId: null,
+  reserved: { millicores: 0, containers: 0 },
+  bringsImage: true,
+  ...(decodeCbor(bytes) as Partial<KeptOrigin>),
 });
+const readFacts = (bytes: Uint8Array): JobFacts => ({ ...FIRST_FACTS, ...(decodeCbor(bytes) as Partial<JobFacts>) });
 
 const toView = (row: JobRow): JobView => {
   assert(
     row.job_end !== null && row.ended_at_ms !== null && row.measured !== null,
     'An ended job has an end, a time and a measurement.',
   );
-  const spec = decodeCbor(row.spec) as KeptSpec;
   const { measured, governor } = decodeCbor(row.measured) as KeptMeasurement;
-  return {
+  return endedView({
     id: row.id,
-    name: spec.name,
-    kind: spec.kind,
-    moduleBytes: row.module_bytes,
-    moduleSha256: row.module_sha256,
-    args: spec.args,
-    state: 'ended',
+    spec: readKeptSpec(decodeCbor(row.spec)),
+    module: { sha256: row.module_sha256, bytes: row.module_bytes },
+    origin: readOrigin(row.origin),
+    facts: readFacts(row.facts),
     createdAtMs: row.created_at_ms,
     startedAtMs: row.started_at_ms,
     endedAtMs: row.ended_at_ms,
     end: decodeCbor(row.job_end) as JobEnd,
-    promised: promisedOf(spec),
-    effectiveCpuPercent: 0,
+    // Measurements of an older version lack what was not measured then.
+    measured: { ...unmeasured(0), ...measured },
     governor,
-    measured,
-  };
+  });
 };

@@ -1,446 +1,506 @@
-import type { AllocationId, Clock, JobId, Logger, Store } from '../../base/index.ts';
+import type { Clock, JobId, Logger, Store } from '../../base/index.ts';
 import { messageOf } from '../../base/index.ts';
-import type { AllocationBook, Holder } from '../assets/index.ts';
-import type { Monitor } from '../monitor/index.ts';
-import type { JobEnd, JobOutputChunk, JobView } from '../../../preload/contract/index.ts';
-import {
-  COMPILED_BYTES_PER_MODULE_BYTE,
-  END_MESSAGE_CHARS_MAX,
-  HOST_OVERHEAD_BYTES,
-  SAMPLE_GAP_MS_MAX,
-  SAMPLE_INTERVAL_MS,
-  START_MS_MAX,
-} from './constants.ts';
-import type { CpuGovernor, CpuHold } from './governor/index.ts';
-import { CpuMeter } from './governor/cpu-meter.ts';
-import type { JobRecords, KeptSpec } from './job-records.ts';
-import { promisedOf } from './job-records.ts';
-import type { JobProcessInit } from './job-process.ts';
-import { JobProcess } from './job-process.ts';
+import type { AllocationBook } from '../assets/index.ts';
+import type { JobEnd, JobOutputChunk, JobSpec, JobView } from '../../../preload/contract/index.ts';
+import { RESTART_MS_MAX, RESTART_MS_MIN } from './constants.ts';
+import { contentHolderOf, type ContentStore } from './content/index.ts';
+import type { DrivenJob, HeldBy, JobListener, PreparedJob, StartedJob } from './drivers/interface.ts';
+import { keptOrigin, type JobFacts } from './job-facts.ts';
+import { keepOutputs, type Program } from './job-files.ts';
+import type { JobOrigin } from './interface.ts';
+import type { JobRecords, JobState } from './job-records.ts';
+import { JobRun, shareOf, type RunEnd } from './job-run.ts';
+import { millicoresOf, wholeSpec, type KeptSpec } from './job-spec.ts';
+import { unmeasured, viewOf } from './job-view.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import { OutputLog } from './output-log.ts';
-import { processStarted, residentMemory } from './processes.ts';
-import type { EndReport, RunningReport } from './protocol.ts';
+import { inputHashOf, inputOf } from './results/index.ts';
 import { sizeText } from './size-text.ts';
 
-/** Share below which a mean says nothing: the first samples of a short job are mostly rounding. */
-const MEAN_MS_MIN = 200;
-
-/** Thousandths of a core in one percent of a core. */
-const MILLICORES_PER_PERCENT = 10;
-export const millicoresOf = (cpuPercent: number): number => cpuPercent * MILLICORES_PER_PERCENT;
-
-/** What a job takes of the machine's memory at most: the program, its scratch folder, and what hosting it costs. */
-export const allocatedMemoryBytes = (
-  spec: Pick<KeptSpec, 'memoryBytes' | 'scratchBytesMax'>,
-  moduleBytes: number,
-): number =>
-  spec.memoryBytes + spec.scratchBytesMax + HOST_OVERHEAD_BYTES + moduleBytes * COMPILED_BYTES_PER_MODULE_BYTE;
-
 export interface JobParts {
-  id: JobId;
-  spec: KeptSpec;
-  module: { sha256: string; bytes: number };
-  /** When the request came, on both clocks. */
-  createdAtMs: number;
-  requestedAtMs: number;
   clock: Clock;
   logger: Logger;
   metrics: RuntimeMetrics | null;
   store: Store;
   records: JobRecords;
   allocations: AllocationBook;
-  monitor: Pick<Monitor, 'countProcess'>;
-  governor: CpuGovernor;
+  content: ContentStore | null;
   changed(job: Job): void;
   wrote(chunk: JobOutputChunk, bytes: number): void;
+  notice(job: Job, reason: string, noticeMs: number): void;
+  /** It failed and may start again, or was put back: after a pause whoever decides about starting has it. */
+  again(job: Job, pauseMs: number): void;
+  position(job: Job): number | null;
+  estimate(job: Job): JobView['estimate'];
+}
+export interface JobInit {
+  id: JobId;
+  /** The request, without its program. */
+  spec: KeptSpec;
+  origin: JobOrigin;
+  facts: JobFacts;
+  createdAtMs: number;
+  held: boolean;
+  /** Where its output goes on. */
+  outputBytes: number;
 }
 
-/**
- * How far a job is. `starting -> running -> ended`, and `starting -> ended`. Once an end is decided (`#ending`), the
- * job stays where it is until its process is gone and everything is stored.
- */
-type State =
-  | { status: 'starting' }
-  | { status: 'running'; startedAtMs: number }
-  | { status: 'ended'; startedAtMs: number | null; endedAtMs: number; end: JobEnd };
+/** A job that has not ended, as far as others have to know: `queued` waits in line, `paused` for its next start. */
+type Life =
+  | { status: 'queued' | 'preparing' | 'paused'; reason: string }
+  | { status: 'starting' | 'running' }
+  | { status: 'ended'; endedAtMs: number; end: JobEnd };
 
-/** One job: its process, its limits, its output and its row. */
+/** One job from its request to its end: its row, its output, its runs. */
 export class Job {
   readonly id: JobId;
-  readonly allocatedBytes: number;
+  readonly origin: JobOrigin;
+  readonly createdAtMs: number;
+  readonly held: boolean;
   readonly #parts: JobParts;
   readonly #output: OutputLog;
-  #state: State = { status: 'starting' };
-  #process: JobProcess | null = null;
-  #hold: CpuHold | null = null;
-  #meter: CpuMeter | null = null;
-  #uncount: () => void = () => undefined;
-  #allocations: readonly AllocationId[] = [];
-  /** Share that the level leaves it now; the book tells before `allocate` resolves. */
-  #effectiveMillicores: number;
+  #spec: KeptSpec;
+  #facts: JobFacts;
+  #module = { sha256: '', bytes: 0 };
+  #life: Life = { status: 'preparing', reason: '' };
+  #startedAtMs: number | null = null;
+  #run: JobRun | null = null;
+  #program: Program | null = null;
   #ending: JobEnd | null = null;
-  /** Why the host would not run the module. Such a job leaves no row. */
+  #needs: PreparedJob['needs'] = [];
+  #heldBy: HeldBy = 'none';
+  #health: JobView['health'] = 'none';
+  /** Why the module was refused. Such a job leaves no row. */
   #refusal: string | null = null;
-  #settled = false;
-  /** Row updates under way, in order. */
+  /** Of what its lease has reserved, 0 to 1. */
+  #leasePart = 1;
+  #putBack: string | null = null;
+  #handedOver = false;
+  #listed = false;
   #writes: Promise<void> = Promise.resolve();
-  #cancelTimeLimit: () => void = () => undefined;
+  readonly #aborter = new AbortController();
 
-  /** Unfrozen time since the start of the present state, ms. */
-  #activeMs = 0;
-  #activeAtMs: number;
-  #sampledAtMs: number;
-  #cpuMs: number | null = null;
-  #cpuPercentNow: number | null = null;
-  #residentBytesPeak: number | null = null;
-  #startMs: number | null = null;
-  /** What the host itself had taken when the program began. */
-  #cpuMsBefore: number | null = null;
-  #residentBytesBefore = 0;
-
-  /** Resolves when the host runs the program, refuses it, or the job has ended. */
+  /** Resolves when it runs, is refused, waits for another start, or has ended. */
   readonly verdict: Promise<void>;
   readonly ended: Promise<void>;
   #tellVerdict!: () => void;
   #tellEnded!: () => void;
 
-  /** Holders to allocate with. */
-  readonly cpuHolder: Holder = {
-    setEffective: (amount) => this.#setEffective(amount),
-    evict: (reason) => this.end({ why: 'owner', message: reason }),
-  };
-  readonly memoryHolder: Holder = {
-    // Memory can only be kept or given back as a whole: the book evicts when the level does not cover it.
-    setEffective: () => undefined,
-    evict: (reason) => this.end({ why: 'owner', message: reason }),
-  };
-
-  constructor(parts: JobParts) {
-    this.id = parts.id;
+  constructor(parts: JobParts, init: JobInit) {
     this.#parts = parts;
-    this.allocatedBytes = allocatedMemoryBytes(parts.spec, parts.module.bytes);
-    this.#effectiveMillicores = millicoresOf(parts.spec.cpuPercent);
-    this.#activeAtMs = parts.requestedAtMs;
-    this.#sampledAtMs = parts.requestedAtMs;
+    this.id = init.id;
+    this.origin = init.origin;
+    this.createdAtMs = init.createdAtMs;
+    this.held = init.held;
+    this.#spec = init.spec;
+    this.#facts = init.facts;
     this.verdict = new Promise((resolve) => (this.#tellVerdict = resolve));
     this.ended = new Promise((resolve) => (this.#tellEnded = resolve));
     this.#output = new OutputLog({
-      id: parts.id,
-      bytesMax: parts.spec.outputBytesMax,
+      id: init.id,
+      bytesMax: init.spec.outputBytesMax,
+      bytes: init.outputBytes,
       store: parts.store,
       clock: parts.clock,
       written: (chunk, bytes) => parts.wrote(chunk, bytes),
-      drained: () => this.#process?.resumeOutput(),
+      drained: () => this.#run?.resumeOutput(),
       failed: (error) => {
-        parts.logger.error('Output of a job could not be stored', { job: parts.id, reason: messageOf(error) });
+        parts.logger.error('Output of a job could not be stored', { job: init.id, reason: messageOf(error) });
         this.end({ why: 'lost', message: `Its output could not be stored: ${messageOf(error)}` });
       },
     });
   }
 
+  get spec(): KeptSpec {
+    return this.#spec;
+  }
   get refusal(): string | null {
     return this.#refusal;
   }
-
-  /** Takes over the allocations, to be released at the end. */
-  holdAllocations(ids: readonly AllocationId[]): void {
-    this.#allocations = ids;
+  get programSha256(): string {
+    return this.#module.sha256;
+  }
+  get status(): Life['status'] {
+    return this.#life.status;
+  }
+  get ending(): boolean {
+    return this.#ending !== null;
+  }
+  get signal(): AbortSignal {
+    return this.#aborter.signal;
+  }
+  get needs(): PreparedJob['needs'] {
+    return this.#needs;
+  }
+  get run(): JobRun | null {
+    return this.#run;
+  }
+  get facts(): JobFacts {
+    return this.#facts;
+  }
+  get heldBy(): HeldBy {
+    return this.#heldBy;
+  }
+  /** Promised share, thousandths of a core; null while that is not decided. */
+  get millicores(): number | null {
+    const percent = this.#spec.cpuPercent ?? this.#facts.cpuPercent;
+    return percent === null ? null : millicoresOf(percent);
+  }
+  get startedAtMs(): number | null {
+    return this.#startedAtMs;
   }
 
-  /** Starts the process. The row must be there already. Resolves when the process is under way or has failed to start. */
-  async launch(init: Omit<JobProcessInit, 'header'>): Promise<void> {
-    const { spec, clock, governor, records, metrics } = this.#parts;
-    if (this.#ending !== null) return this.#settle();
-    this.#activeAtMs = clock.monotonicMs();
-    try {
-      this.#process = await JobProcess.start(
-        {
-          ...init,
-          header: {
-            kind: spec.kind,
-            // The first argument of a WASI program is its own name; a script gets none.
-            args: spec.kind === 'wasm' ? [spec.name, ...spec.args] : spec.args,
-            memoryBytes: spec.memoryBytes,
-            scratchBytesMax: spec.scratchBytesMax,
-          },
-        },
-        {
-          running: (report) => this.#heardRunning(report),
-          output: (stream, bytes) => this.#heardOutput(stream, bytes),
-          ended: (report) => this.#heardEnd(report),
-          refused: (reason) => {
-            this.#refusal = reason;
-            this.end({ why: 'crashed', message: reason });
-          },
-          closed: (how) => this.#heardClosed(how),
-        },
-      );
-    } catch (error) {
-      this.end({
-        why: 'crashed',
-        message: `The job's process could not be started (${messageOf(error)}); install the app again if this stays.`,
-      });
-      return this.#settle();
+  /** What preparing found out. */
+  prepared({ identity, needs, heldBy }: Pick<PreparedJob, 'identity' | 'needs' | 'heldBy'>, whole: JobSpec): void {
+    this.#module = { sha256: identity.sha256, bytes: identity.bytes };
+    this.#needs = needs;
+    this.#heldBy = heldBy;
+    const sum = (wanted: string): number =>
+      needs.reduce((all, { resource, amount }) => all + (resource === wanted ? amount : 0), 0);
+    const program = whole.kind === 'container' ? `sha256:${identity.sha256}` : identity.sha256;
+    this.#facts = {
+      ...this.#facts,
+      needs: { memoryBytes: sum('memory'), containers: sum('container') },
+      input: inputHashOf(inputOf(whole, program)),
+    };
+  }
+  /** Where its program is found when it is needed again. */
+  keepProgram(program: Program, stored: boolean): void {
+    this.#program = program;
+    this.#facts = { ...this.#facts, programStored: stored };
+  }
+  /** What a row of an earlier life of the node knows. */
+  restore(module: { sha256: string; bytes: number }, startedAtMs: number | null): void {
+    this.#module = module;
+    this.#startedAtMs = startedAtMs;
+    this.#listed = true;
+    const { memoryBytes, containers } = this.#facts.needs;
+    this.#needs = [
+      { resource: 'memory', amount: memoryBytes },
+      { resource: 'container', amount: containers },
+    ];
+  }
+  /** It never was a job for anyone but its submitter. */
+  async withdraw(reason: string): Promise<void> {
+    this.#refusal = reason;
+    await this.#finish({ why: 'crashed', message: reason });
+  }
+  /** Ends its run and leaves it to the next life of the node, as one of its restarts. */
+  async shelve(reason: string): Promise<void> {
+    if (this.#run !== null) {
+      this.#facts = { ...this.#facts, restartsDone: this.#facts.restartsDone + 1 };
+      const { over } = this.#run;
+      this.putBack(reason);
+      await over;
     }
-    const { pid } = this.#process;
-    metrics?.started.inc(1, { kind: spec.kind });
-    this.#meter = new CpuMeter(pid);
-    this.#hold = governor.govern(this.#process, this.#effectiveMillicores);
-    this.#uncount = this.#parts.monitor.countProcess(pid);
-    this.#write(async () => records.setHost(this.id, pid, await processStarted(pid, init.platform)));
-    // Ended while the process was being made.
-    if (this.#ending !== null) this.#killNow();
+    await this.#output.close();
+    await this.#writes;
+  }
+  /** The whole request, to be prepared once more. */
+  async request(): Promise<JobSpec> {
+    return wholeSpec(this.#spec, (await this.#program?.read()) ?? '');
   }
 
-  /** Decides how the job ends, unless that is decided already, and ends the process. In any state; may be called often. */
-  end(end: JobEnd): void {
-    if (this.#ending !== null) return;
-    this.#measure();
-    this.#ending = 'message' in end ? { ...end, message: end.message.slice(0, END_MESSAGE_CHARS_MAX) } : end;
-    this.#cancelTimeLimit();
-    this.#killNow();
+  /** Writes its row, unless that is done. @throws {StoreError} */
+  async list(state: JobState): Promise<void> {
+    if (this.#listed) return;
+    await this.#parts.records.insert({
+      id: this.id,
+      spec: this.#spec,
+      module: this.#module,
+      state,
+      origin: keptOrigin(this.origin),
+      facts: this.#facts,
+      createdAtMs: this.createdAtMs,
+    });
+    this.#listed = true;
   }
 
-  /** Once a second. */
-  sample(): void {
-    if (this.#ending !== null || this.#process === null) return;
-    const { allocations, clock } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    const before = { cpuMs: this.#cpuMs, atMs: this.#sampledAtMs };
-    this.#account(nowMs);
-    const ownBytes = this.#measure();
-    this.#sampledAtMs = nowMs;
-    if (this.#cpuMs !== null && before.cpuMs !== null && nowMs > before.atMs) {
-      this.#cpuPercentNow = ((this.#cpuMs - before.cpuMs) / (nowMs - before.atMs)) * 100;
-      if (this.#allocations[0] !== undefined)
-        allocations.reportUse(this.#allocations[0], this.#cpuPercentNow * MILLICORES_PER_PERCENT);
-    }
-    if (ownBytes !== null) {
-      if (this.#allocations[1] !== undefined) allocations.reportUse(this.#allocations[1], ownBytes);
-      if (ownBytes > this.allocatedBytes) {
-        this.end({
-          why: 'limit',
-          limit: 'memory',
-          message: `The job's process took ${sizeText(ownBytes)} of memory and was allowed ${sizeText(this.allocatedBytes)}; start it with more memory.`,
-        });
-        return;
-      }
-    }
-    if (this.#state.status === 'starting' && this.#activeMs > START_MS_MAX) {
-      this.end({
-        why: 'limit',
-        limit: 'time',
-        message: `The program was not ready after ${START_MS_MAX / 1000} s; it is too large for its share of the processor.`,
-      });
-      return;
-    }
+  /** What it waits for. */
+  waits(status: 'queued' | 'preparing' | 'paused', reason: string): void {
+    if (this.#ending !== null || this.#life.status === 'ended') return;
+    const before = this.#life;
+    this.#life = { status, reason };
+    if (before.status !== status && this.#listed) this.#save(status === 'paused' ? 'queued' : status);
     this.#parts.changed(this);
+    if (status !== 'preparing') this.#tellVerdict();
+  }
+
+  /** Reserves what a run takes. @param cpuPercent - the share where its request names none @throws {AllocationError} */
+  async allocate(cpuPercent: number, requestedAtMs: number): Promise<JobRun> {
+    const { clock, allocations, metrics, notice } = this.#parts;
+    if (this.#spec.cpuPercent === undefined) this.#facts = { ...this.#facts, cpuPercent };
+    const { reserved } = this.origin;
+    const run: JobRun = new JobRun({
+      id: this.id,
+      spec: this.#spec,
+      millicores: millicoresOf(cpuPercent),
+      reservedMillicores: Math.min(reserved.millicores, millicoresOf(cpuPercent)),
+      needs: this.#needs.map(({ resource, amount }) => ({
+        resource,
+        amount: resource === 'container' ? Math.max(0, amount - reserved.containers) : amount,
+      })),
+      heldBy: this.#heldBy,
+      requestedAtMs,
+      held: this.held && this.#facts.restartsDone === 0,
+      clock,
+      allocations,
+      began: () => {
+        this.#startedAtMs = clock.nowMs();
+        this.#life = { status: 'running' };
+        this.#save('running');
+        if (run.usage.startMs !== null) metrics?.startSeconds.observe(run.usage.startMs / 1000);
+        this.#parts.changed(this);
+        this.#tellVerdict();
+      },
+      changed: () => {
+        if (this.#run === run) this.#parts.changed(this);
+      },
+      output: (stream, bytes) => this.#write(run, stream, bytes),
+      health: (state) => (this.#health = state),
+      recorded: (record) => this.#parts.records.setRecord(this.id, record),
+      notice: (reason, noticeMs) => notice(this, reason, noticeMs),
+    });
+    await run.allocate();
+    run.scale(this.#leasePart);
+    this.#run = run;
+    void run.over.then((end) => this.#settle(run, end));
+    return run;
+  }
+
+  /** Starts the run that was allocated. */
+  async start(
+    prepared: PreparedJob,
+    started: Pick<StartedJob, 'files' | 'network'>,
+    whole: StartedJob['spec'],
+  ): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    if (this.#ending !== null) run.end(this.#ending);
+    else {
+      this.#life = { status: 'starting' };
+      this.#parts.metrics?.started.inc(1, { kind: this.#spec.kind });
+      this.#parts.changed(this);
+    }
+    const held = this.held && this.#facts.restartsDone === 0;
+    await run.start(prepared, { id: this.id, spec: whole, held, ...started });
+    if (held) this.#tellVerdict();
+  }
+
+  /** Goes on with a run of an earlier life of the node. @returns false when nothing of it is left */
+  async adopt(
+    adopting: (job: Pick<StartedJob, 'millicores'>, listener: JobListener) => Promise<DrivenJob | null>,
+  ): Promise<boolean> {
+    const run = this.#run;
+    if (run === null) return false;
+    return run.adopt(adopting);
+  }
+
+  /** Decides how it ends, unless that is decided already, and ends what runs. In any state; may be called often. */
+  end(end: JobEnd): void {
+    if (this.#ending !== null || this.#life.status === 'ended') return;
+    this.#ending = end;
+    this.#aborter.abort(new Error('The job has ended.'));
+    if (this.#run !== null) this.#run.end(end);
+    else void this.#finish(end);
+  }
+
+  /** Ends its run and lets it wait in line again. @param reason - why, one sentence */
+  putBack(reason: string): void {
+    if (this.#ending !== null || this.#run === null || this.#putBack !== null) return;
+    this.#putBack = reason;
+    this.#run.end({ why: 'owner', message: reason });
+  }
+
+  /** Asks it to end, because it goes on elsewhere; its work folder stays until `forgetMoved`. Resolves once its processes are gone. */
+  async handOver(to: string, graceMs: number): Promise<void> {
+    const run = this.#run;
+    if (run === null || this.#ending !== null) return;
+    this.#handedOver = true;
+    this.#ending = { why: 'moved', to, message: `It goes on at ${to}.` };
+    run.stop(this.#ending, graceMs);
+    await run.over;
+  }
+  async forgetMoved(): Promise<void> {
+    await this.#run?.release();
+  }
+
+  /** The level leaves its lease another part of what was reserved. */
+  limit(part: number): void {
+    this.#leasePart = part;
+    this.#run?.scale(part);
+  }
+
+  moved(move: JobView['moves'][number]): void {
+    this.#facts = { ...this.#facts, moves: [...this.#facts.moves, move].slice(-100) };
+    if (this.#life.status !== 'ended') this.#save(this.#rowState);
+    this.#parts.changed(this);
+  }
+
+  sample(): void {
+    this.#run?.sample();
   }
 
   view(): JobView {
-    const { id, spec, module, createdAtMs, governor } = this.#parts;
-    const state = this.#state;
-    const frozen = state.status === 'running' && this.#effectiveMillicores === 0;
-    return {
-      id,
-      name: spec.name,
-      kind: spec.kind,
-      moduleBytes: module.bytes,
-      moduleSha256: module.sha256,
-      args: spec.args,
-      state: frozen ? 'frozen' : state.status,
-      createdAtMs,
-      startedAtMs: state.status === 'starting' ? null : state.startedAtMs,
-      endedAtMs: state.status === 'ended' ? state.endedAtMs : null,
-      end: state.status === 'ended' ? state.end : null,
-      promised: promisedOf(spec),
-      effectiveCpuPercent: state.status === 'ended' ? 0 : this.#effectiveMillicores / MILLICORES_PER_PERCENT,
-      governor: this.#hold?.kind ?? governor.kind,
-      measured: {
-        cpuMs: this.#cpuMs,
-        cpuPercentMean: this.#mean,
-        cpuPercentNow: state.status === 'ended' ? null : frozen ? 0 : this.#cpuPercentNow,
-        memoryBytesPeak:
-          this.#residentBytesPeak === null
-            ? null
-            : Math.max(0, Math.round(this.#residentBytesPeak - this.#residentBytesBefore)),
-        outputBytes: this.#output.bytes,
-        startMs: this.#startMs,
+    const { position, estimate } = this.#parts;
+    const life = this.#life;
+    const run = this.#run;
+    const frozen = life.status === 'running' && run?.effectiveMillicores === 0;
+    const waits = life.status === 'queued';
+    const over = life.status === 'ended';
+    return viewOf(
+      {
+        id: this.id,
+        spec: this.#spec,
+        module: this.#module,
+        origin: this.origin,
+        facts: this.#facts,
+        createdAtMs: this.createdAtMs,
+        startedAtMs: this.#startedAtMs,
       },
-    };
+      {
+        state: frozen ? 'frozen' : life.status === 'paused' ? 'starting' : life.status,
+        stateReason: frozen
+          ? run.suspended
+            ? 'Stands still while a job of higher priority runs.'
+            : 'Stands still: nothing of the processor is lent now.'
+          : 'reason' in life
+            ? life.reason
+            : '',
+        queuePosition: waits ? position(this) : null,
+        estimate: over ? null : estimate(this),
+        endedAtMs: over ? life.endedAtMs : null,
+        end: over ? life.end : null,
+        health: over ? 'none' : this.#health,
+        effectiveCpuPercent: over || run === null ? 0 : shareOf(run),
+        governor: run?.heldBy ?? this.#heldBy,
+        measured:
+          run === null
+            ? unmeasured(this.#output.bytes)
+            : run.usage.view(this.#output.bytes, over ? 'ended' : frozen ? 'frozen' : 'running'),
+      },
+    );
   }
 
-  get #mean(): number | null {
-    if (this.#cpuMs === null || this.#cpuMsBefore === null || this.#activeMs < MEAN_MS_MIN) return null;
-    return (Math.max(0, this.#cpuMs - this.#cpuMsBefore) / this.#activeMs) * 100;
+  get #rowState(): JobState {
+    const { status } = this.#life;
+    return status === 'paused' || status === 'ended' ? 'queued' : status;
   }
 
-  #setEffective(millicores: number): void {
-    if (this.#effectiveMillicores === millicores) return;
-    const { clock, governor } = this.#parts;
-    this.#account(clock.monotonicMs());
-    this.#effectiveMillicores = millicores;
-    if (this.#ending !== null) return;
-    if (governor.kind === 'none' && millicores < millicoresOf(this.#parts.spec.cpuPercent)) {
-      this.end({
-        why: 'owner',
-        message: 'The level was lowered, and this system cannot hold a job to less than a whole core.',
-      });
-      return;
-    }
-    this.#hold?.setMillicores(millicores);
-    this.#armTimeLimit();
-    this.#parts.changed(this);
-  }
-
-  #heardRunning({ residentBytes }: RunningReport): void {
-    if (this.#ending !== null || this.#state.status !== 'starting') return;
-    const { clock, records, requestedAtMs, metrics } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    this.#measure();
-    this.#startMs = nowMs - requestedAtMs;
-    this.#residentBytesBefore = residentBytes;
-    this.#residentBytesPeak = residentBytes;
-    this.#cpuMsBefore = this.#cpuMs;
-    this.#activeMs = 0;
-    this.#activeAtMs = nowMs;
-    this.#sampledAtMs = nowMs;
-    const startedAtMs = clock.nowMs();
-    this.#state = { status: 'running', startedAtMs };
-    this.#hold?.begin();
-    this.#armTimeLimit();
-    this.#write(() => records.setRunning(this.id, startedAtMs));
-    metrics?.startSeconds.observe(this.#startMs / 1000);
-    this.#parts.changed(this);
-    this.#tellVerdict();
-  }
-
-  #heardOutput(stream: 'stdout' | 'stderr', bytes: Buffer): void {
-    if (this.#ending !== null) return;
-    const taken = this.#output.push(stream, bytes);
-    if (taken === 'full') this.#process?.pauseOutput();
+  #write(run: JobRun, stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
+    const taken = this.#output.push(stream, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    if (taken === 'full') run.pauseOutput();
     else if (taken === 'exceeded') {
-      this.end({
+      run.end({
         why: 'limit',
         limit: 'output',
-        message: `The program wrote more than the ${sizeText(this.#parts.spec.outputBytesMax)} that it may; start it with a higher limit.`,
+        message: `The program wrote more than the ${sizeText(this.#spec.outputBytesMax)} that it may; start it with a higher limit.`,
       });
     }
   }
 
-  #heardEnd({ end, cpuMs, residentBytesPeak }: EndReport): void {
-    if (this.#ending !== null) return;
-    this.end(end);
-    this.#cpuMs = Math.max(cpuMs, this.#cpuMs ?? 0);
-    this.#residentBytesPeak = Math.max(residentBytesPeak, this.#residentBytesPeak ?? 0);
-  }
-
-  #heardClosed({
-    signal,
-    exitCode,
-    explanation,
-  }: {
-    signal: string | null;
-    exitCode: number | null;
-    explanation: string;
-  }): void {
-    if (/heap out of memory|allocation failed|out of memory/i.test(explanation)) {
-      this.end({ why: 'limit', limit: 'memory', message: "The job's process ran out of memory; start it with more." });
-    } else {
-      const how = signal === null ? `code ${exitCode ?? 'unknown'}` : signal;
-      this.end({
-        why: 'crashed',
-        message: `The job's process ended without a word (${how}).${explanation === '' ? '' : ` It said: ${explanation.trim()}`}`,
-      });
+  /** A run is over: the job ends with it, starts again, or waits in line once more. */
+  async #settle(run: JobRun, over: RunEnd): Promise<void> {
+    if (over.kind === 'refused') {
+      this.#refusal = over.reason;
+      await this.#release(run);
+      return this.#finish({ why: 'crashed', message: over.reason });
     }
-    void this.#settle();
+    const back = this.#putBack;
+    this.#putBack = null;
+    if (back !== null && this.#ending === null) {
+      await this.#release(run);
+      this.#run = null;
+      return this.#parts.again(this, 0);
+    }
+    const failed = isFailure(over.end) && this.#ending === null;
+    if (failed && this.#facts.restartsDone < this.#spec.restarts) {
+      await this.#release(run);
+      this.#facts = { ...this.#facts, restartsDone: this.#facts.restartsDone + 1 };
+      const { restartsDone } = this.#facts;
+      const pauseMs = Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** (restartsDone - 1));
+      if (this.#ending !== null) return this.#finish(this.#ending);
+      this.waits(
+        'paused',
+        `Starts again in ${pauseMs / 1000} s, ${restartsDone} of ${this.#spec.restarts} times: ${sentenceOf(over.end)}`,
+      );
+      this.#run = null;
+      return this.#parts.again(this, pauseMs);
+    }
+    await this.#keepFiles(run, over.end);
+    if (!this.#handedOver) await this.#release(run);
+    return this.#finish(over.end);
   }
 
-  #killNow(): void {
-    this.#hold?.release();
-    this.#process?.kill();
-    this.#process?.resumeOutput();
-  }
-
-  /** The process is gone, or never was: everything else follows. */
-  async #settle(): Promise<void> {
-    if (this.#settled || this.#ending === null) return;
-    this.#settled = true;
-    const { clock, logger, records, allocations, metrics, governor } = this.#parts;
-    this.#account(clock.monotonicMs());
-    this.#hold?.release();
-    this.#meter?.close();
-    this.#uncount();
-    await this.#output.close();
-    const end = this.#ending;
-    const startedAtMs = this.#state.status === 'running' ? this.#state.startedAtMs : null;
-    this.#state = { status: 'ended', startedAtMs, endedAtMs: clock.nowMs(), end };
-    const { endedAtMs } = this.#state;
-    this.#write(() =>
-      this.#refusal === null
-        ? records.setEnded(this.id, end, endedAtMs, {
-            measured: this.view().measured,
-            governor: this.#hold?.kind ?? governor.kind,
-          })
-        : records.delete([this.id]),
-    );
-    await this.#writes;
+  /** Files are kept of whatever ended by itself, or by a limit: half a result may be worth much. */
+  async #keepFiles(run: JobRun, end: JobEnd): Promise<void> {
+    const { content, logger } = this.#parts;
+    const { outputs } = this.#spec;
+    const work = run.driven?.work ?? null;
+    if (outputs.length === 0 || content === null || work === null || this.#handedOver || end.why === 'cancelled')
+      return;
     try {
-      await allocations.release(this.#allocations);
+      this.#facts = { ...this.#facts, outputs: await keepOutputs(content, this.id, work, outputs) };
     } catch (error) {
-      logger.error('What a job took could not be given back', { job: this.id, reason: messageOf(error) });
+      logger.warn('Files of a job could not be kept', { job: this.id, reason: messageOf(error) });
+      this.#output.push('stderr', Buffer.from(`\nThe files that it left could not be kept: ${messageOf(error)}\n`));
     }
+  }
+
+  async #release(run: JobRun): Promise<void> {
+    try {
+      await run.release();
+    } catch (error) {
+      this.#parts.logger.error('What a job took could not be given back', { job: this.id, reason: messageOf(error) });
+    }
+  }
+
+  /** Nothing of it runs any more. */
+  async #finish(end: JobEnd): Promise<void> {
+    if (this.#life.status === 'ended') return;
+    this.#ending ??= end;
+    const { clock, records, metrics, content } = this.#parts;
+    await this.#output.close();
+    this.#life = { status: 'ended', endedAtMs: clock.nowMs(), end };
+    const { endedAtMs } = this.#life;
+    const kept = { measured: this.view().measured, governor: this.#run?.heldBy ?? this.#heldBy };
+    if (this.#listed) {
+      this.#enqueue(() =>
+        this.#refusal === null
+          ? records.setEnded(this.id, end, endedAtMs, kept, this.#spec, this.#facts)
+          : records.delete([this.id]),
+      );
+    }
+    await this.#writes;
+    if (this.#refusal !== null || !this.#listed)
+      await content?.release(contentHolderOf(this.id)).catch(() => undefined);
     metrics?.ended.inc(1, { why: this.#refusal === null ? end.why : 'refused' });
     this.#parts.changed(this);
     this.#tellVerdict();
     this.#tellEnded();
   }
 
-  /** Adds the time since the last look to the time that counts against the job. */
-  #account(nowMs: number): void {
-    const elapsedMs = nowMs - this.#activeAtMs;
-    this.#activeAtMs = nowMs;
-    if (this.#effectiveMillicores === 0) return;
-    // The machine slept, or the node hung: neither is the job's time.
-    this.#activeMs += elapsedMs > SAMPLE_GAP_MS_MAX ? SAMPLE_INTERVAL_MS : elapsedMs;
-  }
-
-  /** @returns resident bytes that are its own now */
-  #measure(): number | null {
-    if (this.#process === null || this.#settled) return null;
-    const cpuMs = this.#meter?.read() ?? null;
-    if (cpuMs !== null) this.#cpuMs = Math.max(cpuMs, this.#cpuMs ?? 0);
-    const resident = residentMemory(this.#process.pid);
-    if (resident === null) return null;
-    // Before the program runs, the peak is the host's own doing.
-    if (this.#state.status === 'running')
-      this.#residentBytesPeak = Math.max(resident.nowBytes, this.#residentBytesPeak ?? 0);
-    return resident.ownBytes;
-  }
-
-  #armTimeLimit(): void {
-    this.#cancelTimeLimit();
-    if (this.#state.status !== 'running' || this.#effectiveMillicores === 0) return;
-    const { clock, spec } = this.#parts;
-    const leftMs = Math.max(0, spec.timeMsMax - this.#activeMs);
-    // Looked at again at the end of each gap that may be a sleep of the machine.
-    this.#cancelTimeLimit = clock.after(Math.min(leftMs, SAMPLE_GAP_MS_MAX), () => {
-      this.#account(clock.monotonicMs());
-      if (this.#activeMs < spec.timeMsMax) this.#armTimeLimit();
-      else
-        this.end({
-          why: 'limit',
-          limit: 'time',
-          message: `The program ran for the ${spec.timeMsMax} ms that it may; start it with more time.`,
-        });
-    });
+  #save(state: JobState): void {
+    if (!this.#listed) return;
+    this.#enqueue(() =>
+      this.#parts.records.update(this.id, state, this.#spec, this.#module, this.#facts, this.#startedAtMs),
+    );
   }
 
   /** Row updates keep their order and never stop the job: an unsaved one is put right by the next start of the node. */
-  #write(update: () => Promise<void>): void {
+  #enqueue(update: () => Promise<void>): void {
     this.#writes = this.#writes.then(update).catch((error: unknown) => {
       this.#parts.logger.error('The row of a job could not be written', { job: this.id, reason: messageOf(error) });
     });
   }
 }
+
+/** Whether another start may help. */
+const isFailure = (end: JobEnd): boolean =>
+  (end.why === 'exited' && end.exitCode !== 0) ||
+  end.why === 'crashed' ||
+  end.why === 'unhealthy' ||
+  end.why === 'lost';
+
+const sentenceOf = (end: JobEnd): string =>
+  end.why === 'exited' ? `it ended with code ${end.exitCode}.` : 'message' in end ? end.message : 'it was cancelled.';

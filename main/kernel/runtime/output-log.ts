@@ -19,6 +19,8 @@ interface Segment {
 export interface OutputLogParts {
   id: JobId;
   bytesMax: number;
+  /** What is stored of it already: it goes on behind that. @default 0 */
+  bytes?: number;
   store: Store;
   clock: Clock;
   /** A chunk is in the store. */
@@ -50,6 +52,8 @@ export class OutputLog {
 
   constructor(parts: OutputLogParts) {
     this.#parts = parts;
+    this.#taken = parts.bytes ?? 0;
+    this.#stored = this.#taken;
     this.#tokensAtMs = parts.clock.monotonicMs();
   }
 

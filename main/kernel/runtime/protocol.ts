@@ -4,34 +4,49 @@
  */
 
 /** Version of the protocol. Node and host come from one build, so a mismatch is a broken installation. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Bytes before each payload: its length (unsigned, little-endian) and the frame's type. */
 export const FRAME_HEAD_BYTES = 5;
-/** Largest payload of a frame from the host: one write of output. */
+/** Largest payload of a frame from the host: one write of output, one piece of a file. */
 export const FRAME_PAYLOAD_BYTES_MAX = 64 * 1024;
-/** Largest JSON header of a start message: 256 arguments of 4096 characters, escaped. */
-export const START_HEADER_BYTES_MAX = 8 * 1024 * 1024;
+/** Largest JSON header of a start message: 256 arguments of 4096 characters and 64 variables of 8192, escaped, and the names of files. */
+export const START_HEADER_BYTES_MAX = 16 * 1024 * 1024;
+/** Files that a job may leave: those beyond are not told. */
+export const OUTPUT_FILES_MAX = 1000;
+
+/** Kinds of jobs that a host runs. */
+export type SandboxKind = 'wasm' | 'javascript' | 'python';
 
 /** Types of frames from the host. Numbers are never used again. */
-export const FRAME = { running: 1, stdout: 2, stderr: 3, end: 4, refused: 5 } as const;
+export const FRAME = { running: 1, stdout: 2, stderr: 3, end: 4, refused: 5, file: 6, fileData: 7 } as const;
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 
-/** First and only message from the node: this as JSON, then the module, stdin and the engine, one after the other. */
+/**
+ * Message from the node: this as JSON, then the engine, the module, stdin and the files, one after the other. The only one, but for a
+ * host that was started ahead of its job (`warm`): that one gets a second, with the job.
+ */
 export interface StartHeader {
   version: number;
   /** The host ends itself if this is not its parent: the node died in between. */
   nodePid: number;
   /** Whether the host has to watch the pipe itself, as the system will not end it with the node. */
   watch: boolean;
-  kind: 'wasm' | 'javascript';
+  /** There is no job yet: the engine is made ready, and the job comes in another message. */
+  warm: boolean;
+  kind: SandboxKind;
   args: string[];
+  env: Record<string, string>;
   memoryBytes: number;
   scratchBytesMax: number;
   moduleBytes: number;
   stdinBytes: number;
-  /** QuickJS, for JavaScript; 0 otherwise. */
+  /** QuickJS for JavaScript, CPython for Python; 0 otherwise, and for a host that has it already. */
   engineBytes: number;
+  /** Put into the scratch folder before the program begins, in the order in which their bytes follow. */
+  files: { path: string; bytes: number }[];
+  /** Paths whose files, or folders with all in them, are sent back at the end. */
+  outputs: string[];
 }
 
 /** Payload of `running`, as JSON. */
@@ -55,6 +70,12 @@ export interface RefusedReport {
   reason: string;
 }
 
+/** Payload of `file`, as JSON: frames of `fileData` with so many bytes together follow. Only between the program's end and `end`. */
+export interface FileReport {
+  path: string;
+  bytes: number;
+}
+
 /** One frame from the host. */
 export interface Frame {
   type: FrameType;
@@ -75,7 +96,7 @@ export class FrameReader {
     while (bytes.length >= FRAME_HEAD_BYTES) {
       const length = bytes.readUInt32LE(0);
       const type = bytes[4] as FrameType;
-      if (length > FRAME_PAYLOAD_BYTES_MAX || type < FRAME.running || type > FRAME.refused)
+      if (length > FRAME_PAYLOAD_BYTES_MAX || type < FRAME.running || type > FRAME.fileData)
         throw new Error(`no frame: type ${type}, ${length} bytes`);
       if (bytes.length < FRAME_HEAD_BYTES + length) break;
       frames.push({ type, payload: bytes.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + length) });

@@ -3,9 +3,11 @@ import { migration as chain } from './0020-chain.ts';
 import { migration as proofs } from './0030-proofs.ts';
 import { migration as peers } from './0040-peers.ts';
 import { migration as leases } from './0050-leases.ts';
+import { migration as jobs } from './0060-jobs.ts';
 import { migration as content } from './0061-content.ts';
+import { migration as orders } from './0062-orders.ts';
 import type { Migration } from './migration.ts';
 
 /** In order. */
-export const migrations: readonly Migration[] = [first, chain, proofs, peers, leases, content];
+export const migrations: readonly Migration[] = [first, chain, proofs, peers, leases, jobs, content, orders];
 export type { Migration } from './migration.ts';

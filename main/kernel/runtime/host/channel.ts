@@ -4,6 +4,7 @@ import {
   FRAME,
   FRAME_HEAD_BYTES,
   FRAME_PAYLOAD_BYTES_MAX,
+  OUTPUT_FILES_MAX,
   PROTOCOL_VERSION,
   START_HEADER_BYTES_MAX,
 } from '../protocol.ts';
@@ -17,6 +18,12 @@ export interface Start {
   module: Uint8Array<ArrayBuffer>;
   stdin: Uint8Array<ArrayBuffer>;
   engine: Uint8Array<ArrayBuffer>;
+  files: LeftFile[];
+}
+/** A file of the scratch folder, on its way in or out. */
+export interface LeftFile {
+  path: string;
+  data: Uint8Array<ArrayBuffer>;
 }
 
 const waitCell = new Int32Array(new SharedArrayBuffer(4));
@@ -91,8 +98,24 @@ export const refuse = (reason: string): never => {
   return endProcess();
 };
 
-/** Says how the program ended, with what it used, and ends. */
+let leftFiles: () => Iterable<LeftFile> = () => [];
+/** Says where the files are that the program leaves, however it ends. */
+export const leaveFiles = (files: () => Iterable<LeftFile>): void => {
+  leftFiles = files;
+};
+const sendFiles = (): void => {
+  let count = 0;
+  for (const { path, data } of leftFiles()) {
+    if (++count > OUTPUT_FILES_MAX) return;
+    sendJson(FRAME.file, { path, bytes: data.length });
+    for (let at = 0; at < data.length; at += FRAME_PAYLOAD_BYTES_MAX)
+      send(FRAME.fileData, data.subarray(at, at + FRAME_PAYLOAD_BYTES_MAX));
+  }
+};
+
+/** Says how the program ended, with what it used and left, and ends. */
 export const finish = (end: EndReport['end']): never => {
+  sendFiles();
   const used = process.resourceUsage();
   const report: EndReport = {
     end: 'message' in end ? { ...end, message: end.message.slice(0, MESSAGE_CHARS_MAX) } : end,
@@ -121,7 +144,7 @@ const readExactly = (length: number): Uint8Array<ArrayBuffer> => {
   return bytes;
 };
 
-/** The start message. Blocks until the node has sent all of it. */
+/** The start message, or the second of a host that was started ahead of its job. Blocks until the node has sent all of it. */
 export const readStart = (): Start => {
   const lengthBytes = readExactly(4);
   const headerBytes = new DataView(lengthBytes.buffer).getUint32(0, true);
@@ -135,8 +158,9 @@ export const readStart = (): Start => {
   if (process.ppid !== header.nodePid) endProcess();
   return {
     header,
+    engine: readExactly(header.engineBytes),
     module: readExactly(header.moduleBytes),
     stdin: readExactly(header.stdinBytes),
-    engine: readExactly(header.engineBytes),
+    files: header.files.map(({ path, bytes }) => ({ path, data: readExactly(bytes) })),
   };
 };

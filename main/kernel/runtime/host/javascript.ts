@@ -3,10 +3,11 @@ import { newQuickJSWASMModuleFromVariant, newVariant } from 'quickjs-emscripten-
 import engineVariant from '@jitl/quickjs-wasmfile-release-sync';
 import { sizeText } from '../size-text.ts';
 import type { Start } from './channel.ts';
-import { finish, refuse, sendOutput, sendRunning, sendText, sleepMs } from './channel.ts';
+import { finish, leaveFiles, refuse, sendOutput, sendRunning, sendText, sleepMs } from './channel.ts';
 import { NumberCalls } from './number-calls.ts';
 import { PRELUDE } from './prelude.ts';
 import { wasmApi, type WasmModule } from './wasm-api.ts';
+import { isBeneathAny, isWorkPath } from '../work-path.ts';
 
 /** Above 256 KiB a deep recursion overflows V8's own stack first and throws out of the sandbox (measured at 512 KiB). */
 const STACK_BYTES_MAX = 256 * 1024;
@@ -75,6 +76,16 @@ class Script {
   }
 
   run(): never {
+    for (const { path, data } of this.#start.files) {
+      this.#files.set(path, data);
+      this.#scratchBytes += data.byteLength;
+    }
+    const { outputs } = this.#start.header;
+    leaveFiles(() =>
+      [...this.#files]
+        .filter(([path]) => isWorkPath(path) && isBeneathAny(path, outputs))
+        .map(([path, data]) => ({ path, data })),
+    );
     const code = new TextDecoder().decode(this.#start.module);
     const type = this.#check(code);
     let context: QuickJSContext;
@@ -324,8 +335,11 @@ class Script {
       context.newString(arg).consume((handle) => context.setProp(list, index, handle)),
     );
     const make = context.unwrapResult(context.evalCode(PRELUDE, 'host.js', { type: 'global' }));
-    const made = context.unwrapResult(context.callFunction(make, context.undefined, host, list, bufferOf(stdin)));
-    for (const handle of [make, host, list]) handle.dispose();
+    const env = context.newObject();
+    for (const [name, value] of Object.entries(header.env))
+      context.newString(value).consume((handle) => context.setProp(env, name, handle));
+    const made = context.unwrapResult(context.callFunction(make, context.undefined, host, list, bufferOf(stdin), env));
+    for (const handle of [make, host, list, env]) handle.dispose();
     return made;
   }
 }

@@ -15,9 +15,13 @@ const run = async (): Promise<void> => {
   const start = readStart();
   setInterval(() => undefined, KEEP_ALIVE_MS);
   try {
-    if (start.header.watch) (await import('./watch.ts')).watchPipe();
+    // One that has no job yet reads the pipe for it, and sees its end by that.
+    if (start.header.watch && !start.header.warm) (await import('./watch.ts')).watchPipe();
     if (start.header.kind === 'wasm') (await import('./wasm.ts')).runWasm(start);
-    else {
+    else if (start.header.kind === 'python') {
+      const { watchPipe } = await import('./watch.ts');
+      (await import('./python.ts')).runPython(start, watchPipe);
+    } else {
       // The engine is compiled on another thread while the rest is loaded.
       const engine = wasmApi.compile(start.engine);
       await (await import('./javascript.ts')).runJavaScript(start, engine);

@@ -1,9 +1,9 @@
 /**
  * JavaScript that makes the globals of a script, inside the engine. A function of the host's raw functions, the
- * arguments and stdin; it hands out wrappers, so that a script never holds a raw one. What it needs of the language is
+ * arguments, stdin and variables; it hands out wrappers, so that a script never holds a raw one. What it needs of the language is
  * taken before the script can change it.
  */
-export const PRELUDE = String.raw`(function (host, args, stdinBytes) {
+export const PRELUDE = String.raw`(function (host, args, stdinBytes, env) {
   'use strict';
   const { stringify } = JSON;
   const { isArray } = Array;
@@ -67,6 +67,7 @@ export const PRELUDE = String.raw`(function (host, args, stdinBytes) {
   const err = (...parts) => host.write(2, line(parts));
   define('console', { log: out, info: out, debug: out, error: err, warn: err, trace: err });
   define('args', freeze([...args]));
+  define('env', freeze({ ...env }));
   define('stdin', freeze({ text: () => host.decode(stdinBytes), bytes: () => new Uint8Array(stdinBytes.slice(0)), lines: () => { const text = host.decode(stdinBytes); const all = text.split(/\r?\n/); if (all.at(-1) === '') all.pop(); return all; } }));
   define('stdout', freeze({ write: (data) => host.writeBytes(1, toBuffer(data)) }));
   define('stderr', freeze({ write: (data) => host.writeBytes(2, toBuffer(data)) }));

@@ -1,8 +1,11 @@
-import type { Directory, Inode } from '@bjorn3/browser_wasi_shim';
-import { OpenDirectory, OpenFile, PreopenDirectory, wasi } from '@bjorn3/browser_wasi_shim';
+import type { Inode } from '@bjorn3/browser_wasi_shim';
+import { Directory, File, OpenDirectory, OpenFile, PreopenDirectory, wasi } from '@bjorn3/browser_wasi_shim';
+import { isWorkPath } from '../work-path.ts';
 
 /** Files and folders at once: what they take beside their bytes stays below 4 MiB. */
 const ENTRIES_MAX = 4096;
+/** Folders inside each other that are looked through for files to give out. */
+const DEPTH_MAX = 64;
 /** Longest path that is resolved; POSIX's PATH_MAX. */
 const PATH_CHARS_MAX = 4096;
 
@@ -12,7 +15,7 @@ const PATH_CHARS_MAX = 4096;
  */
 export class Scratch {
   readonly root: PreopenDirectory;
-  readonly #bytesMax: number;
+  #bytesMax: number;
   /** Upper bound of what is in use; made exact when it hits the cap, since closed and deleted files give nothing back. */
   #bytes = 0;
   #entries = 0;
@@ -72,6 +75,55 @@ export class Scratch {
     }
     this.#entries++;
     return true;
+  }
+
+  /** Room that it has; known late where the folder was made before the job came. */
+  setBytesMax(bytesMax: number): void {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Puts a file in, with the folders that it lies in. @returns false when there is no room */
+  put(path: string, data: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#bytes + data.byteLength > this.#bytesMax || !this.admitEntry()) return false;
+    const parts = path.split('/');
+    const name = parts.pop() ?? '';
+    const way: string[] = [];
+    let folder = this.root.dir;
+    for (const part of parts) {
+      const next = folder.contents.get(part);
+      if (next instanceof Directory) folder = next;
+      else {
+        way.push(part);
+        if (next !== undefined || !this.admitEntry()) return false;
+        // By the shim's own way, which notes what lies above.
+        this.root.path_create_directory(way.join('/'));
+        const made = folder.contents.get(part);
+        if (!(made instanceof Directory)) return false;
+        folder = made;
+        continue;
+      }
+      way.push(part);
+    }
+    folder.contents.set(name, new File(data));
+    this.#bytes += data.byteLength;
+    return true;
+  }
+
+  /** Files that are, or lie beneath, one of these paths; each once. */
+  *filesAt(paths: readonly string[]): Generator<{ path: string; data: Uint8Array<ArrayBuffer> }> {
+    const isWanted = (path: string): boolean => paths.some((one) => path === one || path.startsWith(`${one}/`));
+    const isOnTheWay = (path: string): boolean => isWanted(path) || paths.some((one) => one.startsWith(`${path}/`));
+    const waiting: { path: string; node: Inode; depth: number }[] = [{ path: '', node: this.root.dir, depth: 0 }];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { path, node, depth } = next;
+      if ('contents' in node) {
+        if (depth >= DEPTH_MAX) continue;
+        for (const [name, inside] of [...(node as Directory).contents].toReversed()) {
+          const below = path === '' ? name : `${path}/${name}`;
+          if (isWorkPath(below) && isOnTheWay(below)) waiting.push({ path: below, node: inside, depth: depth + 1 });
+        }
+      } else if (isWanted(path)) yield { path, data: (node as OpenFile['file']).data as Uint8Array<ArrayBuffer> };
+    }
   }
 
   opened(file: ScratchFile): void {

@@ -1,6 +1,5 @@
 import { Fd, WASI, wasi } from '@bjorn3/browser_wasi_shim';
 import { finish, sendOutput, sleepMs } from './channel.ts';
-import type { Scratch } from './scratch.ts';
 
 /** Open files at once, as most systems allow a process by default. */
 const OPEN_FILES_MAX = 256;
@@ -9,11 +8,15 @@ const POLL_SUBSCRIPTIONS_MAX = 1024;
 /** Longest single sleep; a longer one is slept in pieces, as `Atomics.wait` takes milliseconds in a double. */
 const SLEEP_MS_MAX = 3_600_000;
 
-class Stdin extends Fd {
-  readonly #data: Uint8Array;
+export class Stdin extends Fd {
+  #data: Uint8Array;
   #at = 0;
   constructor(data: Uint8Array) {
     super();
+    this.#data = data;
+  }
+  /** What there is to read, where that was not known at first. */
+  give(data: Uint8Array): void {
     this.#data = data;
   }
   override fd_read(size: number): { ret: number; data: Uint8Array } {
@@ -63,10 +66,12 @@ type Imports = Record<string, (...args: never[]) => unknown>;
  */
 export const createWasiHost = (
   args: string[],
-  stdin: Uint8Array,
-  scratch: Scratch,
+  env: Readonly<Record<string, string>>,
+  stdin: Stdin,
+  folders: readonly Fd[],
 ): { wasi: WASI; imports: Imports } => {
-  const shim = new WASI(args, [], [new Stdin(stdin), new Output('stdout'), new Output('stderr'), scratch.root], {
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const shim = new WASI(args, variables, [stdin, new Output('stdout'), new Output('stderr'), ...folders], {
     debug: false,
   });
   const view = (): DataView => new DataView(shim.inst.exports.memory.buffer);

@@ -1,16 +1,16 @@
 import { sizeText } from '../size-text.ts';
 import { WASM_PAGE_BYTES, WasmFault, capWasm, readWasm } from '../wasm-memory-cap.ts';
 import type { Start } from './channel.ts';
-import { finish, refuse, sendRunning } from './channel.ts';
+import { finish, leaveFiles, refuse, sendRunning } from './channel.ts';
 import { Scratch } from './scratch.ts';
-import { createWasiHost } from './wasi-host.ts';
+import { Stdin, createWasiHost } from './wasi-host.ts';
 import { wasmApi, type WasmInstance, type WasmModule } from './wasm-api.ts';
 
 /** A program that gives up with this part of its memory in use or more is taken to have run out of it. */
 const EXHAUSTED_PART = 7 / 8;
 
 /** Compiles and runs one WASI command. Never returns. */
-export const runWasm = ({ header, module: bytes, stdin }: Start): never => {
+export const runWasm = ({ header, module: bytes, stdin, files }: Start): never => {
   let module: WasmModule;
   try {
     module = new wasmApi.Module(capWasm(bytes, readWasm(bytes), header.memoryBytes));
@@ -21,7 +21,9 @@ export const runWasm = ({ header, module: bytes, stdin }: Start): never => {
     );
   }
   const scratch = new Scratch(header.scratchBytesMax);
-  const host = createWasiHost(header.args, stdin, scratch);
+  for (const { path, data } of files) if (!scratch.put(path, data)) return refuse(noRoom(path, header.scratchBytesMax));
+  leaveFiles(() => scratch.filesAt(header.outputs));
+  const host = createWasiHost(header.args, header.env, new Stdin(stdin), [scratch.root]);
   let instance: WasmInstance | undefined;
   sendRunning();
   try {
@@ -33,7 +35,11 @@ export const runWasm = ({ header, module: bytes, stdin }: Start): never => {
   return finish({ why: 'exited', exitCode: 0 });
 };
 
-const whyItFailed = (
+export const noRoom = (path: string, bytesMax: number): string =>
+  `The file ${path} could not be put into the scratch folder of ${sizeText(bytesMax)}; start it with more, and with no file where a folder has to be.`;
+
+/** The end of a program that threw, or gave up: what it ran out of, if anything. */
+export const whyItFailed = (
   error: unknown,
   instance: WasmInstance | undefined,
   scratch: Scratch,

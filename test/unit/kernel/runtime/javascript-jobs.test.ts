@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRuntimeBench, runToEnd, specOf, type RuntimeBench } from '../../../support/runtime.ts';
-import type { JobSpec } from '../../../../preload/contract/index.ts';
+import type { SandboxSpec } from '../../../../preload/contract/index.ts';
 
 let bench: RuntimeBench;
 beforeAll(async () => {
@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-const run = async (code: string, given: Partial<JobSpec> = {}) => {
+const run = async (code: string, given: Partial<SandboxSpec> = {}) => {
   const { view, stdout, stderr } = await runToEnd(bench.runtime, specOf(code, given));
   return { view, end: view.end, stdout: stdout.toString(), stderr: stderr.toString() };
 };

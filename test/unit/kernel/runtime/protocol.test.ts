@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { WASI } from '@bjorn3/browser_wasi_shim';
 import { describe, expect, it } from 'vitest';
-import { hostFlags, hostReadPaths } from '../../../../main/kernel/runtime/job-process.ts';
+import { hostFlags, hostReadPaths } from '../../../../main/kernel/runtime/drivers/sandbox/job-process.ts';
 import {
   FRAME,
   FRAME_PAYLOAD_BYTES_MAX,

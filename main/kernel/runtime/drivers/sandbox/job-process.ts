@@ -1,14 +1,16 @@
 import type { ChildProcessByStdio } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { messageOf } from '../../base/index.ts';
-import { DIAGNOSTICS_BYTES_MAX } from './constants.ts';
-import type { GovernedProcess } from './governor/index.ts';
-import type { HostProgram } from './interface.ts';
-import { giveWay, killGroup } from './processes.ts';
-import type { EndReport, RunningReport, StartHeader } from './protocol.ts';
-import { FRAME, FrameReader, PROTOCOL_VERSION, startMessage } from './protocol.ts';
+import { messageOf } from '../../../../base/index.ts';
+import { DIAGNOSTICS_BYTES_MAX } from '../../constants.ts';
+import type { GovernedProcess } from '../../governor/index.ts';
+import type { HostProgram } from '../../interface.ts';
+import { giveWay, killGroup } from '../../processes.ts';
+import type { EndReport, FileReport, RunningReport, StartHeader } from '../../protocol.ts';
+import { FRAME, FrameReader, OUTPUT_FILES_MAX, PROTOCOL_VERSION, startMessage } from '../../protocol.ts';
+import { isWorkPath } from '../../work-path.ts';
 
 /** Packages that a host loads when it is not bundled with them. */
 const HOST_PACKAGES = [
@@ -24,21 +26,32 @@ const HEAP_MIB_MIN = 64;
 export interface JobProcessListener {
   running(report: RunningReport): void;
   output(stream: 'stdout' | 'stderr', bytes: Buffer): void;
+  /** A piece of a file that the program left; a file without any has one empty piece. */
+  file(path: string, piece: Buffer): void;
   ended(report: EndReport): void;
   refused(reason: string): void;
   /** The process is gone and everything that it wrote was heard. `explanation` is what it said beside the protocol. */
   closed(how: { signal: string | null; exitCode: number | null; explanation: string }): void;
 }
 
-export interface JobProcessInit {
+/** How a host process is started. */
+export interface HostInit {
   host: HostProgram;
   /** Path of `setpriv`, where it can tie the process to the node. */
   setpriv: string | null;
   platform: NodeJS.Platform;
-  header: Omit<StartHeader, 'version' | 'nodePid' | 'watch' | 'moduleBytes' | 'stdinBytes' | 'engineBytes'>;
+  memoryBytes: number;
+}
+/** What a host is told to do; see {@link StartHeader}. */
+export interface HostOrder {
+  header: Omit<
+    StartHeader,
+    'version' | 'nodePid' | 'watch' | 'moduleBytes' | 'stdinBytes' | 'engineBytes' | 'files' | 'memoryBytes'
+  >;
   module: Uint8Array;
   stdin: Uint8Array;
   engine: Uint8Array;
+  files: readonly { path: string; bytes: number; diskPath: string }[];
 }
 
 /**
@@ -75,22 +88,35 @@ export const hostFlags = (script: string, memoryBytes: number, watch: boolean): 
   '--no-warnings',
 ];
 
+const SILENT: JobProcessListener = {
+  running: () => undefined,
+  output: () => undefined,
+  file: () => undefined,
+  ended: () => undefined,
+  refused: () => undefined,
+  closed: () => undefined,
+};
+
 /** One host process and the conversation with it. */
 export class JobProcess implements GovernedProcess {
   readonly pid: number;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
-  readonly #platform: NodeJS.Platform;
-  readonly #listener: JobProcessListener;
-  #closed = false;
+  readonly #init: HostInit;
+  #listener: JobProcessListener = SILENT;
+  #closed: Parameters<JobProcessListener['closed']>[0] | null = null;
   #running = false;
   #over = false;
+  /** Of the file that is coming in: its name, and how much is still to come. */
+  #file: { path: string; bytesLeft: number } | null = null;
+  #files = 0;
+  #fileBytes = 0;
+  #fileBytesMax = 0;
 
   /** @throws {Error} when the system cannot start it; `code` is that of the system call */
-  static async start(init: JobProcessInit, listener: JobProcessListener): Promise<JobProcess> {
-    const watch = init.setpriv === null;
+  static async start(init: HostInit): Promise<JobProcess> {
     const command = [
       init.host.execPath,
-      ...hostFlags(init.host.script, init.header.memoryBytes, watch),
+      ...hostFlags(init.host.script, init.memoryBytes, init.setpriv === null),
       init.host.script,
     ];
     const [file, args] =
@@ -106,19 +132,13 @@ export class JobProcess implements GovernedProcess {
     });
     if (child.pid === undefined) await new Promise((_, reject) => child.once('error', reject));
     else giveWay(child.pid);
-    return new JobProcess(child, init, listener, watch);
+    return new JobProcess(child, init);
   }
 
-  private constructor(
-    child: ChildProcessByStdio<Writable, Readable, Readable>,
-    init: JobProcessInit,
-    listener: JobProcessListener,
-    watch: boolean,
-  ) {
+  private constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, init: HostInit) {
     this.#child = child;
     this.pid = child.pid!;
-    this.#platform = init.platform;
-    this.#listener = listener;
+    this.#init = init;
     const explanation: Buffer[] = [];
     let explanationBytes = 0;
     // Errors of pipes and of the process are told by `close`, which always follows.
@@ -139,21 +159,66 @@ export class JobProcess implements GovernedProcess {
       }
     });
     child.on('close', (exitCode: number | null, signal: string | null) => {
-      this.#closed = true;
-      listener.closed({ exitCode, signal, explanation: Buffer.concat(explanation).toString('utf8') });
+      this.#closed = { exitCode, signal, explanation: Buffer.concat(explanation).toString('utf8') };
+      this.#listener.closed(this.#closed);
     });
-    const { header, module, stdin, engine } = init;
+  }
+
+  /** Whether the process is gone. */
+  get closed(): boolean {
+    return this.#closed !== null;
+  }
+
+  /** Whoever hears it from now on. */
+  listen(listener: JobProcessListener): void {
+    this.#listener = listener;
+    if (this.#closed !== null) listener.closed(this.#closed);
+  }
+
+  /**
+   * Tells it what to do: once, or once more when the first was `warm`. The pipe stays open: its end tells the host that the node is
+   * gone. Resolves when everything is on its way.
+   *
+   * @throws {Error} when a file cannot be read, or is not as long as was said
+   */
+  async order({ header, module, stdin, engine, files }: HostOrder): Promise<void> {
+    this.#fileBytesMax = header.scratchBytesMax;
     const whole: StartHeader = {
       version: PROTOCOL_VERSION,
       nodePid: process.pid,
-      watch,
+      watch: this.#init.setpriv === null,
       ...header,
+      memoryBytes: this.#init.memoryBytes,
+      engineBytes: engine.length,
       moduleBytes: module.length,
       stdinBytes: stdin.length,
-      engineBytes: engine.length,
+      files: files.map(({ path, bytes }) => ({ path, bytes })),
     };
-    // The pipe stays open: its end tells the host that the node is gone.
-    for (const part of startMessage(whole, [module, stdin, engine])) child.stdin.write(part);
+    const { stdin: pipe } = this.#child;
+    for (const part of startMessage(whole, [engine, module, stdin])) pipe.write(part);
+    for (const { path, bytes, diskPath } of files) {
+      let sent = 0;
+      if (bytes === 0) continue;
+      for await (const piece of createReadStream(diskPath, { end: bytes - 1 }) as AsyncIterable<Buffer>) {
+        sent += piece.length;
+        if (this.closed) return;
+        if (!pipe.write(piece)) await this.#drained();
+      }
+      if (sent !== bytes) throw new Error(`${path} has ${sent} bytes in place of ${bytes}`);
+    }
+  }
+
+  /** Resolves when the pipe takes more, or the process is gone. */
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#child.stdin.off('drain', done);
+        this.#child.off('close', done);
+        resolve();
+      };
+      this.#child.stdin.on('drain', done);
+      this.#child.on('close', done);
+    });
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
@@ -166,7 +231,7 @@ export class JobProcess implements GovernedProcess {
   }
 
   kill(): void {
-    if (this.#alive) killGroup(this.pid, this.#platform);
+    if (this.#alive) killGroup(this.pid, this.#init.platform);
     // A killed process leaves what it wrote in the pipe; reading on lets `close` come.
     this.resumeOutput();
   }
@@ -181,7 +246,7 @@ export class JobProcess implements GovernedProcess {
 
   /** Until the child is reaped its number belongs to it. */
   get #alive(): boolean {
-    return !this.#closed && this.#child.exitCode === null && this.#child.signalCode === null;
+    return !this.closed && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   /** A frame of the host. The program may have broken out into it, so nothing is believed that is not checked. */
@@ -207,7 +272,28 @@ export class JobProcess implements GovernedProcess {
         this.#listener.refused(reason);
         return;
       }
+      case FRAME.file: {
+        if (!this.#running || this.#file !== null) throw new Error('a file out of turn');
+        const { path, bytes } = parseObject(payload) as Partial<FileReport>;
+        if (typeof path !== 'string' || !isWorkPath(path)) throw new Error('no path');
+        const length = count(bytes);
+        this.#fileBytes += length;
+        if (++this.#files > OUTPUT_FILES_MAX || this.#fileBytes > this.#fileBytesMax) throw new Error('too many files');
+        if (length === 0) this.#listener.file(path, Buffer.alloc(0));
+        else this.#file = { path, bytesLeft: length };
+        return;
+      }
+      case FRAME.fileData: {
+        const file = this.#file;
+        if (file === null || payload.length === 0 || payload.length > file.bytesLeft)
+          throw new Error('no such file is coming');
+        file.bytesLeft -= payload.length;
+        if (file.bytesLeft === 0) this.#file = null;
+        this.#listener.file(file.path, payload);
+        return;
+      }
       case FRAME.end: {
+        if (this.#file !== null) throw new Error('a file is cut short');
         const report = parseObject(payload);
         const end = parseEnd(report['end']);
         this.#over = true;
