@@ -3,14 +3,12 @@ import { createStyle } from '../../../../main/api/cli/table.ts';
 import { views } from '../../../../main/api/cli/views.ts';
 import { defaultShare } from '../../../../main/kernel/assets/limits/index.ts';
 import type { JobView } from '../../../../preload/contract/index.ts';
+import { sampleJob } from '../../../support/fake-jobs.ts';
 
 const style = createStyle({ colour: false, columns: 200, nowMs: 5000 });
 
 /** A job whose node went down while it ran: nothing was measured. */
-const lost: JobView = {
-  id: 'job-0123456789abcdef',
-  kind: 'javascript',
-  name: 'busy.js',
+const lost: JobView = sampleJob({
   state: 'ended',
   createdAtMs: 1000,
   startedAtMs: 2000,
@@ -22,21 +20,26 @@ const lost: JobView = {
     outputBytesMax: 1024,
     scratchBytesMax: 1024,
     timeMsMax: 1000,
+    pidsMax: null,
   },
   effectiveCpuPercent: 0,
   measured: {
+    cpuMs: null,
     cpuPercentMean: null,
     cpuPercentNow: null,
-    cpuMs: null,
+    throttledPercentNow: null,
+    memoryBytesNow: null,
     memoryBytesPeak: null,
+    pids: null,
+    readBytes: null,
+    writtenBytes: null,
+    sentBytes: 0,
+    receivedBytes: 0,
     outputBytes: 0,
     startMs: null,
   },
   governor: 'none',
-  moduleBytes: 56,
-  moduleSha256: 'ab'.repeat(32),
-  args: [],
-};
+});
 
 describe('a job', () => {
   it('that is over has no present share, and what was not measured is said once', () => {
