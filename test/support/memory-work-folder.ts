@@ -109,8 +109,8 @@ export const createMemoryWorkFolder = (options: { blocks?: boolean; bytesMax?: n
     },
     remove: async (path) => {
       folder.before('remove', path);
-      for (const other of [...files.keys()]) if (other === path || other.startsWith(`${path}/`)) files.delete(other);
-      for (const other of [...folders]) if (other === path || other.startsWith(`${path}/`)) folders.delete(other);
+      for (const other of files.keys()) if (other === path || other.startsWith(`${path}/`)) files.delete(other);
+      for (const other of folders) if (other === path || other.startsWith(`${path}/`)) folders.delete(other);
     },
     ...(options.blocks === true && { blocks }),
   };
