@@ -65,7 +65,7 @@ describe('a job', () => {
 
 describe('a share', () => {
   it('says which of its limits nothing enforces yet', () => {
-    expect(views['share:set'](defaultShare('cpu'), style)).toMatch(/in force only once this program can lend it/);
+    expect(views['share:set'](defaultShare('storage'), style)).toMatch(/in force only once this program can lend it/);
     expect(views['share:set'](defaultShare('memory'), style)).not.toContain('in force');
   });
 });
