@@ -11,7 +11,7 @@ export const WHOS_KEPT_MAX = 4_096;
 export interface SchedulerRules {
   /** How much earlier than it came a job counts as come. As it is added once, whoever waits for longer goes first: ageing. */
   headStartMs: Readonly<Record<Priority, number>>;
-  /** How much later than it came a job counts as come, for each ms of its estimate (`throughput`: and each core's worth). */
+  /** How much later than it came a job counts as come, for each ms of its estimate on one core, wider ones more. */
   lateness: Readonly<Record<SchedulerAim, number>>;
   /** The most that {@link lateness} comes to: how long those that come after it may go first for being shorter. */
   latenessMsMax: number;
@@ -58,7 +58,7 @@ export const RULES: SchedulerRules = {
   hardMs: 5 * MINUTE,
   choice: 64,
   passesMax: 32,
-  gatherMs: 10 * SECOND,
+  gatherMs: 20 * SECOND,
   gatherShare: 0.5,
   noticeMs: 5 * SECOND,
   preemptGainMs: 5 * SECOND,
