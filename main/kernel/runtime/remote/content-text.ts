@@ -9,7 +9,7 @@ async function* decodePieces(text: string): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < text.length; at += step) {
     yield Buffer.from(text.slice(at, at + step), 'base64');
     // Others get their turn between two pieces of a module of 32 MiB.
-    await new Promise(setImmediate);
+    if (at + step < text.length) await new Promise(setImmediate);
   }
 }
 /** Puts base64 into the store, piece by piece. @returns null for no bytes at all @throws {ContentError} */

@@ -75,6 +75,8 @@ export const createRemoteJobs = (components: RemoteJobsComponents): RemoteJobs =
     metrics,
     rows: createLentRows(store),
   });
+  /** By group: who looks for a place last. */
+  const turns = new Map<string, Promise<void>>();
   let outputBytes = 0;
   let cleaning: Promise<void> = Promise.resolve();
   let removeGate = (): void => undefined;
@@ -132,8 +134,20 @@ export const createRemoteJobs = (components: RemoteJobsComponents): RemoteJobs =
         new Set(
           facts.group === null
             ? []
-            : groupOf(facts.group).flatMap((other) => (other === order ? [] : (other.facts.seat?.peerId ?? []))),
+            : groupOf(facts.group).flatMap((other) =>
+                other === order ? [] : [other.facts.seat, other.facts.move?.seat].flatMap((seat) => seat?.peerId ?? []),
+              ),
         ),
+      inTurn: (work) => {
+        const { group } = facts;
+        if (group === null) return work();
+        const mine = (turns.get(group.id) ?? Promise.resolve()).then(work);
+        turns.set(
+          group.id,
+          mine.catch(() => undefined),
+        );
+        return mine;
+      },
       changed: () => {
         tell(order);
         judge(order);
@@ -162,6 +176,7 @@ export const createRemoteJobs = (components: RemoteJobsComponents): RemoteJobs =
     telling.get(id)?.cancel?.();
     telling.delete(id);
     judged.delete(id);
+    turns.delete(id);
     outputBytes -= order?.outputBytes ?? 0;
     await rows.remove([id]);
     await content.release(orderHolderOf(id));

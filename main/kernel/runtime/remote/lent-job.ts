@@ -137,6 +137,14 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
   let launching: Promise<void> = Promise.resolve();
   const waiting: (() => void)[] = [];
 
+  let last: Promise<unknown> = Promise.resolve();
+  /** One after the other: a hand-over that takes long is done before what comes after it. */
+  const alone = (work: () => Promise<void>): Promise<void> => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
+
   const bump = (): void => {
     version += 1;
     for (const wake of waiting.splice(0)) wake();
@@ -287,7 +295,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         await Promise.race([woken, outside.clock.sleep(waitMs, over.signal).catch(() => undefined)]);
         over.abort();
       }
-      const state = phase === 'refused' ? 'refused' : (view?.state ?? 'preparing');
+      const state = phase === 'refused' || phase === 'prepared' ? phase : (view?.state ?? 'preparing');
       return {
         version,
         state,
@@ -339,28 +347,32 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       }
       return { result, outputs: view.outputs.slice(0, OUTPUT_FILES_MAX) };
     },
-    handOver: async (to, graceMs) => {
-      if (kept !== null) return;
-      const id = known();
-      await rows.update({ lease: lease.id, job, local: id, state: 'handedOver' });
-      ({ work: kept } = await runtime.handOver(id, to, graceMs));
-      bump();
-    },
-    resume: async () => {
-      const from = kept;
-      const before = known();
-      if (from === null)
-        throw new RemoteJobError(
-          { code: 'NOT_MOVABLE', job },
-          'The job was not handed over; nothing is to be resumed.',
-        );
-      await submit(true);
-      await copyRound(parts.createWorkCopier(from), await runtime.work(known()));
-      kept = null;
-      await quietly(() => runtime.forgetMoved(before));
-      await quietly(() => runtime.remove(before));
-      changed(await runtime.begin(known()));
-    },
+    handOver: (to, graceMs) =>
+      alone(async () => {
+        if (kept !== null) return;
+        const id = known();
+        await rows.update({ lease: lease.id, job, local: id, state: 'handedOver' });
+        ({ work: kept } = await runtime.handOver(id, to, graceMs));
+        bump();
+      }),
+    resume: () =>
+      alone(async () => {
+        const from = kept;
+        const before = known();
+        // It was never handed over: it goes on, or has ended by itself.
+        if (from === null && view?.end?.why !== 'moved') return;
+        if (from === null)
+          throw new RemoteJobError(
+            { code: 'NOT_MOVABLE', job },
+            'The job was not handed over; nothing is to be resumed.',
+          );
+        await submit(true);
+        await copyRound(parts.createWorkCopier(from), await runtime.work(known()));
+        kept = null;
+        await quietly(() => runtime.forgetMoved(before));
+        await quietly(() => runtime.remove(before));
+        changed(await runtime.begin(known()));
+      }),
     list: async (after) => {
       if (after === 0) listed = await (await self.work()).list();
       const entries = listed.slice(after, after + ENTRIES_PER_ANSWER);

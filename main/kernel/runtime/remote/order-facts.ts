@@ -132,7 +132,8 @@ const stateOf = ({ step, far, move, endedAtMs }: OrderFacts): JobView['state'] =
   if (endedAtMs !== null) return 'ended';
   if (move !== null || step === 'arriving') return 'moving';
   if (step !== 'running' || far === null) return 'preparing';
-  return far.state === 'refused' || far.state === 'ended' ? 'running' : far.state;
+  const { state } = far;
+  return state === 'refused' || state === 'ended' ? 'running' : state === 'prepared' ? 'preparing' : state;
 };
 
 /** @param outputBytes - that are stored here */

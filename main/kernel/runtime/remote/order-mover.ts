@@ -26,11 +26,14 @@ interface Target {
   name: string;
   work: WorkFolder;
   begin: () => Promise<void>;
+  hasBegun: () => Promise<boolean>;
   /** Nothing of it stays. */
   drop: () => Promise<void>;
 }
 const nameOf = ({ peerName, peerId }: Seat): string => (peerName === '' ? peerId : peerName);
 const HERE = 'this node';
+const isReady = (state: string): boolean => !['prepared', 'preparing', 'queued'].includes(state);
+const hasBegun = (state: string): boolean => ['running', 'frozen', 'ended'].includes(state);
 
 export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover => {
   const { runtime, seats, metrics, content } = parts;
@@ -51,12 +54,13 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
       const { version, state, code, reason } = await far.state(since, LOOK_WAIT_MS);
       since = version;
       if (state === 'refused') throw new RemoteJobError({ code: 'REFUSED_THERE', there: code }, reason);
+      if (state === 'prepared') await far.tell({ kind: 'start' });
       if (wanted(state)) return;
       await clock.sleep(LOOK_MS_MIN / 5, signal);
     }
   };
   const awaitLocal = async (local: JobId): Promise<void> => {
-    while (!['running', 'frozen', 'ended'].includes((await runtime.get(local)).state)) await clock.sleep(20, signal);
+    while (!hasBegun((await runtime.get(local)).state)) await clock.sleep(20, signal);
   };
   const wholeSpec = async ({ spec, module, stdin }: OrderFacts): Promise<JobSpec> => {
     const input = await readBase64(content, stdin);
@@ -71,8 +75,9 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
       work: far.work,
       begin: async () => {
         await far.tell({ kind: 'begin' });
-        await awaitFar(far, (state) => state === 'running' || state === 'frozen' || state === 'ended');
+        await awaitFar(far, hasBegun);
       },
+      hasBegun: async () => hasBegun((await far.state(0, 0)).state),
       drop: async () => {
         await quietly(() => far.tell({ kind: 'stop' }));
         await quietly(() => far.tell({ kind: 'forget' }));
@@ -87,6 +92,7 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
       await runtime.begin(local);
       await awaitLocal(local);
     },
+    hasBegun: async () => hasBegun((await runtime.get(local)).state),
     drop: async () => {
       await quietly(() => runtime.cancel(local));
       await quietly(() => runtime.remove(local));
@@ -138,7 +144,7 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
       });
       return;
     }
-    const outputBase = core.facts.outputBase + (core.facts.far?.measured.outputBytes ?? 0);
+    const { outputBytes: outputBase } = core;
     await core.save({ seat: move.seat, move: null, moves: after, far: null, reason: '', outputBase });
     core.arrived();
     await quietly(() => far.tell({ kind: 'forget' }));
@@ -178,6 +184,8 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
       await core.save({ move: null, reason: `It stays at ${seat === null ? HERE : nameOf(seat)}: ${problem}` });
   };
   const perform = async (target: Target, stopped: boolean): Promise<void> => {
+    // A run that broke off between its first moment there and writing that down; how long it took nobody knows.
+    if (stopped && (await target.hasBegun())) return await settle(target, { pauseMs: 0, movedBytes: 0 });
     const done = await transferWork(
       { source: source().work, handOver: () => handOver(target.name), target: target.work, begin: target.begin },
       { clock, createWorkCopier: parts.createWorkCopier, signal, progress: core.say, stopped },
@@ -189,7 +197,7 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
     await setMove({ seat: settled });
     const far = core.farOf(settled);
     await core.bringTo(far, true);
-    await awaitFar(far, (state) => state !== 'preparing' && state !== 'queued');
+    await awaitFar(far, isReady);
     return farTarget(settled);
   };
   const inBackground = (make: () => Promise<Target>, stopped: boolean): void => {
@@ -233,10 +241,12 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
           inBackground(() => homeTarget(local as JobId), false);
           return;
         }
-        const without = new Set([...(seat === null ? [] : [seat.peerId]), ...core.others()]);
-        const next = await seats.take(id, { spec, to, minutes, priceMicroMax, route, without });
-        await setMove({ seat: next });
-        inBackground(() => goTo(next), false);
+        await core.inTurn(async () => {
+          const without = new Set([...(seat === null ? [] : [seat.peerId]), ...core.others()]);
+          const next = await seats.take(id, { spec, to, minutes, priceMicroMax, route, without });
+          await setMove({ seat: next });
+          inBackground(() => goTo(next), false);
+        });
       } catch (error) {
         await core.save({ move: null, reason: '' });
         throw error;
@@ -246,24 +256,27 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
       const { from, seat, moves } = core.facts;
       if (from === null || seat === null) throw notRunning(id);
       const far = core.farOf(seat);
-      await awaitFar(far, (state) => state !== 'preparing' && state !== 'queued');
+      await awaitFar(far, isReady);
       const target = farTarget(seat);
       const stopped = core.facts.move?.phase === 'handedOver';
       let kept: WorkFolder | null = null;
       try {
-        const done = await transferWork(
-          {
-            source: await runtime.work(from),
-            handOver: async () => {
-              await core.save({ move: { to: core.facts.to, seat, local: from, phase: 'handedOver' } });
-              ({ work: kept } = await runtime.handOver(from, nameOf(seat), HAND_OVER_MS));
-              return kept;
-            },
-            target: target.work,
-            begin: target.begin,
-          },
-          { clock, createWorkCopier: parts.createWorkCopier, signal, progress: core.say, stopped },
-        );
+        const isThere = stopped && (await target.hasBegun());
+        const done = isThere
+          ? { pauseMs: 0, movedBytes: 0 }
+          : await transferWork(
+              {
+                source: await runtime.work(from),
+                handOver: async () => {
+                  await core.save({ move: { to: core.facts.to, seat, local: from, phase: 'handedOver' } });
+                  ({ work: kept } = await runtime.handOver(from, nameOf(seat), HAND_OVER_MS));
+                  return kept;
+                },
+                target: target.work,
+                begin: target.begin,
+              },
+              { clock, createWorkCopier: parts.createWorkCopier, signal, progress: core.say, stopped },
+            );
         const made = moveOf(HERE, target.name, done);
         await core.save({ move: null, moves: [...moves, made], step: 'running', reason: '' });
         await quietly(() => runtime.note(from, { moves: made }));

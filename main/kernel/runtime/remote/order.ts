@@ -46,6 +46,8 @@ export interface OrderInit {
   outputBytes: number;
   /** Owners who have another copy of it. */
   others: () => ReadonlySet<string>;
+  /** Copies look for a place one after the other, or two would find the same. */
+  inTurn: (work: () => Promise<void>) => Promise<void>;
   /** Something in its view is different. */
   changed: () => void;
   wrote: (chunk: JobOutputChunk, bytes: number) => void;
@@ -72,7 +74,10 @@ export interface OrderCore {
   save(change: Partial<OrderFacts>): Promise<void>;
   say(reason: string): void;
   farOf(seat: Seat): FarJob;
+  /** Stored here. */
+  readonly outputBytes: number;
   others(): ReadonlySet<string>;
+  inTurn(work: () => Promise<void>): Promise<void>;
   /** Carries image and files to a seat whose lease runs, and starts the job there. */
   bringTo(far: FarJob, held: boolean): Promise<void>;
   fetchOutput(far: FarJob): Promise<void>;
@@ -150,8 +155,10 @@ export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
   const lost = (message: string): Promise<void> => conclude({ why: 'lost', message });
 
   const fetchOutput = (from: FarJob): Promise<void> => {
+    const { seat } = facts;
     fetching = fetching.then(async () => {
-      for (;;) {
+      // It has moved meanwhile: what was written there is here already.
+      while (facts.seat === seat) {
         const offset = outputBytes - facts.outputBase;
         const { chunks, nextOffset } = await from.output(offset);
         if (chunks.length === 0) return;
@@ -207,12 +214,16 @@ export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
     get facts() {
       return facts;
     },
+    get outputBytes() {
+      return outputBytes;
+    },
     signal: life.signal,
     log,
     save,
     say,
     farOf,
     others: init.others,
+    inTurn: init.inTurn,
     bringTo,
     fetchOutput,
     arrived: () => {
@@ -250,6 +261,7 @@ export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
     // It moved while this was under way.
     if (facts.seat !== seat || facts.step !== 'running') return;
     since = state.version;
+    if (state.state === 'prepared') return await save({ step: 'preparing' });
     if (state.state === 'refused') {
       if (state.code === 'CONTENT_MISSING' && resends++ < RESENDS_MAX) return await save({ step: 'preparing' });
       throw new RemoteJobError({ code: 'REFUSED_THERE', there: state.code }, state.reason);
@@ -364,9 +376,11 @@ export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
     for (const one of more) await seats.give(one, 'Taken twice.');
     say('A node that lends what it needs is looked for.');
     const { spec, to, minutes, priceMicroMax, route, refusedBy } = facts;
-    const without = new Set([...refusedBy, ...init.others()]);
-    const seat = found ?? (await seats.take(id, { spec, to, minutes, priceMicroMax, route, without }));
-    await save({ seat, step: 'leasing' });
+    await init.inTurn(async () => {
+      const without = new Set([...refusedBy, ...init.others()]);
+      const seat = found ?? (await seats.take(id, { spec, to, minutes, priceMicroMax, route, without }));
+      await save({ seat, step: 'leasing' });
+    });
   };
   const lease = async (): Promise<void> => {
     const { seat } = facts;
@@ -376,9 +390,9 @@ export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
   };
   const prepare = async (): Promise<void> => {
     if (facts.cancelled) return await conclude({ why: 'cancelled' });
-    await bringTo(knownFar(), facts.from !== null);
+    await bringTo(knownFar(), facts.from !== null && facts.moves.length === 0);
     since = 0;
-    await save({ step: facts.from === null ? 'running' : 'arriving' });
+    await save({ step: facts.from === null || facts.moves.length > 0 ? 'running' : 'arriving' });
   };
   const steps: Record<Exclude<OrderFacts['step'], 'ended'>, () => Promise<void>> = {
     seeking: seek,

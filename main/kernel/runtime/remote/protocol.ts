@@ -60,6 +60,8 @@ export type JobWords =
   | { kind: 'remove'; path: string };
 export type JobQuestion = Of & JobWords;
 export const STATES = [
+  // It is known there and nobody has started it: as after its lender was started again.
+  'prepared',
   'preparing',
   'refused',
   'queued',
@@ -68,7 +70,7 @@ export const STATES = [
   'frozen',
   'moving',
   'ended',
-] as const satisfies readonly (JobView['state'] | 'refused')[];
+] as const satisfies readonly (JobView['state'] | 'refused' | 'prepared')[];
 /** A job as its lender tells of it. */
 export interface FarState {
   /** Grows with everything that is worth an answer at once. */

@@ -86,7 +86,13 @@ export const createSeatTaker = (
   return {
     take: async (id, wanted) => {
       const known = await named(wanted.to);
-      if (known !== null) return known;
+      if (known !== null) {
+        if (!wanted.without.has(known.peerId)) return known;
+        throw new RemoteJobError(
+          { code: 'NO_OFFERS', wanted: 1, found: 1 },
+          'The owner of that lease runs this job already; copies need different owners.',
+        );
+      }
       const { offer, amount } = await choose(wanted);
       const view = await leases.request({
         offer: offer.id,
