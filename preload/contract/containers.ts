@@ -197,6 +197,14 @@ export const containerCalls = defineCalls({
     request: nothing,
     response: containerDoctorState,
   },
+  'containerDoctor:fix': {
+    method: 'POST',
+    path: '/v1/doctor/containers/fix',
+    summary: 'Lets the doctor put right what it safely can, and looks again',
+    request: z.strictObject({ check: z.string().min(1).max(64) }),
+    response: containerDoctorState,
+    errors: ['CHECK_UNKNOWN', 'NOT_FIXABLE', 'DOCTOR_RUNNING'],
+  },
   'containerDoctor:run': {
     method: 'POST',
     path: '/v1/doctor/containers/run',
@@ -211,14 +219,6 @@ export const containerCalls = defineCalls({
     summary: 'Stops the examination',
     request: nothing,
     response: containerDoctorState,
-  },
-  'containerDoctor:fix': {
-    method: 'POST',
-    path: '/v1/doctor/containers/fix',
-    summary: 'Lets the doctor put right what it safely can, and looks again',
-    request: z.strictObject({ check: z.string().min(1).max(64) }),
-    response: containerDoctorState,
-    errors: ['CHECK_UNKNOWN', 'NOT_FIXABLE', 'DOCTOR_RUNNING'],
   },
 });
 

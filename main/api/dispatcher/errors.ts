@@ -10,6 +10,8 @@ export class RequestError extends NodeError<
   | { code: 'UNKNOWN_PUSH' }
   /** The node is on its way down and starts nothing new. */
   | { code: 'STOPPING' }
+  /** It talks to no other nodes now. */
+  | { code: 'NOT_RUNNING' }
 > {
   override readonly name = 'RequestError';
 }

@@ -22,7 +22,7 @@ export interface JobHandlerComponents {
   containers: Containers;
   containerDoctor: ContainerDoctor;
   leases: Pick<Leases, 'links'>;
-  network: Pick<NetworkControl, 'peer'>;
+  network: Pick<NetworkControl, 'peer' | 'connections'>;
   node: Pick<NodeControl, 'status'>;
 }
 type JobCall = Extract<
@@ -85,6 +85,11 @@ export const createJobHandlers = ({
     },
     'job:send': async (request) => {
       refuseWhenStopping();
+      if (network.connections() === null)
+        throw new RequestError(
+          { code: 'NOT_RUNNING' },
+          'This node talks to no others now, so it cannot send a job; `hypermesh net status` says why.',
+        );
       if (request.quorum > request.copies)
         throw new RequestError(
           { code: 'BAD_REQUEST', field: 'quorum' },

@@ -274,9 +274,10 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'images:remove': { path: '/v1/images/tools:1', code: 'ENGINE_MISSING' },
   'images:policy': { body: { allowed: ['tools:*'] } },
   'containerDoctor:state': {},
+  // Before it is set to work, which it does not begin by itself without an engine.
+  'containerDoctor:fix': { body: { check: 'nothing' }, code: 'CHECK_UNKNOWN' },
   'containerDoctor:run': {},
   'containerDoctor:cancel': {},
-  'containerDoctor:fix': { body: { check: 'nothing' }, code: 'CHECK_UNKNOWN' },
   // This node has no identity; test/compliance/proving.test.ts has one.
   'identity:get': {},
   'identity:begin': {},
