@@ -3,8 +3,10 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests in which shares of the processor or of memory are measured: one file at a time, with nothing else running. */
 const MEASURED = [
-  'test/unit/kernel/{assets,monitor,prover,runtime}/**/*.test.ts',
-  'test/compliance/!(stoq-*|network-*|lending-*|lease-*|forward-*|proxy-*|far-*|vpn|identity-*|restored-*).test.ts',
+  'test/unit/kernel/{assets,monitor,prover}/**/*.test.ts',
+  'test/unit/kernel/runtime/*.test.ts',
+  'test/unit/kernel/runtime/drivers/**/*.test.ts',
+  'test/compliance/!(stoq-*|network-*|lending-*|lease-*|forward-*|proxy-*|far-*|vpn|identity-*|restored-*|images|remote-*).test.ts',
 ];
 
 export default defineConfig({
