@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSystemOutside } from '../../../main/base/index.ts';
+import { createSystemOutside, type Settings } from '../../../main/base/index.ts';
 import { createContainerDriver } from '../../../main/kernel/runtime/drivers/container/index.ts';
 import { createHolders } from '../../../main/kernel/runtime/drivers/container/holder/index.ts';
 import type { RuntimeDriver } from '../../../main/kernel/runtime/drivers/interface.ts';
@@ -29,12 +29,18 @@ export const testImages = (engine: Engine): Pick<Images, 'ensure' | 'use'> => ({
 /** A real engine of its own with images of busybox, and the node's drivers on it. */
 export interface ContainerWorld {
   readonly engine: TestEngine;
-  /** Another life of the node: the same mark, nothing else in common. */
-  life(options?: { endpoint?: string; keepReady?: boolean }): Promise<{ engine: Engine; driver: RuntimeDriver }>;
+  /** Another life of a node: the same mark, nothing else in common; `node` names another node on the same engine. */
+  life(options?: {
+    endpoint?: string;
+    keepReady?: boolean;
+    node?: string;
+  }): Promise<{ engine: Engine; driver: RuntimeDriver }>;
   /** A job that runs this line of shell in busybox. */
   shell(line: string, more?: Partial<Extract<JobSpecInput, { kind: 'container' }>>): ContainerSpec;
   /** Containers and volumes of the engine, by name, the ones of others too. */
   things(): Promise<string[]>;
+  /** @throws when there is any */
+  expectNothing(): Promise<void>;
   close(): Promise<void>;
 }
 export const IMAGE = 'tools:1';
@@ -45,16 +51,32 @@ export const openContainerWorld = async (init: TestEngineInit = {}): Promise<Con
   const outside = createSystemOutside();
   const logger = createSilentLogger();
   const kept = new Map<string, unknown>();
-  const settings = {
-    get: async (key: string) => kept.get(key),
-    set: async (key: string, value: unknown) => void kept.set(key, value),
-    remove: async (key: string) => void kept.delete(key),
-  };
+  const settingsOf = (node: string): Settings => ({
+    get: async (key: string) => kept.get(`${node} ${key}`),
+    set: async (key: string, value: unknown) => void kept.set(`${node} ${key}`, value),
+    remove: async (key: string) => void kept.delete(`${node} ${key}`),
+  });
   const lives: { engine: Engine; driver: RuntimeDriver }[] = [];
+  const things = async (): Promise<string[]> => {
+    const [containers, { Volumes: volumes }] = await Promise.all([
+      engine.client.listContainers({ all: true }),
+      engine.client.listVolumes(),
+    ]);
+    return [
+      ...containers.flatMap(({ Names }) => Names.map((name) => `container ${name}`)),
+      ...(volumes ?? []).map(({ Name }) => `volume ${Name}`),
+    ].sort();
+  };
   return {
     engine,
-    life: async ({ endpoint = engine.endpoint, keepReady = false } = {}) => {
-      const client = createEngine({ outside, logger, settings, containerEndpoint: () => endpoint, env: {} });
+    life: async ({ endpoint = engine.endpoint, keepReady = false, node = '' } = {}) => {
+      const client = createEngine({
+        outside,
+        logger,
+        settings: settingsOf(node),
+        containerEndpoint: () => endpoint,
+        env: {},
+      });
       await client.start();
       const holders = createHolders({ engine: client, outside, logger }, { helperPath });
       const driver = createContainerDriver(
@@ -78,15 +100,10 @@ export const openContainerWorld = async (init: TestEngineInit = {}): Promise<Con
       if (spec.kind !== 'container') throw new Error('a container was asked for');
       return spec;
     },
-    things: async () => {
-      const [containers, { Volumes: volumes }] = await Promise.all([
-        engine.client.listContainers({ all: true }),
-        engine.client.listVolumes(),
-      ]);
-      return [
-        ...containers.flatMap(({ Names }) => Names.map((name) => `container ${name}`)),
-        ...(volumes ?? []).map(({ Name }) => `volume ${Name}`),
-      ].sort();
+    things,
+    expectNothing: async () => {
+      const left = await things();
+      if (left.length > 0) throw new Error(`left in the engine: ${left.join(', ')}`);
     },
     close: async () => {
       for (const { driver, engine: client } of lives) {

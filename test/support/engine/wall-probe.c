@@ -1,5 +1,6 @@
 /* Tries what a job must not be able to do, and says of each what the kernel answered: a name and an error's number a line,
- * 0 where it was let. Run as `probe` by a job, and as `probe identity` to tell whose rights a program has. */
+ * 0 where it was let. Run as `probe` by a job, as `probe identity` to tell whose rights a program has, and as `probe fork` to
+ * become as many as it can. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,6 +37,8 @@ int main(int argc, char **argv) {
     printf("uid %d euid %d gid %d egid %d\n", getuid(), geteuid(), getgid(), getegid());
     return 0;
   }
+  if (argc > 1 && strcmp(argv[1], "fork") == 0)
+    for (;;) fork();
   say("mount", mount("tmpfs", "/tmp", "tmpfs", 0, NULL));
   say("remount", mount(NULL, "/", NULL, MS_REMOUNT, NULL));
   say("umount", umount("/proc"));

@@ -8,12 +8,12 @@ import type { TestEngine } from './docker-engine.ts';
 export const probeMissing: string | null =
   spawnSync('cc', ['--version']).status === 0 ? null : 'no C compiler here (package gcc)';
 
-const built = (use: (path: string, folder: string) => void): void => {
+const built = (give: (path: string, folder: string) => void): void => {
   const folder = mkdtempSync(join(tmpdir(), 'hm-probe-'));
   try {
     const path = join(folder, 'probe');
     execFileSync('cc', ['-static', '-O1', '-o', path, join(import.meta.dirname, 'wall-probe.c')]);
-    use(path, folder);
+    give(path, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

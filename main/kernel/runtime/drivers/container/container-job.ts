@@ -4,7 +4,6 @@ import type { Clock, Logger } from '../../../../base/index.ts';
 import type { ContainerSpec, JobEnd } from '../../../../../preload/contract/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import { portClosed } from '../../errors.ts';
-import { sizeText } from '../../size-text.ts';
 import type { DrivenJob, JobListener, Measured, StartedJob } from '../interface.ts';
 import {
   ENGINE_AWAY_MS_MAX,
@@ -14,9 +13,9 @@ import {
   PIDS_FULL_LOOKS_MAX,
   START_MILLICORES,
 } from './constants.ts';
-import { memoryOf } from './container-options.ts';
-import { type Counted, type CounterSource, findCounters } from './counters.ts';
-import { answered, engineFailed, engineWords, isGone, statusOf } from './engine-call.ts';
+import { AWAY, ENDED_BY_OTHERS, endByCode, OUTSIDE, refusalOf, tooManyProcesses } from './container-end.ts';
+import { type Counted, type CounterSource, findCounters, NOTHING_COUNTED } from './counters.ts';
+import { answered, engineFailed, engineWords, isGone, removeContainer, statusOf } from './engine-call.ts';
 import { watchHealth } from './health.ts';
 import type { Holder } from './holder/interface.ts';
 import { createDemultiplexer, skipTold } from './output.ts';
@@ -48,18 +47,6 @@ export interface ContainerJob extends DrivenJob {
   /** Lets it run and forgets it: for a node that ends and leaves its jobs. */
   detach(): void;
 }
-
-/** Exit codes of a program that somebody else ended: 128 and a signal, and 255 that an engine sets when it finds one gone. */
-const ENDED_BY_OTHERS = new Set([137, 143, 255]);
-const OUTSIDE: JobEnd = {
-  why: 'lost',
-  message:
-    'Its container was stopped from outside, by the engine as it went down or by another program; start it again.',
-};
-const AWAY: JobEnd = {
-  why: 'lost',
-  message: 'The container engine stopped while the job ran; start the engine, and the job after that.',
-};
 
 /** One container while it lives: its output, its share, what it takes, how it ends. */
 export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
@@ -136,25 +123,14 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
     listener.gone({ signal, exitCode, explanation });
   };
 
-  /** @returns null when it is ours alone that it ended: whoever asked for it knows why */
-  const endOf = (exitCode: number, found: Docker.ContainerInspectInfo | null): JobEnd | null => {
-    if (endAs !== null) return endAs;
-    if (signalled === 'SIGKILL' && exitCode === 137) return null;
-    if (exitCode !== 0 && (isOutOfMemory || found?.State.OOMKilled === true))
-      return {
-        why: 'limit',
-        limit: 'memory',
-        message: `It needed more than the ${sizeText(memoryOf(spec))} that it was promised, files in memory included; ask for more.`,
-      };
-    if (exitCode !== 0 && signalled === null && (counted?.forksRefused ?? 0) > 0) return tooManyProcesses();
-    if (isStoppedOutside && signalled === null) return OUTSIDE;
-    return { why: 'exited', exitCode };
-  };
-  const tooManyProcesses = (): JobEnd => ({
-    why: 'limit',
-    limit: 'processes',
-    message: `It started more than the ${spec.pidsMax} processes and threads that it may have at once; ask for more.`,
-  });
+  const endOf = (exitCode: number, found: Docker.ContainerInspectInfo | null): JobEnd | null =>
+    endAs ??
+    endByCode(spec, exitCode, {
+      signalled,
+      isOutOfMemory: isOutOfMemory || found?.State.OOMKilled === true,
+      isStoppedOutside,
+      forksRefused: counted?.forksRefused ?? 0,
+    });
 
   const inspect = async (): Promise<Docker.ContainerInspectInfo | null> => {
     try {
@@ -242,9 +218,9 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
       const next = await counters.read();
       counted = next;
       pidsFullLooks =
-        next.forksRefused === null && next.pids !== null && next.pids >= spec.pidsMax ? pidsFullLooks + 1 : 0;
+        next.forksRefused === null && next.pids !== null && next.pids > spec.pidsMax ? pidsFullLooks + 1 : 0;
       if ((next.forksRefused ?? 0) >= FORKS_REFUSED_MAX || pidsFullLooks >= PIDS_FULL_LOOKS_MAX) {
-        endAs ??= tooManyProcesses();
+        endAs ??= tooManyProcesses(spec);
         void send('SIGKILL');
       }
     } catch {
@@ -437,40 +413,4 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
         parts.released();
       })()),
   };
-};
-
-const NOTHING_COUNTED: Counted = {
-  cpuMs: null,
-  memoryBytesNow: null,
-  memoryBytesPeak: null,
-  throttledMs: null,
-  pids: null,
-  readBytes: null,
-  writtenBytes: null,
-  chargedBytes: null,
-  forksRefused: null,
-};
-
-/** Removes a container, whatever it does. One that is gone is fine. */
-export const removeContainer = async (clock: Clock, container: Docker.Container): Promise<void> => {
-  try {
-    await answered(clock, container.remove({ force: true, v: true }));
-  } catch (error) {
-    if (isGone(error)) return;
-    // Its removal is under way already, by another request.
-    if (statusOf(error) !== 409) throw error;
-    await answered(clock, container.wait({ condition: 'removed' })).catch(() => undefined);
-  }
-};
-
-/** Why the program cannot be run, where that is the request's fault. */
-const refusalOf = (error: unknown): string | null => {
-  const words = engineWords(error);
-  if (
-    /executable file not found|no such file or directory|permission denied|exec format error|not a directory|is a directory/i.test(
-      words,
-    )
-  )
-    return `The image cannot run this program: ${words}`;
-  return null;
 };

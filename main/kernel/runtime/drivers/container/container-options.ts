@@ -50,6 +50,8 @@ export interface ContainerPlan {
   millicores: number;
   /** Whether the engine is Podman, which has another log driver and names devices in another way. */
   podman: boolean;
+  /** Whether the engine has a first process of its own, which hands on signals and buries children. */
+  init: boolean;
 }
 
 /** Quota and period of a share. @param millicores - above 0 */
@@ -149,7 +151,10 @@ export const containerOptions = (plan: ContainerPlan): Docker.ContainerCreateOpt
       MemorySwap: memory,
       OomScoreAdj: OOM_SCORE,
       OomKillDisable: false,
-      PidsLimit: spec.pidsMax,
+      // The first process of a container hears no TERM that it does not ask for, and keeps the dead of others: few programs are made
+      // to be one.
+      Init: plan.init,
+      PidsLimit: spec.pidsMax + (plan.init ? 1 : 0),
       ...quotaOf(plan.millicores),
       CpuShares: CPU_SHARES,
       BlkioWeight: BLKIO_WEIGHT,

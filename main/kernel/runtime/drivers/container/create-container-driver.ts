@@ -7,13 +7,13 @@ import { contentMissing, RuntimeError } from '../../errors.ts';
 import type { Images } from '../../images/interface.ts';
 import type { DrivenJob, JobListener, PreparedJob, RuntimeDriver, StartedJob } from '../interface.ts';
 import { FILE_PIECE_BYTES, START_MILLICORES, STARTS_AT_ONCE_MAX, TEST_THINGS_MS_MAX } from './constants.ts';
-import { type ContainerJob, createContainerJob, removeContainer } from './container-job.ts';
+import { type ContainerJob, createContainerJob } from './container-job.ts';
 import { containerOptions, containerSlots, type ImageFacts, memoryOf, scratchOf } from './container-options.ts';
-import { answered, engineFailed, isGone } from './engine-call.ts';
+import { answered, engineFailed, isGone, removeContainer } from './engine-call.ts';
 import type { Holder, Holders } from './holder/interface.ts';
 import { createContainerDriverMetrics } from './metrics.ts';
 import { type EngineNames, NAME_PREFIX, namesOf } from './names.ts';
-import { abilitiesOf, type EngineAbilities, gpuMissing, imageFacts } from './prepare-container.ts';
+import { abilitiesOf, type EngineAbilities, gpuMissing, hasInit, imageFacts } from './prepare-container.ts';
 import { createReadyHolders } from './ready-holder.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
 
@@ -52,7 +52,9 @@ export const createContainerDriver = (
     const { endpoint, version } = engine.state();
     const of = `${endpoint ?? ''} ${version ?? ''}`;
     if (abilities?.of === of) return abilities.known;
-    const known = abilitiesOf(await answered(clock, docker.info()).catch(fail('describe itself')));
+    const info: unknown = await answered(clock, docker.info()).catch(fail('describe itself'));
+    const isLocal = endpoint?.startsWith('unix:') === true;
+    const known = abilitiesOf(info, await hasInit(info, isLocal));
     abilities = { of, known };
     return known;
   };
@@ -122,6 +124,7 @@ export const createContainerDriver = (
               volume: held.volume,
               millicores: Math.max(job.millicores, START_MILLICORES),
               podman: engine.state().engine === 'Podman',
+              init: abilities?.known.init ?? false,
             }),
           ),
         ).catch(fail('make a container'));

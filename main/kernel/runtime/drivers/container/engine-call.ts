@@ -1,3 +1,4 @@
+import type Docker from 'dockerode';
 import { type Clock, messageOf } from '../../../../base/index.ts';
 import { engineMissing } from '../../engine/index.ts';
 import type { RuntimeError } from '../../errors.ts';
@@ -41,5 +42,17 @@ export const answered = async <T>(clock: Clock, call: Promise<T>): Promise<T> =>
     waiting.abort();
     // Nobody waits for what comes later.
     call.catch(() => undefined);
+  }
+};
+
+/** Removes a container, whatever it does. One that is gone is fine. */
+export const removeContainer = async (clock: Clock, container: Docker.Container): Promise<void> => {
+  try {
+    await answered(clock, container.remove({ force: true, v: true }));
+  } catch (error) {
+    if (isGone(error)) return;
+    // Its removal is under way already, by another request.
+    if (statusOf(error) !== 409) throw error;
+    await answered(clock, container.wait({ condition: 'removed' })).catch(() => undefined);
   }
 };

@@ -1,3 +1,5 @@
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
 import type Docker from 'dockerode';
 import type { Clock } from '../../../../base/index.ts';
 import type { ContainerSpec } from '../../../../../preload/contract/index.ts';
@@ -12,10 +14,41 @@ export interface EngineAbilities {
   /** What it cannot, one sentence; empty where it can all. */
   problem: string;
   gpu: boolean;
+  /** It has a first process of its own for containers. */
+  init: boolean;
 }
 
-/** @param info - the engine's own description */
-export const abilitiesOf = (info: unknown): EngineAbilities => {
+/** Where packages put the engine's first process for containers: an engine that lacks it fails to start what asks for it. */
+const INIT_FOLDERS = [
+  '/usr/bin',
+  '/usr/local/bin',
+  '/usr/libexec/docker',
+  '/usr/local/libexec/docker',
+  '/usr/sbin',
+  '/bin',
+];
+
+/** @param local - whether the engine is on this machine, as far as can be told */
+export const hasInit = async (info: unknown, local: boolean): Promise<boolean> => {
+  const { InitBinary: name, InitCommit: commit } = (info ?? {}) as {
+    InitBinary?: unknown;
+    InitCommit?: { ID?: unknown };
+  };
+  if (typeof commit?.ID === 'string' && /^[0-9a-f]{6,}$/.test(commit.ID)) return true;
+  if (!local || typeof name !== 'string' || !/^[a-z0-9-]{1,64}$/.test(name)) return false;
+  const found = await Promise.all(
+    INIT_FOLDERS.map(async (folder) =>
+      access(join(folder, name), constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
+};
+
+/** @param info - the engine's own description. @param init - of {@link hasInit} */
+export const abilitiesOf = (info: unknown, init: boolean): EngineAbilities => {
   const about = (typeof info === 'object' && info !== null ? info : {}) as Record<string, unknown>;
   const missing = [
     about['CpuCfsQuota'] === false || about['CpuCfsPeriod'] === false ? 'a share of the processor' : '',
@@ -26,6 +59,7 @@ export const abilitiesOf = (info: unknown): EngineAbilities => {
     typeof about['Runtimes'] === 'object' && about['Runtimes'] !== null ? Object.keys(about['Runtimes']) : [];
   const devices = Array.isArray(about['DiscoveredDevices']) ? about['DiscoveredDevices'] : [];
   return {
+    init,
     problem:
       missing.length === 0
         ? ''
