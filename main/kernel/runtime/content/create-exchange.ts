@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Logger, Outside } from '../../../base/index.ts';
+import { isNodeError, type Logger, type Outside } from '../../../base/index.ts';
 import { readMessage, type Stream, StreamError, writeMessage } from '../../../transport/stoq/index.ts';
 import type { Link, Links } from '../../leases/index.ts';
 import { ContentError, contentMismatch, contentMissing, contentTooLarge } from './errors.ts';
@@ -28,7 +28,6 @@ const PARKED_MS = 120_000;
 const PARKED_MAX = 8;
 /** Below so many bytes it is not worth it. */
 const PARKED_BYTES_MIN = 1024 * 1024;
-/** How often one file is tried over a link that breaks and is made anew by whoever owns it. */
 const READ_BYTES = 64 * 1024;
 
 export interface ContentExchangeComponents {
@@ -38,6 +37,9 @@ export interface ContentExchangeComponents {
   logger: Logger;
   metrics: ContentMetrics | null;
 }
+
+/** Whether it was the line and nothing that somebody said or sent. */
+const isBroken = (error: unknown): boolean => isNodeError(error) && !(error instanceof ContentError);
 
 /** Content over links. Handles the protocol from the moment that it is made. */
 export const createContentExchange = (
@@ -178,7 +180,7 @@ export const createContentExchange = (
         await receive(stream, intake, bytes, watch, () => undefined);
         if ((await stream.read(1)) !== null) throw malformedContent('a file is longer than was said');
       } catch (error) {
-        if (error instanceof StreamError) await park(key, intake);
+        if (isBroken(error)) await park(key, intake);
         else await intake.drop();
         if (error instanceof ContentError && error.code === 'CONTENT_FULL')
           return tell(stream, { kind: 'refused', code: 'full' });
@@ -308,7 +310,7 @@ export const createContentExchange = (
             if ((await stream.read(1)) !== null) throw malformedContent('a file is longer than was said');
             await stream.finish();
           } catch (error) {
-            if (error instanceof StreamError) await park(key, intake);
+            if (isBroken(error)) await park(key, intake);
             else await intake.drop();
             metrics?.transfers.inc(1, { way: 'in', outcome: 'failed' });
             throw error;

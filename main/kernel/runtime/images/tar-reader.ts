@@ -52,6 +52,7 @@ const createTaker = (source: AsyncIterable<Uint8Array>) => {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const textOf = (bytes: Uint8Array, where: string): string => {
+  if (bytes[0] === 0) return '';
   const end = bytes.indexOf(0);
   const used = end === -1 ? bytes : bytes.subarray(0, end);
   if (used.length > PATH_BYTES_MAX) refuse(`${where} is too long`);
@@ -73,13 +74,25 @@ const numberOf = (field: Uint8Array, where: string): number => {
     }
     return value;
   }
-  const text = Buffer.from(field).toString('latin1');
-  const digits = /^ *([0-7]*)[ \0]*$/.exec(text)?.[1];
-  if (digits === undefined) return refuse(`${where} is no number`);
-  const value = digits === '' ? 0 : Number.parseInt(digits, 8);
+  // Spaces, octal digits, then spaces and zeros. Byte by byte, as a layer may have a million entries.
+  let at = 0;
+  while (field[at] === 0x20) at += 1;
+  let value = 0;
+  for (let byte = field[at] ?? 0; byte >= 0x30 && byte <= 0x37; byte = field[at] ?? 0) {
+    value = value * 8 + byte - 0x30;
+    at += 1;
+  }
+  for (; at < field.length; at++) if (field[at] !== 0 && field[at] !== 0x20) return refuse(`${where} is no number`);
   return Number.isSafeInteger(value) ? value : refuse(`${where} is too large`);
 };
-const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
+const ZERO = Buffer.alloc(64 * 1024);
+const isZero = (bytes: Uint8Array): boolean => ZERO.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
+/** Of a header, with spaces in the place of the checksum. By index, as a layer may have a million of them. */
+const sumOf = (header: Uint8Array): number => {
+  let sum = 8 * 0x20;
+  for (let at = 0; at < BLOCK; at++) if (at < 148 || at >= 156) sum += header[at] ?? 0;
+  return sum;
+};
 
 /** Records of a pax header: `<length> <key>=<value>\n`. */
 const readPax = (bytes: Uint8Array): Map<string, Uint8Array> => {
@@ -167,16 +180,15 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
           if (!isZero(more)) refuse('there is something behind its end');
         return;
       }
-      let sum = 8 * 0x20;
-      for (const [place, byte] of header.entries()) if (place < 148 || place >= 156) sum += byte;
+      const sum = sumOf(header);
       if (numberOf(header.subarray(148, 156), 'a checksum') !== sum) refuse('the checksum of a header is wrong');
-      const magic = Buffer.from(header.subarray(257, 265)).toString('latin1');
+      const head = Buffer.from(header.buffer, header.byteOffset, BLOCK);
+      const magic = head.toString('latin1', 257, 265);
       const isUstar = magic === 'ustar\x0000';
       // Others split names in ways of their own.
       if (!isUstar && magic !== 'ustar  \0' && !isZero(header.subarray(257)))
         refuse('it is of a kind that is not known');
-      if (isUstar && Buffer.from(header.subarray(508, 512)).toString('latin1') === 'tar\0')
-        refuse('it is of a kind that is not known');
+      if (isUstar && head.toString('latin1', 508, 512) === 'tar\0') refuse('it is of a kind that is not known');
       const flag = String.fromCharCode(header[156] ?? 0);
       const size = numberOf(header.subarray(124, 136), 'a length');
 
