@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "holder.h"
 
-#define PATH_BYTES_MAX 1024
+#define PATH_BYTES_MAX 1023
 #define DEPTH_MAX 64
 #define ENTRIES_MAX 100000
 #define LIST_BYTES_MAX (32 * 1024 * 1024)
@@ -150,7 +150,7 @@ struct listing {
   uint32_t entries;
   size_t bytes;
   uint64_t now_ns;
-  char path[PATH_BYTES_MAX + 1];
+  char path[PATH_BYTES_MAX + 2];
 };
 
 static int list_entry(struct listing *listing, size_t path_bytes, const struct stat *found) {
@@ -191,8 +191,7 @@ static int list_folder(struct listing *listing, int folder, size_t prefix, int d
     size_t name_bytes = strlen(entry->d_name);
     if (is_dots(entry->d_name) || fstatat(folder, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) < 0) continue;
     if (!S_ISDIR(found.st_mode) && !S_ISREG(found.st_mode)) continue;
-    /* A folder's name is followed by one more byte. */
-    if (depth > DEPTH_MAX || prefix + name_bytes >= PATH_BYTES_MAX) {
+    if (depth > DEPTH_MAX || prefix + name_bytes > PATH_BYTES_MAX) {
       answer = fail(E2BIG);
       code = errno;
       break;
@@ -279,7 +278,7 @@ static ssize_t read_all(int fd, uint8_t *to, size_t length, uint64_t offset) {
 
 /* Does what one request asks. @returns bytes of the answer behind its status, or -1 with errno */
 static ssize_t serve(uint32_t request, const uint8_t *bytes, size_t length) {
-  static char path[PATH_BYTES_MAX + 1];
+  static char path[PATH_BYTES_MAX + 2];
   const char *name;
   uint8_t kind = length > 0 ? bytes[0] : 0;
   const uint8_t *at = bytes + 1;
