@@ -45,6 +45,7 @@ export interface RuntimeBench {
 
 const CPU_MILLICORES = 64_000;
 const MEMORY_BYTES = 64 * 1024 ** 3;
+const CONTAINERS = 256;
 
 export const createRuntimeBench = async (
   init: RuntimeInit &
@@ -61,6 +62,7 @@ export const createRuntimeBench = async (
   const store = init.store ?? (await createMemoryStore(outside.clock));
   const cpu = await insertAsset(store, 'cpu');
   const memory = await insertAsset(store, 'memory');
+  const container = await insertAsset(store, 'container');
   const book = createAllocationBook({ outside, logger, metrics: null, store, onChange: () => undefined });
   await book.open();
   let cpuPercent = 100;
@@ -69,6 +71,7 @@ export const createRuntimeBench = async (
     book.apply([
       bookedOf(cpu, 'cpu', cpuPercent, { capacity: { known: true, value: CPU_MILLICORES } }),
       bookedOf(memory, 'memory', memoryPercent, { capacity: { known: true, value: MEMORY_BYTES }, unit: 'bytes' }),
+      bookedOf(container, 'container', 100, { capacity: { known: true, value: CONTAINERS }, unit: 'containers' }),
     ]);
   apply();
   const workers = createWorkerPool(
