@@ -31,16 +31,19 @@ const STATES: Record<ContainerView['state'], { word: string; tone: 'neutral' | '
   dead: { word: 'dead', tone: 'problem' },
 };
 
-/** What is taken of what may be taken, with a bar; `not running` where nothing is measured. */
-const Use = ({ now, max, text }: { now: number | null; max: number | null; text(value: number): string }) => (
-  <>
-    <span className="hm-number hm-small">
-      {now === null ? <span className="hm-dim">nothing</span> : text(now)}
-      {max !== null && <span className="hm-dim"> of {text(max)}</span>}
-    </span>
-    {max !== null && <Bar percent={max === 0 ? 0 : ((now ?? 0) / max) * 100} />}
-  </>
-);
+/** What is taken of what may be taken, with a bar; words where nothing is measured. */
+const Use = ({ now, max, text }: { now: number | null; max: number | null; text(value: number): string }) =>
+  now === null ? (
+    <span className="hm-dim hm-small">not measured</span>
+  ) : (
+    <>
+      <span className="hm-number hm-small">
+        {text(now)}
+        {max !== null && <span className="hm-dim"> of {text(max)}</span>}
+      </span>
+      {max !== null && <Bar percent={max === 0 ? 0 : (now / max) * 100} />}
+    </>
+  );
 
 const Row = ({ container }: { container: ContainerView }) => {
   const state = STATES[container.state];
@@ -53,7 +56,7 @@ const Row = ({ container }: { container: ContainerView }) => {
           <code title={container.id}>{shortHash(container.id)}</code>, {container.image}
         </span>
       </th>
-      <td data-label="State">
+      <td data-label="State" className="hm-cell-time">
         <Tag tone={state.tone}>{state.word}</Tag>
         <span className="hm-small hm-dim hm-cell-sub">
           made <Age atMs={container.createdAtMs} />

@@ -29,8 +29,8 @@ const Row = ({ transfer }: { transfer: ImageTransfer }) => {
       ? bytesText(transfer.doneBytes)
       : `${bytesText(transfer.doneBytes)} of ${bytesText(transfer.totalBytes)}`;
   return (
-    <li className="hm-transfer">
-      <div className="hm-transfer-head">
+    <li className="hm-image-transfer">
+      <div className="hm-image-transfer-head">
         <strong className="hm-break">{title}</strong>
         <Tag tone={state.tone}>{state.word}</Tag>
         <span className="hm-small hm-dim">
@@ -58,7 +58,7 @@ const Row = ({ transfer }: { transfer: ImageTransfer }) => {
 export const ImageTransfers = ({ transfers }: { transfers: readonly ImageTransfer[] }) =>
   transfers.length === 0 ? null : (
     <Panel title="On the way">
-      <ul className="hm-transfers">
+      <ul className="hm-image-transfers">
         {transfers.map((transfer) => (
           <Row key={transfer.id} transfer={transfer} />
         ))}

@@ -5,8 +5,11 @@ import { MeterChart } from '../../components/meter-chart.tsx';
 import { bytesText, percentText, rateText } from '../../components/quantity.ts';
 import { durationText } from '../../components/time-text.ts';
 import { Unknown } from '../../components/unknown.tsx';
-import { ranText } from './job-text.ts';
-import { HISTORY_S, type JobPoint, useJobHistory } from './use-job-history.ts';
+import { coresScale, ranText, shareText } from './job-text.ts';
+import { type JobPoint, useJobHistory } from './use-job-history.ts';
+
+/** The charts begin with this many seconds and grow to the whole history. */
+const SHORTEST_S = 60;
 
 const NOT_YET = 'Nothing has been measured yet.';
 const NOT_TOLD = 'This system does not tell how much the program used, or it ended before the first measurement.';
@@ -38,8 +41,12 @@ const Chart = ({
     // oxlint-disable-next-line react-hooks/exhaustive-deps
     [points],
   );
+  const first = points[0]?.atS ?? 0;
+  const last = points.at(-1)?.atS ?? 0;
   if (points.length < 2) return null;
-  return <MeterChart series={series} text={text} max={max} limit={limit} windowS={HISTORY_S} />;
+  return (
+    <MeterChart series={series} text={text} max={max} limit={limit} windowS={Math.max(SHORTEST_S, last - first)} />
+  );
 };
 
 const Item = ({
@@ -63,12 +70,6 @@ const Item = ({
     {chart}
   </section>
 );
-
-/** Full bar of a processor share: whole cores, as many as were promised. */
-const coresScale = (percent: number): number => Math.max(100, Math.ceil(percent / 100) * 100);
-/** `30 % of a core`, `2.5 cores`. */
-const shareText = (percent: number): string =>
-  percent <= 100 ? `${percentText(percent)} of a core` : `${Number((percent / 100).toFixed(2))} cores`;
 
 const Processor = ({ job, points }: { job: JobView; points: readonly JobPoint[] }) => {
   const { promised, measured } = job;
@@ -96,7 +97,8 @@ const Processor = ({ job, points }: { job: JobView; points: readonly JobPoint[] 
       promised {shareText(promised.cpuPercent)}
       {lowered && `, may take ${shareText(job.effectiveCpuPercent)} at the present level`}
       {!ended && measured.cpuPercentMean !== null && `; ${shareText(measured.cpuPercentMean)} on average`}
-      {measured.throttledPercentNow !== null &&
+      {!ended &&
+        measured.throttledPercentNow !== null &&
         measured.throttledPercentNow >= 1 &&
         `; held back ${percentText(measured.throttledPercentNow)} of its time`}
     </Item>

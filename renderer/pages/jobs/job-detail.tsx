@@ -123,7 +123,7 @@ const Details = ({ job }: { job: JobView }) => {
         <Fact name="Restarts">
           {job.restartsMax === 0 ? 'none allowed' : `${job.restartsDone} of at most ${job.restartsMax}`}
         </Fact>
-        {health !== null && (
+        {health !== null && job.state !== 'ended' && (
           <Fact name="Health">
             <Tag tone={health.tone}>{health.text}</Tag>
           </Fact>

@@ -2,9 +2,18 @@ import { memo } from 'react';
 import type { JobView } from '../../../preload/contract/index.ts';
 import { Bar, Tag } from '../../components/layout.tsx';
 import { bytesText, percentText } from '../../components/quantity.ts';
-import { Unknown } from '../../components/unknown.tsx';
+import { sentence, Unknown } from '../../components/unknown.tsx';
 import { hrefOf } from '../../state/route.ts';
-import { estimateText, programText, queueText, ranText, stateOf, whereText } from './job-text.ts';
+import {
+  coresScale,
+  estimateText,
+  programText,
+  queueText,
+  ranText,
+  shareText,
+  stateOf,
+  whereText,
+} from './job-text.ts';
 import './jobs.css';
 
 const notMeasured = (job: JobView): string =>
@@ -12,18 +21,37 @@ const notMeasured = (job: JobView): string =>
     ? 'It ended before the first measurement, or this system does not tell how much a program uses.'
     : 'Nothing has been measured yet, or this system does not tell how much a program uses.';
 
+/** `50 % of a core, promised 50 %`, `1.9 of 2.5 cores`. */
+const Share = ({ cpu, promised }: { cpu: number; promised: number }) =>
+  promised <= 100 ? (
+    <>
+      {percentText(cpu)} of a core<span className="hm-dim">, promised {promised} %</span>
+    </>
+  ) : (
+    <>
+      {Number((cpu / 100).toFixed(2))}
+      <span className="hm-dim"> of {shareText(promised)}</span>
+    </>
+  );
+
 const Use = ({ job }: { job: JobView }) => {
   const ended = job.state === 'ended';
   const cpu = ended ? job.measured.cpuPercentMean : job.measured.cpuPercentNow;
   const memory = ended ? job.measured.memoryBytesPeak : (job.measured.memoryBytesNow ?? job.measured.memoryBytesPeak);
   const { cpuPercent, memoryBytes } = job.promised;
-  const scale = Math.max(100, Math.ceil(cpuPercent / 100) * 100);
+  const scale = coresScale(cpuPercent);
   return (
     <>
       <div className="hm-job-use">
         <span className="hm-small">
-          {cpu === null ? <Unknown word="not measured" reason={notMeasured(job)} /> : `${percentText(cpu)} of a core`}
-          <span className="hm-dim">, promised {cpuPercent} %</span>
+          {cpu === null ? (
+            <>
+              <Unknown word="not measured" reason={notMeasured(job)} />
+              <span className="hm-dim">, promised {shareText(cpuPercent)}</span>
+            </>
+          ) : (
+            <Share cpu={cpu} promised={cpuPercent} />
+          )}
         </span>
         <Bar percent={((cpu ?? 0) / scale) * 100} mark={(cpuPercent / scale) * 100} />
       </div>
@@ -40,11 +68,13 @@ const Use = ({ job }: { job: JobView }) => {
 
 /** Instead of its use, why a job does not run yet. */
 const Waits = ({ job }: { job: JobView }) => {
-  const place = queueText(job);
-  const words = [place, job.stateReason, estimateText(job)].filter((part) => part !== '');
+  const words = [queueText(job), job.stateReason, estimateText(job)]
+    .filter((part) => part !== '')
+    .map(sentence)
+    .join(' ');
   return (
-    <p className="hm-small hm-dim hm-job-waits" title={words.join('; ')}>
-      {words.length === 0 ? 'It begins in a moment.' : words.join('; ')}
+    <p className="hm-small hm-dim hm-job-waits" title={words}>
+      {words === '' ? 'It begins in a moment.' : words}
     </p>
   );
 };

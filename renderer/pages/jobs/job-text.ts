@@ -1,5 +1,5 @@
 import type { JobKind, JobView, Priority, SchedulerAim } from '../../../preload/contract/index.ts';
-import { bytesText } from '../../components/quantity.ts';
+import { bytesText, percentText } from '../../components/quantity.ts';
 import { durationText } from '../../components/time-text.ts';
 import { resultOf, type Tone } from './job-end.ts';
 
@@ -25,6 +25,12 @@ const STATES: Record<Exclude<JobView['state'], 'ended'>, { text: string; tone: T
 /** State in one or two words, with the tone of its tag. */
 export const stateOf = (job: JobView): { text: string; tone: Tone } =>
   job.state === 'ended' ? resultOf(job.end) : STATES[job.state];
+
+/** Full bar of a processor share: whole cores, as many as were promised. */
+export const coresScale = (percent: number): number => Math.max(100, Math.ceil(percent / 100) * 100);
+/** `30 % of a core`, `2.5 cores`. */
+export const shareText = (percent: number): string =>
+  percent <= 100 ? `${percentText(percent)} of a core` : `${Number((percent / 100).toFixed(2))} cores`;
 
 /** How long it has run, or ran. Null before it started. */
 export const ranText = (job: JobView, nowMs: number): string | null =>

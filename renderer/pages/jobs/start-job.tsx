@@ -16,8 +16,9 @@ import { StartWhere } from './start-where.tsx';
 import { useUploads } from './use-uploads.ts';
 
 const NAME_LENGTH_MAX = 128;
-/** Memory that a container needs to start at all. */
+/** A container takes more to start than a sandbox; as the contract has it. */
 const CONTAINER_MEMORY_MIB = 256;
+const CONTAINER_SCRATCH_MIB = 64;
 
 const useLanguages = (): readonly LanguageView[] => {
   const node = useNodeAccess();
@@ -54,11 +55,16 @@ export const StartJob = () => {
   const change = (next: Partial<JobDraft>): void =>
     setDraft((before) => {
       const after = { ...before, ...next };
-      // A container takes more to start, and what was not touched follows.
-      if (isContainer(after) && !isContainer(before) && before.memoryMib === emptyDraft.memoryMib)
-        after.memoryMib = CONTAINER_MEMORY_MIB;
-      if (!isContainer(after) && isContainer(before) && before.memoryMib === CONTAINER_MEMORY_MIB)
-        after.memoryMib = emptyDraft.memoryMib;
+      if (isContainer(after) === isContainer(before)) return after;
+      // What was not touched follows.
+      const container = isContainer(after);
+      const memory = [emptyDraft.memoryMib, CONTAINER_MEMORY_MIB] as const;
+      // A whole core, in percent of all that this machine has.
+      const cpu = [emptyDraft.cpuLevel, Math.max(1, Math.round(100 / threads))] as const;
+      const scratch = [emptyDraft.scratchMib, CONTAINER_SCRATCH_MIB] as const;
+      if (before.memoryMib === memory[container ? 0 : 1]) after.memoryMib = memory[container ? 1 : 0];
+      if (before.cpuLevel === cpu[container ? 0 : 1]) after.cpuLevel = cpu[container ? 1 : 0];
+      if (before.scratchMib === scratch[container ? 0 : 1]) after.scratchMib = scratch[container ? 1 : 0];
       return after;
     });
 

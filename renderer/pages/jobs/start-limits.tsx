@@ -155,6 +155,9 @@ export const StartLimits = ({ threads, ...part }: Part & { threads: number }) =>
           error={problems.scratchMib}
           onChange={(scratchMib) => onDraft({ scratchMib })}
         />
+      </div>
+      {container && <ContainerLimits {...part} />}
+      <div className="hm-form-row">
         <NumberInput
           label="Output"
           description="What it may write to its two outputs."
@@ -166,9 +169,16 @@ export const StartLimits = ({ threads, ...part }: Part & { threads: number }) =>
           error={problems.outputMib}
           onChange={(outputMib) => onDraft({ outputMib })}
         />
-      </div>
-      {container && <ContainerLimits {...part} />}
-      <div className="hm-form-row">
+        <NumberInput
+          label="Restarts"
+          description="So often it starts again by itself when it fails."
+          value={draft.restarts}
+          min={0}
+          max={RESTARTS_MAX}
+          allowDecimal={false}
+          error={problems.restarts}
+          onChange={(restarts) => onDraft({ restarts })}
+        />
         <div className="hm-job-priority">
           <span className="hm-level-label" id="hm-job-priority">
             Priority
@@ -184,16 +194,6 @@ export const StartLimits = ({ threads, ...part }: Part & { threads: number }) =>
             ]}
           />
         </div>
-        <NumberInput
-          label="Restarts"
-          description="So often it starts again by itself when it fails."
-          value={draft.restarts}
-          min={0}
-          max={RESTARTS_MAX}
-          allowDecimal={false}
-          error={problems.restarts}
-          onChange={(restarts) => onDraft({ restarts })}
-        />
       </div>
     </div>
   );
