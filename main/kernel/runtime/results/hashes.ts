@@ -6,6 +6,8 @@ import type { JobInput } from '../interface.ts';
 // docs/formats/job-result.md
 
 const VERSION = 1;
+/** Of what is encoded; plain bytes, as they come out of a record again. */
+const hashOf = (value: unknown): Uint8Array => new Uint8Array(sha256(encodeCbor(value)));
 const bytesOfHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 
 /** By UTF-16 units, as plain comparison has it: no locale, the same everywhere. */
@@ -40,19 +42,17 @@ export const inputOf = (spec: JobSpec, program: string): JobInput => ({
 
 /** @returns sha2-256, 32 bytes: the same for the same input, in whatever order its files and variables were named */
 export const inputHashOf = (input: JobInput): Uint8Array =>
-  sha256(
-    encodeCbor({
-      v: VERSION,
-      kind: input.kind,
-      program: input.program,
-      args: [...input.args],
-      env: { ...input.env },
-      stdin: bytesOfHex(input.stdinSha256),
-      entrypoint: [...input.entrypoint],
-      files: plainFiles(input.files),
-      outputs: [...input.outputs].sort((a, b) => inOrder({ path: a }, { path: b })),
-    }),
-  );
+  hashOf({
+    v: VERSION,
+    kind: input.kind,
+    program: input.program,
+    args: [...input.args],
+    env: { ...input.env },
+    stdin: bytesOfHex(input.stdinSha256),
+    entrypoint: [...input.entrypoint],
+    files: plainFiles(input.files),
+    outputs: [...input.outputs].sort((a, b) => inOrder({ path: a }, { path: b })),
+  });
 
 /**
  * Whether an end is the program's own doing, so that every honest machine would see it. A limit, an owner or a lost node says nothing
@@ -72,15 +72,13 @@ export const resultHashOf = (parts: {
   stdoutSha256: Uint8Array;
   outputs: readonly JobFile[];
 }): Uint8Array =>
-  sha256(
-    encodeCbor({
-      v: VERSION,
-      end: parts.end.why,
-      exitCode: parts.end.why === 'exited' ? parts.end.exitCode : null,
-      stdout: parts.stdoutSha256,
-      outputs: plainFiles(parts.outputs),
-    }),
-  );
+  hashOf({
+    v: VERSION,
+    end: parts.end.why,
+    exitCode: parts.end.why === 'exited' ? parts.end.exitCode : null,
+    stdout: parts.stdoutSha256,
+    outputs: plainFiles(parts.outputs),
+  });
 
 /** Hashes an output stream as it comes, a piece at a time; of a piece of 256 KiB that takes some 0.2 ms. */
 export interface StreamHash {

@@ -126,6 +126,7 @@ describe('the result of a job', () => {
     expect(openJobResult(bent)).toMatchObject({ ok: false });
     expect(codeOf(() => verifyJobResult(new Uint8Array(200 * 1024)))).toBe('RESULT_MALFORMED');
     expect(codeOf(() => verifyJobResult(new Uint8Array()))).toBe('RESULT_MALFORMED');
+    expect(codeOf(() => decodeJobResult(Uint8Array.of(...payload, 0)))).toBe('RESULT_MALFORMED');
     expect(openJobResult(new Uint8Array(200 * 1024))).toMatchObject({ ok: false });
   });
 
