@@ -79,6 +79,8 @@ export const SILENT_MS_MAX = 5 * 60_000;
 export const EVENT_MS_MIN = 1_000;
 /** A program that is asked to stop for a move has so long. */
 export const HAND_OVER_MS = 200;
+/** A program that ends when it is asked to has ended by then, and its last change is older than the tick of file times. */
+export const MOVE_ASIDE_MS = 40;
 /** Rounds while the job runs, and what is little enough for the last one. */
 export const MOVE_ROUNDS_MAX = 6;
 export const MOVE_LAST_BYTES = 8 * MIB;

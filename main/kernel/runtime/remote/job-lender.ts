@@ -461,6 +461,8 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
             background('Jobs of a lease that is over could not be removed', removeLeft(id as LeaseId));
         }),
       );
+      // Leases that were taken up before: what became of their jobs until now nobody heard.
+      for (const [local, job] of byLocal) job.changed(await runtime.get(local));
       for (const lease of await rows.leases()) {
         if (sets.has(lease)) continue;
         waiting.add(lease);

@@ -353,6 +353,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         const id = known();
         await rows.update({ lease: lease.id, job, local: id, state: 'handedOver' });
         ({ work: kept } = await runtime.handOver(id, to, graceMs));
+        changed(await runtime.get(id));
         bump();
       }),
     resume: () =>
@@ -398,7 +399,9 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         phase = 'begun';
         amount = shareOf().amount;
         take(row.local, found);
-        if (row.state === 'handedOver') ({ work: kept } = await runtime.handOver(row.local, '', 0));
+        // Otherwise it was not stopped yet: it goes on until it is asked again.
+        if (row.state === 'handedOver' && found.end?.why === 'moved')
+          ({ work: kept } = await runtime.handOver(row.local, found.end.to, 0));
       } catch (error) {
         if (!isNodeError(error)) throw error;
         logger.debug('A job of a borrower is gone with the last run', { job, error: error.message });

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../base/index.ts';
 import type { WorkFolder } from '../drivers/interface.ts';
 import type { CreateWorkCopier } from '../moving/interface.ts';
-import { MOVE_LAST_BYTES, MOVE_ROUNDS_MAX } from './constants.ts';
+import { MOVE_ASIDE_MS, MOVE_LAST_BYTES, MOVE_ROUNDS_MAX } from './constants.ts';
 import { copyRound } from './copy-work.ts';
 
 /** Where a job is, and where it goes. */
@@ -69,7 +69,14 @@ export const transferWork = async (
     }
     progress('It is stopped for a moment to be moved.');
     const stoppedAtMs = clock.monotonicMs();
+    // An engine takes a tenth of a second to take down what has ended by then: what it changed last goes meanwhile, and the round
+    // after that finds little or nothing. That one is the round that counts, whatever became of this.
+    const meanwhile = clock
+      .sleep(MOVE_ASIDE_MS, signal)
+      .then(() => copyRound(copier, target, signal))
+      .catch(() => 0);
     now = await handOver();
+    movedBytes += await meanwhile;
     movedBytes += await copyRound(copier, target, signal);
     await begin();
     return { pauseMs: clock.monotonicMs() - stoppedAtMs, movedBytes };

@@ -109,7 +109,7 @@ const tryAt = async (
     if (crashed) {
       await world.clock.run(2_000);
       await node.restart();
-    }
+    } else node.crashAt(Number.POSITIVE_INFINITY);
     release();
     const views = await until(scene, allEnded, `${which} has done everything after a crash at ${node.effects.at(-1)}`);
     if (moves) {
