@@ -16,8 +16,8 @@
 #define LIST_BYTES_MAX (32 * 1024 * 1024)
 #define BLOCKS_MAX 256
 #define HASH_BYTES 16
-/* File times move once a tick of the kernel: an entry as fresh as this may change again without its time moving. */
-#define FRESH_NS 50000000
+/* File times move once a tick of the kernel, 10 ms at most: an entry as fresh as this may change again without its time moving. */
+#define FRESH_NS 20000000
 
 enum { LIST = 1, READ = 2, WRITE = 3, SIZE = 4, FOLDER = 5, REMOVE = 6, BLOCKS = 7, BLOCK = 8 };
 
