@@ -181,7 +181,8 @@ describe.skipIf(containersMissing !== null)('a container engine that goes down, 
     const first = await startDriven(ready.driver, world.shell('exec sleep 1000'));
     others.push(first);
     await until(async () => (await world.things()).filter((name) => name.endsWith('-holder')).length === 2);
-    await clock.sleep(1000);
+    // It has to answer as well.
+    await clock.sleep(2500);
     const swept = await ready.driver.sweep([first.job.id]);
     expect(swept).toBe(0);
     const second = await startDriven(ready.driver, world.shell('echo on; ls /work; exec sleep 1000'));

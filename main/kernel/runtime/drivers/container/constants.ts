@@ -41,6 +41,8 @@ export const STARTS_AT_ONCE_MAX = 8;
 export const ENGINE_CALL_MS_MAX = 30_000;
 /** How long an engine may stay away before the jobs in it are given up. Restarts and upgrades take seconds. */
 export const ENGINE_AWAY_MS_MAX = 60_000;
+/** How long after the last of its output a program's end is waited for, before the engine is asked. */
+export const EXIT_AFTER_OUTPUT_MS_MAX = 1_000;
 /** After the program ended, for output that is still on its way. */
 export const OUTPUT_DRAIN_MS_MAX = 10_000;
 /** How often a share that could not be set is tried again. */

@@ -7,6 +7,7 @@ import { portClosed } from '../../errors.ts';
 import type { DrivenJob, JobListener, Measured, StartedJob } from '../interface.ts';
 import {
   ENGINE_AWAY_MS_MAX,
+  EXIT_AFTER_OUTPUT_MS_MAX,
   FORKS_REFUSED_MAX,
   HEALTH_FAILURES_MAX,
   OUTPUT_DRAIN_MS_MAX,
@@ -158,12 +159,37 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
     return answer;
   };
 
-  /** @returns its exit code; null when the engine went away before it told */
-  const exitOf = async (waiting: Promise<{ StatusCode: number }>): Promise<number | null> => {
+  /**
+   * The engine's answer comes when the program has ended; where the engine goes down in between, none comes, not even an error: the
+   * end of the output and the engine's own going tell then.
+   *
+   * @returns its exit code; -1 when the engine knows no such container; null when it has to be looked at
+   */
+  const exitOf = async (waiting: Promise<{ StatusCode: number }>, output: Promise<void>): Promise<number | null> => {
+    let forget = (): void => undefined;
+    const waited = new AbortController();
+    const away = new Promise<null>((resolve) => {
+      forget = engine.on('changed', ({ ok }) => !ok && resolve(null));
+      stops.push(forget);
+    });
+    const silent = output
+      .then(async () => clock.sleep(EXIT_AFTER_OUTPUT_MS_MAX, waited.signal))
+      .then(
+        () => null,
+        () => null,
+      );
     try {
-      return (await waiting).StatusCode;
-    } catch (error) {
-      return statusOf(error) === null ? null : -1;
+      return await Promise.race([
+        waiting.then(
+          ({ StatusCode }) => StatusCode,
+          (error: unknown) => (statusOf(error) === null ? null : -1),
+        ),
+        away,
+        silent,
+      ]);
+    } finally {
+      forget();
+      waited.abort();
     }
   };
   const live = async (exit: Promise<number | null>, output: Promise<void>): Promise<void> => {
@@ -193,7 +219,7 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
       }
       // An engine that keeps containers alive while it is replaced.
       ({ output } = await followLog());
-      exit = exitOf(container.wait());
+      exit = exitOf(container.wait(), output);
       share?.set(millicores);
       if (signalled !== null) void send(signalled);
     }
@@ -298,7 +324,8 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
         container.attach({ stream: true, hijack: true, stdin: hasStdin, stdout: true, stderr: true }),
       );
       // Before it starts: it may have ended by the time the engine says that it has begun.
-      const exit = exitOf(container.wait({ condition: 'next-exit' }));
+      const waiting = container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>;
+      waiting.catch(() => undefined);
       try {
         await answered(clock, container.start());
       } catch (error) {
@@ -311,7 +338,7 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
       listener.running();
       const output = follow(stream as unknown as Readable, tell);
       attend({ millicores: Math.max(millicores, START_MILLICORES), frozen: false }, null);
-      void live(exit, output);
+      void live(exitOf(waiting, output), output);
     } catch (error) {
       state = 'gone';
       for (const stop of stops.splice(0)) stop();
@@ -342,7 +369,7 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
         const quota = HostConfig.CpuQuota ?? 0;
         const quotaMillicores = quota > 0 ? (quota / (HostConfig.CpuPeriod ?? 100_000)) * 1000 : Infinity;
         attend({ millicores: quotaMillicores, frozen: State.Paused }, State.Pid);
-        void live(exitOf(container.wait()), output);
+        void live(exitOf(container.wait(), output), output);
         return;
       }
       state = 'running';
