@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, rename, rm, statfs, unlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { assert, type Logger, type Outside, type Store, syncFolder } from '../../../base/index.ts';
 import {
   CONTENT_BYTES_MAX,
@@ -40,6 +41,10 @@ interface Kept {
 }
 /** What the disk says when it has no room. */
 const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+/** Closes what will not be read: a stream that nobody begins holds its file open. */
+const abandon = (source: AsyncIterable<Uint8Array>): void => {
+  if (source instanceof Readable) source.destroy();
+};
 const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
 /** Files by the hash of their content in one folder; docs/formats/content-store.md. */
@@ -225,10 +230,17 @@ export const createContentStore = (components: ContentStoreComponents, init: Con
       const known = expected === null ? undefined : kept.get(expected);
       if (expected !== null && known !== undefined) {
         touch(expected, known);
+        abandon(source);
         return { sha256: expected, bytes: known.bytes };
       }
-      signal?.throwIfAborted();
-      const intake = await begin(max);
+      let intake: Intake;
+      try {
+        signal?.throwIfAborted();
+        intake = await begin(max);
+      } catch (error) {
+        abandon(source);
+        throw error;
+      }
       try {
         for await (const chunk of source) {
           signal?.throwIfAborted();

@@ -79,7 +79,8 @@ export interface ContentExchange {
 }
 export interface ContentGate {
   mayRead(link: Link, scope: string, sha256: string): boolean;
-  /** @returns bytes that may still come in this scope; 0 refuses */
+  /** @returns bytes that this file may have in this scope; 0 refuses, and nobody learns whether it is here. A gate that bounds a scope
+   * as a whole knows what each file of it may have, from the job's request or the image's manifest. */
   mayWrite(link: Link, scope: string, sha256: string): number;
 }
 /** Holder of what a job came with or left. */

@@ -16,7 +16,7 @@ import { buildArchive, splitArchive } from './archive.ts';
 import { checkImage } from './check-image.ts';
 import { MANIFESTS_KEPT_MAX, REFERENCES_MAX } from './constants.ts';
 import { createEngineImages, type FoundImage } from './engine-images.ts';
-import { badImage, ImageError, imageMissing } from './errors.ts';
+import { badImage, digestMismatch, ImageError, imageMissing } from './errors.ts';
 import type { ImageManifest, Images } from './interface.ts';
 import { createKeeper } from './keeper.ts';
 import { bytesOf, decodeManifest, encodeManifest, partsOf } from './manifest.ts';
@@ -233,6 +233,7 @@ export const createImages = (components: ImagesComponents, init: ImagesInit): Im
     return named?.layers.join() === manifest.layers.map(({ sha256 }) => sha256).join() ? named : null;
   };
   const importNow = async (given: ImageManifest, signal: AbortSignal): Promise<{ id: string }> => {
+    if (given.id !== `sha256:${given.config.sha256}`) throw digestMismatch('configuration');
     // What comes from another room came from a peer: its bounds are those of the format.
     const manifest = decodeManifest(encodeManifest(given));
     const image = manifest.references[0] ?? manifest.id.slice(0, 19);
@@ -257,7 +258,7 @@ export const createImages = (components: ImagesComponents, init: ImagesInit): Im
           buildArchive(manifest, content, [own], () => undefined),
           { objectMode: false },
         );
-        await engineImages.load(archive, signal);
+        await engineImages.load(archive, signal).finally(() => archive.destroy());
         found = await findImported(manifest);
         if (found === null) {
           await engineImages.remove(own);
