@@ -10,38 +10,24 @@ import type {
   QueueState,
   SchedulerAim,
 } from '../../../preload/contract/index.ts';
-import {
-  JOBS_RUNNING_MAX,
-  OUTPUT_STORED_BYTES_MAX,
-  PREPARE_WAIT_MS_MAX,
-  SAMPLE_INTERVAL_MS,
-  SUBMIT_WAIT_MS_MAX,
-} from './constants.ts';
-import { contentHolderOf, type ContentStore } from './content/index.ts';
-import type { JobNetwork, JobPipe, PreparedJob, RuntimeDriver, WorkFolder } from './drivers/interface.ts';
-import {
-  RuntimeError,
-  jobNotRunning,
-  jobRunning,
-  jobUnknown,
-  moduleInvalid,
-  notMovable,
-  notReady,
-  stopping,
-} from './errors.ts';
+import { JOBS_RUNNING_MAX, PREPARE_WAIT_MS_MAX, SAMPLE_INTERVAL_MS, SUBMIT_WAIT_MS_MAX } from './constants.ts';
+import type { ContentStore } from './content/index.ts';
+import type { JobNetwork, JobPipe, RuntimeDriver, WorkFolder } from './drivers/interface.ts';
+import { RuntimeError, jobNotRunning, jobRunning, jobUnknown, moduleInvalid, notMovable, stopping } from './errors.ts';
 import { FIRST_FACTS, type KeptOrigin } from './job-facts.ts';
-import { holdFiles, keepProgram, locateFiles } from './job-files.ts';
 import type { Runtime, RuntimeEvents } from './interface.ts';
 import { OWN_ORIGIN } from './interface.ts';
 import { Job, type JobParts } from './job.ts';
 import { JobRecords } from './job-records.ts';
-import { keptSpec, millicoresOf } from './job-spec.ts';
+import { keptSpec } from './job-spec.ts';
 import { languageViews } from './languages.ts';
+import { createKeeper, type Keeper } from './keeper.ts';
 import { createLine, type Line } from './line.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import { createRuntimeMetrics } from './metrics.ts';
 import { recoverJobs } from './recover-jobs.ts';
 import { signResult } from './sign-result.ts';
+import { createStarter, type Starter } from './starter.ts';
 
 export interface RuntimeComponents {
   outside: Outside;
@@ -78,14 +64,14 @@ class JobRuntime implements Runtime {
   /** Went on elsewhere, their work folders still here. */
   readonly #moved = new Map<JobId, Job>();
   readonly #notices = new Set<Parameters<Runtime['onNotice']>[0]>();
+  /** Of rows of ended jobs and their output. */
+  readonly #keeper: Keeper;
   readonly #line: Line;
+  readonly #starter: Starter;
   /** Requests under way that have no job yet; they count as running. */
   #admitted = 0;
   #mode: QueueState['mode'] = 'open';
   #stopSampling: (() => void) | null = null;
-  #storedOutputBytes = 0;
-  /** Removals under way, one after the other. */
-  #cleaning: Promise<void> = Promise.resolve();
   #started = false;
   #stopped = false;
 
@@ -94,6 +80,12 @@ class JobRuntime implements Runtime {
     this.#logger = components.logger.child('runtime');
     this.#metrics = createRuntimeMetrics(components.metrics);
     this.#records = new JobRecords(components.store);
+    this.#keeper = createKeeper({
+      logger: this.#logger,
+      records: this.#records,
+      content: components.content,
+      removed: (id) => this.#events.emit('jobRemoved', { id }),
+    });
     this.#line = createLine(
       {
         clock: components.outside.clock,
@@ -102,12 +94,22 @@ class JobRuntime implements Runtime {
         allocations: components.allocations,
         jobs: this.#jobs,
         full: () => this.running - this.#admitted >= JOBS_RUNNING_MAX,
-        bring: (job) => this.#bring(job),
+        bring: (job) => this.#starter.bring(job),
         notice: (job, reason, noticeMs) => this.#notice(job, reason, noticeMs),
         changed: () => this.#events.emit('queueChanged', null),
       },
       { aim: init.aim ?? 'balanced' },
     );
+    this.#starter = createStarter({
+      clock: components.outside.clock,
+      allocations: components.allocations,
+      content: components.content,
+      drivers: components.drivers,
+      line: this.#line,
+      networkOf: (origin) => components.networkOf?.(origin) ?? null,
+      stopped: () => this.#stopped,
+      enter: (job) => this.#enter(job),
+    });
   }
 
   get running(): number {
@@ -120,7 +122,7 @@ class JobRuntime implements Runtime {
     assert(!this.#started, 'The runtime starts once.');
     this.#started = true;
     for (const driver of this.#components.drivers) await driver.start();
-    this.#storedOutputBytes = await this.#records.outputBytes();
+    await this.#keeper.load();
     await this.#line.load();
     await recoverJobs({
       logger: this.#logger,
@@ -132,7 +134,7 @@ class JobRuntime implements Runtime {
       make: (made) => new Job(this.#parts(), made),
       enter: (job) => this.#enter(job),
       wait: (job) => this.#line.wait(job),
-      bring: (job) => void this.#bring(job),
+      bring: (job) => void this.#starter.bring(job),
     });
   }
 
@@ -153,7 +155,7 @@ class JobRuntime implements Runtime {
     await this.idle();
     this.#stopSampling?.();
     this.#stopSampling = null;
-    await this.#cleaning;
+    await this.#keeper.settled();
     await this.#line.save();
     for (const job of this.#moved.values()) await job.forgetMoved();
     for (const driver of this.#components.drivers) await driver.stop();
@@ -180,7 +182,8 @@ class JobRuntime implements Runtime {
     const listed = new Promise<void>((resolve) => (tellListed = resolve));
     let answered = false;
     this.#admitted++;
-    const work = this.#first(job, spec, driver, requestedAtMs, tellListed)
+    const work = this.#starter
+      .first(job, spec, driver, requestedAtMs, tellListed)
       .finally(() => this.#admitted--)
       .catch(async (error: unknown) => {
         if (answered) job.end({ why: 'crashed', message: messageOf(error) });
@@ -233,7 +236,7 @@ class JobRuntime implements Runtime {
   async remove(id: JobId): Promise<void> {
     if (this.#jobs.has(id)) throw jobRunning(id);
     if ((await this.#records.get(id)) === null) throw jobUnknown(id);
-    await this.#delete([id]);
+    await this.#keeper.remove([id]);
   }
 
   async output(id: JobId, offset: number): Promise<{ chunks: JobOutputChunk[]; nextOffset: number; ended: boolean }> {
@@ -383,7 +386,7 @@ class JobRuntime implements Runtime {
       changed: (job) => this.#changed(job),
       wrote: (chunk, bytes) => this.#wrote(chunk, bytes),
       notice: (job, reason, noticeMs) => this.#notice(job, reason, noticeMs),
-      again: (job, pauseMs) => this.#again(job, pauseMs),
+      again: (job, pauseMs) => this.#starter.again(job, pauseMs),
       position: (job) => this.#line.positionOf(job),
       estimate: (job) => this.#line.estimateOf(job),
     };
@@ -398,9 +401,7 @@ class JobRuntime implements Runtime {
         'This node finishes what runs and takes no new work; `hypermesh queue set --mode open` changes that.',
       );
     }
-    const driver = this.#driverOf(spec);
-    const ready = driver.ready(spec.kind);
-    if (!ready.ok) throw notReady(ready);
+    const driver = this.#starter.driverFor(spec.kind);
     if (spec.queue) this.#line.admit(who);
     else if (this.running >= JOBS_RUNNING_MAX) {
       throw new RuntimeError(
@@ -409,128 +410,6 @@ class JobRuntime implements Runtime {
       );
     }
     return driver;
-  }
-
-  #driverOf({ kind }: Pick<JobSpec, 'kind'>): RuntimeDriver {
-    const driver = this.#components.drivers.find(({ kinds }) => kinds.includes(kind));
-    if (driver === undefined)
-      throw new RuntimeError({ code: 'ENGINE_MISSING' }, `This node has nothing that runs jobs of the kind ${kind}.`);
-    return driver;
-  }
-
-  /** What happens to a request until it runs or waits. */
-  async #first(
-    job: Job,
-    spec: JobSpec,
-    driver: RuntimeDriver,
-    requestedAtMs: number,
-    tellListed: () => void,
-  ): Promise<void> {
-    const { content } = this.#components;
-    await holdFiles(content, job.id, spec.files);
-    let listing: Promise<void> | null = null;
-    const prepared = await driver.prepare(spec, {
-      signal: job.signal,
-      bringsImage: job.origin.bringsImage,
-      progress: (sentence) => {
-        if (listing === null) {
-          this.#enter(job);
-          listing = job.list('preparing').then(tellListed);
-          // Told again below.
-          listing.catch(() => undefined);
-        }
-        job.waits('preparing', sentence);
-      },
-    });
-    try {
-      await listing;
-      if (this.#stopped) throw stopping();
-      job.prepared(prepared, spec);
-      const lasting = spec.queue || spec.restarts > 0;
-      const { program, stored } = await keepProgram(lasting ? content : null, job.id, spec, prepared.identity.sha256);
-      job.keepProgram(program, stored);
-      if (job.ending) return;
-      if (spec.queue) {
-        await job.list('queued');
-        this.#enter(job);
-        this.#line.wait(job);
-      } else await this.#launch(job, prepared, spec, requestedAtMs);
-    } finally {
-      prepared.discard();
-    }
-  }
-
-  /** @throws {AllocationError} when there is no room now */
-  async #launch(job: Job, prepared: PreparedJob, spec: JobSpec, requestedAtMs: number): Promise<void> {
-    const { allocations, content, networkOf } = this.#components;
-    const files = await locateFiles(content, spec.files);
-    // From here to the reservation nothing waits, so that what is free now is free then.
-    const free = Math.floor((allocations.free('cpu') + job.origin.reserved.millicores) / millicoresOf(1));
-    const cpuPercent = spec.cpuPercent ?? (prepared.heldBy === 'none' ? 100 : Math.max(1, Math.min(100, free)));
-    await job.allocate(cpuPercent, requestedAtMs);
-    this.#line.begun(job);
-    this.#enter(job);
-    try {
-      await job.list('starting');
-    } catch (error) {
-      // The store refused the row: nothing is started.
-      job.end({ why: 'lost', message: 'It could not be started.' });
-      await job.start(prepared, { files: [], network: null }, spec);
-      throw error;
-    }
-    if (this.#stopped) job.end({ why: 'lost', message: 'The node was stopped before the job began; start it again.' });
-    const network = job.origin.network ?? networkOf?.(job.origin) ?? null;
-    await job.start(
-      prepared,
-      { files, network: spec.kind === 'container' && spec.network === 'exit' ? network : null },
-      spec,
-    );
-  }
-
-  /** Starts what waited, for room or for its next try. */
-  async #bring(job: Job): Promise<void> {
-    const { clock } = this.#components.outside;
-    const requestedAtMs = clock.monotonicMs();
-    const say = (sentence: string): void => job.waits('preparing', sentence);
-    say('');
-    try {
-      const driver = this.#driverOf(job.spec);
-      const ready = driver.ready(job.spec.kind);
-      if (!ready.ok) throw notReady(ready);
-      const spec = await job.request();
-      const prepared = await driver.prepare(spec, {
-        signal: job.signal,
-        progress: say,
-        bringsImage: job.origin.bringsImage,
-      });
-      try {
-        if (job.ending || this.#stopped) return;
-        job.prepared(prepared, spec);
-        await this.#launch(job, prepared, spec, requestedAtMs);
-      } finally {
-        prepared.discard();
-      }
-    } catch (error) {
-      if (job.ending) return;
-      const noRoom = isNodeError(error) && ['LEVEL_EXCEEDED', 'PAUSED', 'TOO_MANY_ALLOCATIONS'].includes(error.code);
-      if (noRoom) this.#again(job, SAMPLE_INTERVAL_MS, error.message);
-      else job.end({ why: 'crashed', message: messageOf(error) });
-    } finally {
-      this.#line.begun(job);
-    }
-  }
-
-  /** It failed and may start again, or others went first. */
-  #again(job: Job, pauseMs: number, reason?: string): void {
-    if (this.#stopped) return job.waits('queued', 'Waits for the node to start again.');
-    if (reason !== undefined) job.waits('paused', reason);
-    const go = (): void => {
-      if (job.ending || this.#stopped) return;
-      if (job.spec.queue) this.#line.wait(job);
-      else void this.#bring(job);
-    };
-    if (pauseMs === 0) go();
-    else this.#components.outside.clock.after(pauseMs, go);
   }
 
   #enter(job: Job): void {
@@ -569,7 +448,7 @@ class JobRuntime implements Runtime {
   }
 
   #wrote(chunk: JobOutputChunk, bytes: number): void {
-    this.#storedOutputBytes += bytes;
+    this.#keeper.wrote(bytes);
     this.#metrics?.outputBytes.inc(bytes);
     this.#events.emit('outputWritten', chunk);
   }
@@ -582,32 +461,6 @@ class JobRuntime implements Runtime {
       this.#stopSampling?.();
       this.#stopSampling = null;
     }
-    this.#cleaning = this.#cleaning
-      .then(() => this.#clean())
-      .catch((error: unknown) => {
-        this.#logger.warn('Old jobs could not be removed', { reason: messageOf(error) });
-      });
-  }
-
-  /** Keeps the number of jobs and their output within bounds. */
-  async #clean(): Promise<void> {
-    const surplus = await this.#records.surplus();
-    if (surplus.length > 0) await this.#delete(surplus);
-    while (this.#storedOutputBytes > OUTPUT_STORED_BYTES_MAX) {
-      const oldest = await this.#records.oldestWithOutput();
-      if (oldest === null) break;
-      await this.#delete([oldest]);
-    }
-  }
-
-  async #delete(ids: readonly string[]): Promise<void> {
-    let bytes = 0;
-    for (const id of ids) bytes += await this.#records.outputBytes(id);
-    await this.#records.delete(ids);
-    this.#storedOutputBytes -= bytes;
-    for (const id of ids) {
-      await this.#components.content?.release(contentHolderOf(id as JobId));
-      this.#events.emit('jobRemoved', { id: id as JobId });
-    }
+    this.#keeper.clean();
   }
 }

@@ -46,6 +46,7 @@ export const keepOutputs = async (
   work: WorkFolder,
   outputs: readonly string[],
 ): Promise<JobFile[]> => {
+  if (outputs.length === 0) return [];
   const left = (await work.list())
     .filter(({ kind, path }) => kind === 'file' && isWorkPath(path) && isBeneathAny(path, outputs))
     .toSorted((one, other) => (one.path < other.path ? -1 : 1))
@@ -68,6 +69,9 @@ export interface Program {
   /** Base64. @throws {ContentError} `CONTENT_MISSING` */
   read(): Promise<string>;
 }
+
+/** Of a container, which has its image. */
+export const NO_PROGRAM: Program = { read: async () => '' };
 
 /** Keeps a module in the content store, held by the job. Without a store it stays in memory. */
 export const keepProgram = async (

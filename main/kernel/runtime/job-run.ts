@@ -10,7 +10,7 @@ import {
   START_MS_MAX,
 } from './constants.ts';
 import type { DrivenJob, HeldBy, JobListener, PreparedJob, StartedJob } from './drivers/interface.ts';
-import { millicoresOf, percentOf, type KeptSpec } from './job-spec.ts';
+import { millicoresOf, type KeptSpec } from './job-spec.ts';
 import { createJobUsage, type JobUsage } from './job-usage.ts';
 import { sizeText } from './size-text.ts';
 
@@ -399,6 +399,3 @@ export class JobRun {
 
 const shortened = (end: JobEnd): JobEnd =>
   'message' in end ? { ...end, message: end.message.slice(0, END_MESSAGE_CHARS_MAX) } : end;
-
-/** What a view says of its share. */
-export const shareOf = (run: JobRun): number => percentOf(run.effectiveMillicores);

@@ -37,12 +37,12 @@ export const readKeptSpec = (stored: unknown): KeptSpec => {
     ...DEFAULTS,
     ...(spec.kind === 'container' ? CONTAINER_DEFAULTS : {}),
     ...spec,
-  } as KeptSpec;
+  };
 };
 
 /** The whole request again, to be prepared. @param module - base64; empty for a container */
 export const wholeSpec = (spec: KeptSpec, module: string): JobSpec =>
-  spec.kind === 'container' ? spec : ({ ...spec, module } as SandboxSpec);
+  spec.kind === 'container' ? spec : { ...spec, module };
 
 /** What makes jobs alike for whoever estimates: `kind:program/shape of the arguments`. */
 export const estimateKeyOf = (spec: KeptSpec, programSha256: string): string =>

@@ -5,13 +5,14 @@ import type { JobEnd, JobOutputChunk, JobSpec, JobView } from '../../../preload/
 import { RESTART_MS_MAX, RESTART_MS_MIN } from './constants.ts';
 import { contentHolderOf, type ContentStore } from './content/index.ts';
 import type { DrivenJob, HeldBy, JobListener, PreparedJob, StartedJob } from './drivers/interface.ts';
+import { isFailure, sentenceOf } from './job-end.ts';
 import { keptOrigin, type JobFacts } from './job-facts.ts';
 import { keepOutputs, type Program } from './job-files.ts';
 import type { JobOrigin } from './interface.ts';
 import type { JobRecords, JobState } from './job-records.ts';
-import { JobRun, shareOf, type RunEnd } from './job-run.ts';
+import { JobRun, type RunEnd } from './job-run.ts';
 import { millicoresOf, wholeSpec, type KeptSpec } from './job-spec.ts';
-import { unmeasured, viewOf } from './job-view.ts';
+import { liveView } from './live-view.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import { OutputLog } from './output-log.ts';
 import { inputHashOf, inputOf } from './results/index.ts';
@@ -279,6 +280,7 @@ export class Job {
     if (this.#ending !== null) run.end(this.#ending);
     else {
       this.#life = { status: 'starting' };
+      this.#save('starting');
       this.#parts.metrics?.started.inc(1, { kind: this.#spec.kind });
       this.#parts.changed(this);
     }
@@ -342,42 +344,28 @@ export class Job {
   }
 
   view(): JobView {
-    const { position, estimate } = this.#parts;
     const life = this.#life;
-    const run = this.#run;
-    const frozen = life.status === 'running' && run?.effectiveMillicores === 0;
-    const waits = life.status === 'queued';
-    const over = life.status === 'ended';
-    return viewOf(
+    const { id, createdAtMs, origin } = this;
+    return liveView(
       {
-        id: this.id,
+        id,
         spec: this.#spec,
         module: this.#module,
-        origin: this.origin,
+        origin,
         facts: this.#facts,
-        createdAtMs: this.createdAtMs,
+        createdAtMs,
         startedAtMs: this.#startedAtMs,
       },
       {
-        state: frozen ? 'frozen' : life.status === 'paused' ? 'starting' : life.status,
-        stateReason: frozen
-          ? run.suspended
-            ? 'Stands still while a job of higher priority runs.'
-            : 'Stands still: nothing of the processor is lent now.'
-          : 'reason' in life
-            ? life.reason
-            : '',
-        queuePosition: waits ? position(this) : null,
-        estimate: over ? null : estimate(this),
-        endedAtMs: over ? life.endedAtMs : null,
-        end: over ? life.end : null,
-        health: over ? 'none' : this.#health,
-        effectiveCpuPercent: over || run === null ? 0 : shareOf(run),
-        governor: run?.heldBy ?? this.#heldBy,
-        measured:
-          run === null
-            ? unmeasured(this.#output.bytes)
-            : run.usage.view(this.#output.bytes, over ? 'ended' : frozen ? 'frozen' : 'running'),
+        status: life.status,
+        reason: 'reason' in life ? life.reason : '',
+        ended: life.status === 'ended' ? { atMs: life.endedAtMs, end: life.end } : null,
+        run: this.#run,
+        heldBy: this.#heldBy,
+        health: this.#health,
+        outputBytes: this.#output.bytes,
+        position: () => this.#parts.position(this),
+        estimate: () => this.#parts.estimate(this),
       },
     );
   }
@@ -437,8 +425,7 @@ export class Job {
     const { content, logger } = this.#parts;
     const { outputs } = this.#spec;
     const work = run.driven?.work ?? null;
-    if (outputs.length === 0 || content === null || work === null || this.#handedOver || end.why === 'cancelled')
-      return;
+    if (content === null || work === null || this.#handedOver || end.why === 'cancelled') return;
     try {
       this.#facts = { ...this.#facts, outputs: await keepOutputs(content, this.id, work, outputs) };
     } catch (error) {
@@ -494,13 +481,3 @@ export class Job {
     });
   }
 }
-
-/** Whether another start may help. */
-const isFailure = (end: JobEnd): boolean =>
-  (end.why === 'exited' && end.exitCode !== 0) ||
-  end.why === 'crashed' ||
-  end.why === 'unhealthy' ||
-  end.why === 'lost';
-
-const sentenceOf = (end: JobEnd): string =>
-  end.why === 'exited' ? `it ended with code ${end.exitCode}.` : 'message' in end ? end.message : 'it was cancelled.';

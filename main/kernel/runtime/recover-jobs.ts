@@ -4,7 +4,7 @@ import type { JobEnd } from '../../../preload/contract/index.ts';
 import type { ContentStore } from './content/index.ts';
 import type { JobListener, JobNetwork, RuntimeDriver, StartedJob } from './drivers/interface.ts';
 import type { KeptOrigin } from './job-facts.ts';
-import { locateFiles, storedProgram } from './job-files.ts';
+import { NO_PROGRAM, locateFiles, storedProgram } from './job-files.ts';
 import type { Job, JobInit } from './job.ts';
 import type { JobRecords, LeftOverJob } from './job-records.ts';
 import { wholeSpec } from './job-spec.ts';
@@ -46,7 +46,7 @@ export const recoverJobs = async (parts: RecoverParts): Promise<void> => {
     job.restore(row.module, row.startedAtMs);
     if (row.facts.programStored || row.spec.kind === 'container')
       job.keepProgram(
-        storedProgram(row.spec.kind === 'container' ? null : content, row.module.sha256),
+        row.spec.kind === 'container' ? NO_PROGRAM : storedProgram(content, row.module.sha256),
         row.facts.programStored,
       );
     enter(job);
@@ -68,8 +68,10 @@ const recover = async (parts: RecoverParts, row: LeftOverJob, job: Job): Promise
   const driver = drivers.find(({ kinds }) => kinds.includes(row.spec.kind));
   const isStartable = row.facts.programStored || row.spec.kind === 'container';
   if (row.state === 'queued' || row.state === 'preparing') {
-    if (!isStartable) job.end(LOST);
-    else if (row.spec.queue) parts.wait(job);
+    if (!isStartable) {
+      job.end(LOST);
+      await job.ended;
+    } else if (row.spec.queue) parts.wait(job);
     else parts.bring(job);
     return;
   }
@@ -94,17 +96,21 @@ const recover = async (parts: RecoverParts, row: LeftOverJob, job: Job): Promise
       logger.info('A job of the last run has no room any more', { job: row.id, reason: messageOf(error) });
       await discard(adopting);
       job.end({ why: 'owner', message: messageOf(error) });
+      await job.ended;
       return null;
     });
     if (run === null) return;
     const adopted = await job.adopt(adopting);
     logger.info(adopted ? 'A job of the last run goes on' : 'A job of the last run is gone', { job: row.id });
-    if (!adopted) run.lost(LOST);
+    if (adopted) return;
+    run.lost(LOST);
   } catch (error) {
     logger.warn('A job of the last run could not be taken up', { job: row.id, reason: messageOf(error) });
     if (job.run === null) job.end(LOST);
     else job.run.lost(LOST);
   }
+  // It has ended, or waits for its next start.
+  await job.verdict;
 };
 
 /** Takes it up only to end it. */

@@ -3,8 +3,8 @@
  * `/program/start` is what a waiting host stops at. What a script throws is shown without the frames of this one.
  */
 export const BOOT = String.raw`
-import sys, os, io, linecache, traceback
 def _boot():
+    import sys, os, linecache, traceback, builtins
     reserve = bytearray(262144)
     with open('/program/start', encoding='utf-8') as start:
         args, env = eval(start.read(), {'__builtins__': {}})
@@ -23,12 +23,15 @@ def _boot():
             except OSError: pass
         at = trace
         while at is not None and at.tb_frame.f_code.co_filename != 'main.py': at = at.tb_next
-        traceback.print_exception(kind, value, at)
+        count, last = 0, at
+        while last is not None: count, last = count + 1, last.tb_next
+        # A million frames take longer to show than anybody reads.
+        for _ in range(count - 20 if count > 2000 else 0): at = at.tb_next
+        traceback.print_exception(kind, value, at, chain=count <= 2000)
     sys.excepthook = show
     space = sys.modules['__main__'].__dict__
-    for name in ('sys', 'os', 'io', 'linecache', 'traceback', '_boot'): space.pop(name, None)
+    space.pop('_boot', None)
     space['__file__'] = 'main.py'
-    import builtins
     builtins.exit = builtins.quit = sys.exit
     exec(compile(source, 'main.py', 'exec', dont_inherit=True), space)
 _boot()

@@ -85,7 +85,7 @@ export const runPython = (first: Start, watchPipe: () => void): never => {
       message: `The script used up its ${sizeText(memoryBytes)} of memory; start it with more memory.`,
     });
   };
-  host.imports['proc_exit'] = ((code: number) => end(code)) as never;
+  host.imports['proc_exit'] = (code: number) => end(code);
   try {
     instance = new wasmApi.Instance(module, { wasi_snapshot_preview1: host.imports });
     host.wasi.start({ exports: instance.exports as never });

@@ -387,7 +387,7 @@ describe('bounds', () => {
     await bench.store.transaction(
       'test.old',
       ids.map((id, index) => ({
-        sql: "INSERT INTO jobs (id, spec, module_sha256, module_bytes, state, created_at_ms, ended_at_ms, job_end, measured) VALUES (?, ?, 'x', 1, 'ended', ?, 1, ?, ?)",
+        sql: "INSERT INTO jobs (id, spec, module_sha256, module_bytes, state, side, origin, facts, created_at_ms, ended_at_ms, job_end, measured) VALUES (?, ?, 'x', 1, 'ended', 'own', x'a0', x'a0', ?, 1, ?, ?)",
         params: [id, encodeCbor(spec), index, encodeCbor({ why: 'cancelled' }), encodeCbor(measured)],
       })),
     );
@@ -477,7 +477,7 @@ describe('a node that is killed', () => {
       for (const other of [`${started}0`, null]) {
         await store.run(
           'test.row',
-          "INSERT INTO jobs (id, spec, module_sha256, module_bytes, state, host_pid, host_started, created_at_ms) VALUES (?, ?, 'x', 1, 'running', ?, ?, 1)",
+          "INSERT INTO jobs (id, spec, module_sha256, module_bytes, state, side, origin, facts, record, created_at_ms) VALUES (?, ?, 'x', 1, 'running', 'own', x'a0', x'a0', ?, 1)",
           [
             newJobId(random),
             encodeCbor({
@@ -490,8 +490,7 @@ describe('a node that is killed', () => {
               outputBytesMax: 1,
               scratchBytesMax: 0,
             }),
-            stranger.pid!,
-            other,
+            encodeCbor({ pid: stranger.pid!, started: other }),
           ],
         );
       }

@@ -38,7 +38,7 @@ describe('FrameReader', () => {
   });
 
   it('refuses other types and longer payloads', () => {
-    for (const type of [0, 6, 255])
+    for (const type of [0, 8, 255])
       expect(() => new FrameReader().push(frameHead(type as FrameType, 0))).toThrow(/no frame/);
     expect(() => new FrameReader().push(frameHead(FRAME.stdout, FRAME_PAYLOAD_BYTES_MAX + 1))).toThrow(/no frame/);
     expect(new FrameReader().push(frameHead(FRAME.stdout, FRAME_PAYLOAD_BYTES_MAX))).toEqual([]);
@@ -63,20 +63,24 @@ describe('the example in docs/formats/job-host-protocol.md', () => {
 
   it('is what is sent', () => {
     const header = {
-      version: 1,
+      version: 2,
       nodePid: 4711,
       watch: false,
+      warm: false,
       kind: 'wasm' as const,
       args: ['x'],
+      env: {},
       memoryBytes: 65536,
       scratchBytesMax: 0,
       moduleBytes: 8,
       stdinBytes: 0,
       engineBytes: 0,
+      files: [],
+      outputs: [],
     };
     expect(blocks[0]).toEqual(
       Buffer.concat(
-        startMessage(header, [Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]), new Uint8Array(), new Uint8Array()]),
+        startMessage(header, [new Uint8Array(), Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]), new Uint8Array()]),
       ),
     );
   });
