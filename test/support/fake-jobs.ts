@@ -321,6 +321,7 @@ type JobHandlers = { [C in JobCall]?: (request: RequestInputOf<C>) => Reply<Resp
 
 /** Content is answered in pieces of so many bytes, so that reading on is tested by small files. */
 const READ_PIECE_BYTES = 64 * 1024;
+const OUTPUT_PIECE_BYTES = 256 * 1024;
 
 /** What a fake node answers about jobs, containers and images: rows that come and go, and nothing that runs. */
 export const fakeJobsHandlers = (
@@ -406,13 +407,16 @@ export const fakeJobsHandlers = (
       return ok(null);
     },
     'job:output': ({ id, offset }) => {
-      const chunks = (state.output.get(id) ?? []).filter((chunk) => chunk.offset >= Number(offset ?? 0));
-      const last = chunks.at(-1);
-      return ok({
-        chunks,
-        nextOffset: last === undefined ? Number(offset ?? 0) : last.offset + atob(last.data).length,
-        ended: jobOf(id)?.state === 'ended',
-      });
+      const from = Number(offset ?? 0);
+      const chunks: JobOutputChunk[] = [];
+      let nextOffset = from;
+      // A real node answers with a bounded piece, too.
+      for (const chunk of state.output.get(id) ?? []) {
+        if (chunk.offset < from || nextOffset - from >= OUTPUT_PIECE_BYTES) continue;
+        chunks.push(chunk);
+        nextOffset = chunk.offset + atob(chunk.data).length;
+      }
+      return ok({ chunks, nextOffset, ended: jobOf(id)?.state === 'ended' });
     },
     'job:result': ({ id }) =>
       jobOf(id)?.state === 'ended'

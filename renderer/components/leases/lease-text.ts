@@ -68,5 +68,10 @@ export const amountUnits = (unit: OfferView['unit']): { label: string; factor: n
       { label: 'kB/s', factor: 1_000 },
       { label: 'MB/s', factor: 1_000_000 },
     ];
-  return [{ label: unit === 'millicores' ? 'cores' : 'units', factor: unit === 'millicores' ? 1_000 : 1 }];
+  return [
+    {
+      label: unit === 'millicores' ? 'cores' : unit === 'containers' ? 'containers' : 'units',
+      factor: unit === 'millicores' ? 1_000 : 1,
+    },
+  ];
 };

@@ -39,7 +39,8 @@ export const BorrowPage = () => {
         {value === null && error === null && <Loading what="leases" />}
         {value !== null && value.leases.length === 0 && (
           <Empty icon={<IconHeartHandshake size={22} stroke={1.75} />} title="Nothing yet">
-            Choose an offer below. Memory becomes a store of keys and values, a network a proxy for your programs.
+            Choose an offer below. Memory becomes a store of keys and values, a network a proxy for your programs, and
+            processor and containers run your jobs.
           </Empty>
         )}
         {value !== null && value.leases.length > 0 && (

@@ -9,13 +9,15 @@ import { useNodeAccess } from '../../state/node-context.tsx';
 import { peerTitle } from '../network/network-text.ts';
 
 const PURPOSE_LENGTH_MAX = 64;
+/** In the first unit that is offered: MiB, kB/s; else one of it. */
+const STARTS_WITH: Partial<Record<OfferView['unit'], number>> = { bytes: 64, bytesPerSecond: 1_000 };
 
 /** How much, for how long, by which way. */
 export const LeaseDialog = ({ offer, onClose }: { offer: OfferView; onClose(): void }) => {
   const node = useNodeAccess();
   const units = amountUnits(offer.unit);
   const [unit, setUnit] = useState(units[0]?.label ?? '');
-  const [count, setCount] = useState<number | string>(offer.unit === 'bytes' ? 64 : 1_000);
+  const [count, setCount] = useState<number | string>(STARTS_WITH[offer.unit] ?? 1);
   const [minutes, setMinutes] = useState<number | string>(Math.min(60, offer.minutesMax));
   const [purpose, setPurpose] = useState('');
   const [anonymous, setAnonymous] = useState(false);

@@ -12,7 +12,7 @@ import { useNodeAccess } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
 import { peerTitle, roundTripText } from '../network/network-text.ts';
 
-type Kind = 'memory' | 'network';
+type Kind = 'memory' | 'network' | 'cpu' | 'container';
 
 const OfferRow = ({ offer, onLease }: { offer: OfferView; onLease(offer: OfferView): void }) => (
   <tr>
@@ -82,6 +82,8 @@ export const OfferList = ({ onLease }: { onLease(offer: OfferView): void }) => {
             data={[
               { value: 'memory', label: 'Memory' },
               { value: 'network', label: 'Network' },
+              { value: 'cpu', label: 'CPU' },
+              { value: 'container', label: 'Containers' },
             ]}
             value={kind}
             onChange={(value) => setKind(value)}

@@ -7,6 +7,7 @@ import { Fact, Facts, Loading } from '../../components/layout.tsx';
 import { bytesText, rateText } from '../../components/quantity.ts';
 import { CopyButton } from '../../components/short-hash.tsx';
 import { useNodeAccess } from '../../state/node-context.tsx';
+import { hrefOf } from '../../state/route.ts';
 import { roundTripText } from '../network/network-text.ts';
 
 const KEY_LENGTH_MAX = 256;
@@ -175,6 +176,24 @@ const NetworkUse = ({ lease, onClose }: { lease: LeaseView; onClose(): void }) =
   );
 };
 
+/** Leased processor and containers are for jobs, which say where they run. */
+const JobUse = ({ lease, onClose }: { lease: LeaseView; onClose(): void }) => (
+  <div className="hm-stack">
+    <p>
+      Jobs run on it: start one, choose <em>A peer by its name</em>, and give the id of this lease in place of a name.
+    </p>
+    <p>
+      <code>{lease.id}</code>
+      <CopyButton text={lease.id} what="the id of the lease" />
+    </p>
+    <div className="hm-row">
+      <Button component="a" href={hrefOf('jobs', 'new')} onClick={onClose}>
+        Start a job
+      </Button>
+    </div>
+  </div>
+);
+
 /** What can be done with a lease that runs. */
 export const UseDialog = ({ lease, onClose }: { lease: LeaseView; onClose(): void }) => (
   <Modal
@@ -185,6 +204,12 @@ export const UseDialog = ({ lease, onClose }: { lease: LeaseView; onClose(): voi
     centered
     closeButtonProps={{ 'aria-label': 'Close' }}
   >
-    {lease.resource === 'memory' ? <MemoryUse lease={lease} /> : <NetworkUse lease={lease} onClose={onClose} />}
+    {lease.resource === 'memory' ? (
+      <MemoryUse lease={lease} />
+    ) : lease.resource === 'network' ? (
+      <NetworkUse lease={lease} onClose={onClose} />
+    ) : (
+      <JobUse lease={lease} onClose={onClose} />
+    )}
   </Modal>
 );

@@ -38,7 +38,8 @@ const Verdict = ({ verdict: { passed, findings, result } }: { verdict: ResultVer
           <ShortHash value={result.signer} what="who signed it" />
         </Fact>
         <Fact name="Ended">
-          {dateTimeText(result.endedAtMs)}, exit code {result.exitCode}
+          {dateTimeText(result.endedAtMs)},{' '}
+          {result.exitCode === null ? 'ended from outside' : `exit code ${result.exitCode}`}
         </Fact>
         <Fact name="Processor time">
           {result.cpuMs === null ? <Unknown reason={NOT_SAID} /> : durationText(result.cpuMs)}

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import type { JobView } from '../../../preload/contract/index.ts';
+import type { JobEnd, JobView } from '../../../preload/contract/index.ts';
 import { confirm } from '../../components/confirm.tsx';
 import { showError } from '../../components/error-note.tsx';
 import { saveFile } from '../../components/files.ts';
@@ -9,8 +9,12 @@ import { withJob } from '../../state/node-store.ts';
 import { goTo } from '../../state/route.ts';
 import { MoveDialog } from './move-dialog.tsx';
 
-/** States in which a job can go elsewhere. */
-const MOVABLE: readonly JobView['state'][] = ['running', 'frozen'];
+/** Whether a job can go elsewhere: only one that runs, is the owner's, and has files to go with. */
+const isMovable = ({ kind, side, state }: JobView): boolean =>
+  kind === 'container' && side !== 'lent' && (state === 'running' || state === 'frozen');
+
+/** Ends that say something about the program, and so have a signed result. */
+const SIGNED: readonly JobEnd['why'][] = ['exited', 'crashed', 'limit'];
 
 /** What can be done with a job: end it, move it, forget it, keep its signed result. */
 export const JobActions = ({ job }: { job: JobView }) => {
@@ -46,7 +50,7 @@ export const JobActions = ({ job }: { job: JobView }) => {
   if (job.state === 'ended')
     return (
       <>
-        {job.end?.why === 'exited' && (
+        {job.end !== null && SIGNED.includes(job.end.why) && (
           <Button variant="default" loading={busy === 'result'} onClick={() => void result()}>
             Save result
           </Button>
@@ -69,7 +73,7 @@ export const JobActions = ({ job }: { job: JobView }) => {
     );
   return (
     <>
-      {MOVABLE.includes(job.state) && job.side !== 'lent' && (
+      {isMovable(job) && (
         <Button variant="default" onClick={() => setMoving(true)}>
           Move …
         </Button>

@@ -25,7 +25,7 @@ const notMeasured = (job: JobView): string =>
 const Share = ({ cpu, promised }: { cpu: number; promised: number }) =>
   promised <= 100 ? (
     <>
-      {percentText(cpu)} of a core<span className="hm-dim">, promised {promised} %</span>
+      {percentText(cpu)} of a core<span className="hm-dim">{`, promised ${promised}\u00a0%`}</span>
     </>
   ) : (
     <>

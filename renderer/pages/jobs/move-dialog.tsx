@@ -8,14 +8,11 @@ import { priceText } from '../../components/leases/lease-text.ts';
 import { amountText, bytesText } from '../../components/quantity.ts';
 import { useNodeAccess } from '../../state/node-context.tsx';
 import { withJob } from '../../state/node-store.ts';
+import { goTo } from '../../state/route.ts';
 import { peerTitle } from '../network/network-text.ts';
 import { whereText } from './job-text.ts';
 
 type Where = 'any' | 'home' | 'offer' | 'peer';
-
-/** Kind of resource that a job of this kind takes of a lender. */
-export const leasedKind = (job: Pick<JobView, 'kind'>): 'container' | 'cpu' =>
-  job.kind === 'container' ? 'container' : 'cpu';
 
 const offerText = (offer: OfferView): string =>
   `${peerTitle({ peerId: offer.peerId, name: offer.peerName })}: ${amountText(offer.amountMax, offer.unit)}, ${priceText(offer.priceMicro, offer.unit)}`;
@@ -63,16 +60,15 @@ export const OfferSelect = ({
   />
 );
 
-/** Where a running job goes, and what will happen to it. */
+/** Where a running container goes, and what will happen to it. */
 export const MoveDialog = ({ job, onClose }: { job: JobView; onClose(): void }) => {
   const node = useNodeAccess();
   const atHome = job.side !== 'sent';
   const [where, setWhere] = useState<Where>(atHome ? 'any' : 'home');
   const [offer, setOffer] = useState<string | null>(null);
   const [peer, setPeer] = useState('');
-  const offers = useOffers(leasedKind(job), true);
+  const offers = useOffers('container', where === 'offer');
   const to = where === 'offer' ? offer : where === 'peer' ? peer.trim() : where;
-  const container = job.kind === 'container';
   return (
     <FormDialog
       title={`Move ${job.name}`}
@@ -82,6 +78,8 @@ export const MoveDialog = ({ job, onClose }: { job: JobView; onClose(): void }) 
       send={() => node.ask('job:move', { id: job.id, to: to ?? 'any' })}
       onDone={(moved) => {
         node.store.setState({ jobs: withJob(node.store.getState().jobs, moved) });
+        // From here it goes on as another job, whose page tells the rest.
+        if (moved.id !== job.id) goTo('jobs', moved.id);
         showDone('It is on its way. Its page says how far it is.');
       }}
     >
@@ -106,19 +104,14 @@ export const MoveDialog = ({ job, onClose }: { job: JobView; onClose(): void }) 
       <div className="hm-job-will">
         <h3>What will happen</h3>
         <ol className="hm-job-steps">
+          <li>The image and the files of its work folder go there while it runs on.</li>
           <li>
-            {container
-              ? 'The image and the files of its work folder go there while it runs on.'
-              : 'The program goes there while it runs on.'}
+            It is told to end, what changed meanwhile is sent, and it starts there with its files as they are. Nobody
+            answers during that pause, which is usually well under a second.
           </li>
           <li>
-            {container
-              ? 'It is told to end, what changed meanwhile is sent, and it starts there with its files as they are. Nobody answers during that pause, which is usually well under a second.'
-              : 'It ends here and starts there from its beginning, with its files.'}
-          </li>
-          <li>
-            What it held in memory is lost; what it wrote into {container ? '/work' : 'its work folder'} (at most{' '}
-            {bytesText(job.promised.scratchBytesMax)}) goes with it.
+            What it held in memory is lost; what it wrote into /work (at most {bytesText(job.promised.scratchBytesMax)})
+            goes with it.
           </li>
           <li>If anything fails before that, it runs on where it is.</li>
         </ol>

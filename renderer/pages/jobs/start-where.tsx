@@ -53,7 +53,7 @@ export const StartWhere = ({
         <>
           <PeerField
             label="Peer"
-            description="Its name, its id or the beginning of it."
+            description="Its name, its id or the beginning of it; or a lease that you have."
             value={draft.peer}
             onChange={(peer) => onDraft({ peer })}
           />

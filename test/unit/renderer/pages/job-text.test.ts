@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { MODULE_BYTES_MAX as CONTRACT_BYTES_MAX } from '../../../../preload/contract/index.ts';
-import { endText } from '../../../../renderer/pages/jobs/job-end.ts';
-import { kindOfFile, splitArgs } from '../../../../renderer/pages/jobs/job-text.ts';
+import { adviceOf, endText } from '../../../../renderer/pages/jobs/job-end.ts';
+import { estimateText, kindOfFile, shareText, splitArgs, whereText } from '../../../../renderer/pages/jobs/job-text.ts';
 import { MODULE_BYTES_MAX, readModuleFile } from '../../../../renderer/pages/jobs/module-file.ts';
 import { SAMPLE_SOURCE } from '../../../../renderer/pages/jobs/sample.ts';
+import { pointOf } from '../../../../renderer/pages/jobs/use-job-history.ts';
 import { microFromText, textFromMicro } from '../../../../renderer/pages/share/share-text.ts';
+import { sampleJob } from '../../../support/fake-jobs.ts';
 
 describe('splitArgs', () => {
   it.each([
@@ -55,6 +57,54 @@ describe('endText', () => {
     expect(endText({ why: 'limit', limit: 'memory', message: 'It asked for 96 MiB.' })).toContain(
       'memory limit: It asked',
     );
+  });
+});
+
+describe('adviceOf', () => {
+  it('says what to do about every end that needs it', () => {
+    expect(adviceOf({ why: 'exited', exitCode: 0 })).toBe('');
+    expect(adviceOf({ why: 'limit', limit: 'processes', message: '' })).toContain('more processes');
+    expect(adviceOf({ why: 'unhealthy', message: '' })).toContain('command of the check');
+  });
+});
+
+describe('texts of a job', () => {
+  it('round an estimate to what it is worth', () => {
+    const estimate = { memoryBytes: 0, samples: 9 };
+    expect(estimateText(sampleJob({ estimate: { ...estimate, ms: 183_400, highMs: 190_000 } }))).toBe(
+      'usually about 3 min',
+    );
+    expect(estimateText(sampleJob({ estimate: { ...estimate, ms: 740, highMs: 9_900 } }))).toBe(
+      'usually about 740 ms, seldom more than 10 s',
+    );
+    expect(estimateText(sampleJob())).toBe('');
+  });
+  it('say where it runs and for whom', () => {
+    expect(whereText(sampleJob())).toBe('here');
+    expect(whereText(sampleJob({ side: 'lent' }))).toBe('here, for somebody unnamed');
+    expect(whereText(sampleJob({ side: 'sent', peerName: 'studio' }))).toBe('on studio');
+    expect(whereText(sampleJob({ side: 'sent' }))).toBe('elsewhere');
+  });
+  it('count cores where there is more than one', () => {
+    expect(shareText(30)).toBe('30 % of a core');
+    expect(shareText(250)).toBe('2.5 cores');
+  });
+});
+
+describe('pointOf', () => {
+  const at = (writtenBytes: number | null, sentBytes: number) =>
+    sampleJob({ measured: { ...sampleJob().measured, readBytes: null, writtenBytes, sentBytes } });
+  it('makes rates of counters, and none of a counter that began anew', () => {
+    expect(pointOf(at(100, 0), 10, null)).toMatchObject({ diskBytesPerSecond: null, trafficBytesPerSecond: null });
+    expect(pointOf(at(300, 50), 12, { job: at(100, 0), atS: 10 })).toMatchObject({
+      diskBytesPerSecond: 100,
+      trafficBytesPerSecond: 25,
+    });
+    expect(pointOf(at(5, 0), 12, { job: at(100, 70), atS: 10 })).toMatchObject({
+      diskBytesPerSecond: null,
+      trafficBytesPerSecond: null,
+    });
+    expect(pointOf(at(null, 0), 12, { job: at(100, 0), atS: 10 }).diskBytesPerSecond).toBeNull();
   });
 });
 

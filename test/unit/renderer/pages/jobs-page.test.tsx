@@ -50,7 +50,7 @@ describe('the list of jobs', () => {
     expect(running.getByText('here, for attic')).toBeTruthy();
     expect(running.getByText('on studio')).toBeTruthy();
     expect(running.getByText('high priority, 0.25 CAES')).toBeTruthy();
-    expect(running.getAllByText(/, promised 50 %/)).toHaveLength(2);
+    expect(running.getAllByText(/, promised 50\s%/)).toHaveLength(2);
     expect(running.getByText(/of 2.5 cores/)).toBeTruthy();
     expect(region('Waiting').getByText('Number 2 in line. It waits for a core. Usually about 3 min.')).toBeTruthy();
     expect(await violations()).toEqual([]);

@@ -154,6 +154,22 @@ describe('Borrow', () => {
     await press(shown.getByRole('button', { name: 'Read' }));
     expect(shown.getByDisplayValue('bread, mjölk')).toBeTruthy();
   });
+  it('says how jobs run on leased containers', async () => {
+    const lease = sampleLease({
+      side: 'borrowed',
+      resource: 'container',
+      unit: 'containers',
+      amount: 4,
+      measured: null,
+    });
+    await show(page, (fake) => {
+      fake.state.lending.leases = [lease];
+    });
+    await press(region('What you borrow').getByRole('button', { name: /^Use …/ }));
+    const shown = await dialog();
+    expect(shown.getByText(lease.id)).toBeTruthy();
+    expect(shown.getByRole('link', { name: 'Start a job' }).getAttribute('href')).toBe('#/jobs/new');
+  });
 });
 
 describe('Tunnels', () => {

@@ -23,6 +23,9 @@ describe('staysInPlace', () => {
     ['#/blocks/12', '#/blocks/11', false],
     ['#/blocks/12', asset, false],
     ['#/jobs', '#/jobs/new', false],
+    ['#/jobs', '#/jobs/others', true],
+    ['#/jobs/others', '#/jobs/job-0000000000000001', false],
+    ['#/containers', '#/containers/doctor', true],
     ['#/home', '#/share', false],
   ])('from %s to %s: %j', (before, after, stays) =>
     expect(staysInPlace(parseRoute(before), parseRoute(after))).toBe(stays),
