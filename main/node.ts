@@ -426,6 +426,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
         monitor,
         assets,
         links,
+        keys: satchel,
         containerEndpoint: () => config.get().containerEndpoint,
         environment,
         isFriend: ({ party }) => party.kind === 'peer' && lending.isFriend(party.peerId),

@@ -12,6 +12,7 @@ import type { AdapterEnvironment } from './kernel/assets/adapters/index.ts';
 import type { Assets } from './kernel/assets/index.ts';
 import type { Link, Links } from './kernel/leases/index.ts';
 import type { Monitor } from './kernel/monitor/index.ts';
+import type { KeyHolder } from './kernel/prover/index.ts';
 import { type Containers, createContainers } from './kernel/runtime/containers/index.ts';
 import {
   type ContentExchange,
@@ -38,6 +39,8 @@ export interface WorkComponents {
   monitor: Monitor;
   assets: Assets;
   links: Links;
+  /** Sign what comes of jobs. */
+  keys: Pick<KeyHolder, 'node'>;
   /** As the owner set it; null: looked for in the usual places. */
   containerEndpoint: () => string | null;
   /** The variables that tell where a container engine listens. */
@@ -108,6 +111,10 @@ export const createWork = (components: WorkComponents, init: WorkInit): Work => 
     drivers: [createSandboxDriver({ clock, logger, monitor, workers, host: init.host }), containerDriver],
     content,
     networkOf: components.networkOf,
+    // Asked each time: an identity is made, locked and unlocked while the node runs.
+    get signer() {
+      return components.keys.node()?.signer ?? null;
+    },
   });
   /** Removes what belongs to no job that lives. */
   const sweep = async (): Promise<number> => {
