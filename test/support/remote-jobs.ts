@@ -673,7 +673,7 @@ export const createRemoteWorld = (): RemoteWorld => {
             }),
           size: 1,
           close: () => Promise.resolve(),
-        } as never,
+        },
         leases: leasesOf(node, links),
         links,
         runtime,
@@ -687,7 +687,7 @@ export const createRemoteWorld = (): RemoteWorld => {
       });
       providers.set(name, node.jobs.providers);
       // Leases that were lent go on, or end, as the engine has it.
-      for (const lease of [...leases.values()])
+      for (const lease of leases.values())
         if (lease.lender === name && lease.view.state === 'running') {
           lease.provided = null;
           if (lease.lent.resource === 'container') await startAt(lease);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobId } from '../../../../../main/base/index.ts';
-import type { JobSend, JobSpec, JobView } from '../../../../../preload/contract/index.ts';
+import type { JobSend, JobView } from '../../../../../preload/contract/index.ts';
 import { jobSend } from '../../../../../preload/contract/index.ts';
 import { createRemoteWorld, type RemoteNode, type RemoteWorld, sha256Of } from '../../../../support/remote-jobs.ts';
 
@@ -254,7 +254,7 @@ describe('a move', () => {
   });
 
   it('takes a job of our own to another node', async () => {
-    const { id: own } = await home.runtime.submit(jobSend.parse({ spec: container }).spec as JobSpec);
+    const { id: own } = await home.runtime.submit(jobSend.parse({ spec: container }).spec);
     await only(home).work.write('state', 0, Buffer.from('kept'));
     const { id } = await world.clock.drive(home.jobs.move(own as JobId, 'far'));
     expect(id).not.toBe(own);
