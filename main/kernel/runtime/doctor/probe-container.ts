@@ -113,6 +113,7 @@ const requestOf = (
     volume: '',
     millicores: cpuPercent * 10,
     podman,
+    init: false,
   });
   return {
     name: `${PROBE_REPOSITORY}-${Buffer.from(random.bytes(6)).toString('hex')}`,
