@@ -87,7 +87,7 @@ describe.skipIf(containersMissing !== null)('a container engine that goes down, 
 
   it('takes up a job with the output that was missed and none of it twice, its files and its health check', async () => {
     await open();
-    const run = await start(COUNTING, { health: { command: ['true'], intervalMs: 1000, timeoutMs: 1000 } });
+    const run = await start(COUNTING, { health: { command: ['true'], intervalMs: 1000, timeoutMs: 20_000 } });
     await until(() => run.told.text('stdout').includes('\n5\n'));
     // As a node that is killed: nothing is told to the engine.
     const told = createDriverTold();

@@ -80,10 +80,13 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
       if (action === 'kill' && signalled === null) isStoppedOutside = true;
     }),
     holder.on('lost', ({ reason }) => {
-      // Every engine that goes down takes the holder with it; that is told by the container's own end.
-      if (state !== 'running' || !engine.state().ok) return;
-      endAs ??= { why: 'lost', message: `What keeps its files has gone (${reason}); start it again.` };
-      void send('SIGKILL');
+      void (async () => {
+        // An engine that goes down takes the job with it: that is told by the job's own end.
+        const found = state === 'running' ? await inspect().catch(() => null) : null;
+        if (found?.State.Running !== true || state !== 'running') return;
+        endAs ??= { why: 'lost', message: `What keeps its files has gone: ${reason}` };
+        await send('SIGKILL');
+      })();
     }),
   );
 
