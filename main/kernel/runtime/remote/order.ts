@@ -1,12 +1,12 @@
 import { isNodeError, type JobId, type Logger, messageOf, type Outside, type WorkerPool } from '../../../base/index.ts';
 import type { PeerId } from '../../../transport/stoq/index.ts';
-import type { JobEnd, JobFile, JobOutputChunk } from '../../../../preload/contract/index.ts';
+import type { JobEnd, JobOutputChunk } from '../../../../preload/contract/index.ts';
 import type { Leases, Links } from '../../leases/index.ts';
 import type { ContentExchange, ContentStore } from '../content/interface.ts';
 import type { Images } from '../images/interface.ts';
 import type { Runtime } from '../interface.ts';
-import { createStreamHash, inputHashOf, isOutcome, type ResultOutcome } from '../results/index.ts';
 import type { CreateWorkCopier } from '../moving/interface.ts';
+import { checkResult, problemOfOutputs } from './check-result.ts';
 import { LOOK_MS_MIN, LOOK_WAIT_MS, RETRY_MS_MAX, RETRY_MS_MIN, SILENT_MS_MAX } from './constants.ts';
 import { RemoteJobError, saidThere } from './errors.ts';
 import { createFarJob, type FarJob } from './far-job.ts';
@@ -16,7 +16,6 @@ import { createOrderMover, type OrderMover } from './order-mover.ts';
 import type { OrderRows } from './order-rows.ts';
 import type { FarState } from './protocol.ts';
 import type { SeatTaker } from './seats.ts';
-import { inputOf } from './sent-spec.ts';
 
 export interface OrderParts {
   outside: Outside;
@@ -89,18 +88,6 @@ export interface OrderCore {
 const REFUSALS_MAX = 4;
 /** Times that content went missing at the lender between being sent and being used. */
 const RESENDS_MAX = 3;
-
-/** Sha2-256 of no bytes. */
-const NO_INPUT = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a).equals(b);
-/** @returns what is wrong with files that a lender says the job left, null when nothing is */
-const problemOfOutputs = (outputs: readonly JobFile[], { spec }: OrderFacts): string | null => {
-  const wanted = (path: string): boolean => spec.outputs.some((one) => path === one || path.startsWith(`${one}/`));
-  if (outputs.some(({ path }) => !wanted(path))) return 'a file that was not asked for';
-  if (new Set(outputs.map(({ path }) => path)).size !== outputs.length) return 'the same file twice';
-  const bytes = outputs.reduce((sum, one) => sum + one.bytes, 0);
-  return bytes > spec.scratchBytesMax ? 'more files than its work folder holds' : null;
-};
 
 export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
   const { outside, rows, seats, content, exchange, images, metrics } = parts;
@@ -278,45 +265,6 @@ export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
     else if (state.notice !== null) heed(state.notice);
     await pause(LOOK_MS_MIN);
   };
-  /** @returns the hash of the result, null where nobody signed one; a problem where it does not hold */
-  const checkResult = async (
-    file: Uint8Array | null,
-    outputs: readonly JobFile[],
-    end: JobEnd,
-  ): Promise<{ hash: string | null; problem: string | null }> => {
-    if (file === null)
-      // A program that ended by itself has a result; what was stopped may have none.
-      return { hash: null, problem: isOutcome(end) ? 'the node signed no result' : null };
-    const { spec, module, stdin, image, seat, outputBase } = facts;
-    const wrong = (problem: string): { hash: null; problem: string } => ({ hash: null, problem });
-    const outcome = await parts.workers.run<Uint8Array, ResultOutcome>('runtime.openJobResult', file);
-    if (!outcome.ok) return wrong(outcome.problem);
-    const { signer, result } = outcome;
-    if (signer !== seat?.signer) return wrong('another node signed it');
-    if (result.lease !== seat.lease) return wrong('it is of another lease');
-    // Without an image of ours that node took one of its own, and only it knows which.
-    const program = module?.sha256 ?? image?.id ?? null;
-    const input = program === null ? null : inputOf(spec, program, stdin?.sha256 ?? NO_INPUT);
-    if (input !== null && !sameBytes(result.input, inputHashOf(input))) return wrong('it is the result of another job');
-    if (result.end.why !== end.why) return wrong('it names another end than that node told before');
-    const named = (files: readonly JobFile[]): string =>
-      JSON.stringify(files.map(({ path, sha256 }) => `${path} ${sha256}`).toSorted());
-    if (named(result.outputs) !== named(outputs)) return wrong('it names other files than that node told');
-    if (outputBase === 0 && isOutcome(end) && !sameBytes(result.stdoutSha256, await stdoutSha256()))
-      return wrong('it is of other output than that node sent');
-    await rows.setResult(id, file);
-    return { hash: isOutcome(end) ? Buffer.from(result.result).toString('hex') : null, problem: null };
-  };
-  const stdoutSha256 = async (): Promise<Uint8Array> => {
-    const hash = createStreamHash();
-    for (let offset = 0; offset < outputBytes; ) {
-      const { chunks, nextOffset } = await rows.output(id, offset);
-      if (nextOffset === offset) break;
-      for (const { stream, data } of chunks) if (stream === 'stdout') hash.update(Buffer.from(data, 'base64'));
-      offset = nextOffset;
-    }
-    return hash.digest();
-  };
   const collect = async (): Promise<void> => {
     const from = knownFar();
     const end = facts.end ?? { why: 'lost', message: 'Nothing is known of its end.' };
@@ -326,7 +274,7 @@ export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
     const problem = problemOfOutputs(outputs, facts);
     const checked =
       problem === null
-        ? await checkResult(result, outputs, end)
+        ? await checkResult(parts, { id, facts, outputBytes }, { file: result, outputs, end })
         : { hash: null, problem: `it says that the job left ${problem}` };
     if (checked.problem !== null) {
       metrics?.wrongResults.inc();
