@@ -224,16 +224,19 @@ export const createHolders = ({ engine, outside, logger: parent }: HoldersCompon
     make: async (request) => {
       const client = await engine.client();
       const key = Buffer.from(random.bytes(KEY_BYTES)).toString('hex');
-      let id = request.name;
+      // Only what was made here is removed again: the name may be that of one that lives.
+      let id: string | null = null;
       try {
-        id = await create(client, await imageOf(client), request, key);
+        const made = await create(client, await imageOf(client), request, key);
+        id = made;
         const { volume, network } = request;
-        const wire = await attach(client, id);
-        return await hold({ id, volume, key: readKey(key), wire, network }, async () => {
-          await client.getContainer(id).start();
+        const wire = await attach(client, made);
+        return await hold({ id: made, volume, key: readKey(key), wire, network }, async () => {
+          await client.getContainer(made).start();
         });
       } catch (error) {
-        await removeAll(client, id, request.volume).catch((failure: unknown) =>
+        const removing = id === null ? removeVolume(client, request.volume) : removeAll(client, id, request.volume);
+        await removing.catch((failure: unknown) =>
           logger.warn('What is left of a holder stays', { error: messageOf(failure) }),
         );
         throw error;

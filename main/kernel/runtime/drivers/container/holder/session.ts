@@ -1,5 +1,5 @@
-import type { Logger, Outside } from '../../../../../base/index.ts';
-import { holderLost, portClosed } from '../../../errors.ts';
+import { type Logger, messageOf, type Outside } from '../../../../../base/index.ts';
+import { holderLost, portClosed, RuntimeError } from '../../../errors.ts';
 import type { JobPipe } from '../../interface.ts';
 import { ANSWER_MS_MAX, LIST_BYTES_MAX, PING_INTERVAL_MS, REQUESTS_MAX, SYNC_MS_MAX, SYNC_TRIES } from './constants.ts';
 import { encodeFrame, encodeSync, FRAME, type Frame, FrameReader, STATUS } from './frames.ts';
@@ -43,6 +43,10 @@ interface Asked {
   resolve: (answer: { status: number; parts: Uint8Array[] }) => void;
   reject: (error: Error) => void;
 }
+
+/** Without the words that {@link holderLost} puts around it. */
+const reasonOf = (error: unknown): string =>
+  error instanceof RuntimeError && 'reason' in error.data ? String(error.data.reason) : messageOf(error);
 
 /** Speaks with one holder, and begins again by itself where wire or session broke. */
 export const createHolderSession = (
@@ -230,7 +234,7 @@ export const createHolderSession = (
   const begin = (): Promise<void> => {
     if (ended !== null) return Promise.resolve();
     beginning ??= tryToBegin()
-      .catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)))
+      .catch((error: unknown) => fail(reasonOf(error)))
       .finally(() => (beginning = null));
     return beginning;
   };

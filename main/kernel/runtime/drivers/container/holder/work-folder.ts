@@ -1,4 +1,4 @@
-import { holderLost, type RuntimeError, scratchFull, tooManyFiles, workRefused } from '../../../errors.ts';
+import { fileMissing, holderLost, type RuntimeError, scratchFull, tooManyFiles, workRefused } from '../../../errors.ts';
 import type { WorkEntry, WorkFolder } from '../../interface.ts';
 import { BLOCKS_MAX, DATA_BYTES_MAX, ENTRIES_MAX } from './constants.ts';
 import { encodePath, encodeRequest, FILES, readEntries, STATUS } from './frames.ts';
@@ -12,7 +12,7 @@ const hashAt = (bytes: Uint8Array, offset: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + offset, HASH_BYTES).toString('base64');
 
 const failureOf = (status: number, path: string): RuntimeError => {
-  if (status === STATUS.missing) return workRefused(path, 'there is nothing of that name');
+  if (status === STATUS.missing) return fileMissing(path);
   if (status === STATUS.refused)
     return workRefused(path, 'it is a link, or a folder in place of a file, or the reverse');
   if (status === STATUS.full) return scratchFull(path);
