@@ -80,6 +80,9 @@ export const scratchFull = (path: string): RuntimeError =>
     `${path} does not fit into the job's work folder; ask for more scratch space.`,
   );
 
+export const fileMissing = (path: string): RuntimeError =>
+  new RuntimeError({ code: 'FILE_MISSING', path }, `There is no ${path} in the job's work folder; look at its files.`);
+
 export const workRefused = (path: string, reason: string): RuntimeError =>
   new RuntimeError({ code: 'WORK_REFUSED', path, reason }, `${path} in the job's work folder: ${reason}.`);
 

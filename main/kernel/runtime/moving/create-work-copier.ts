@@ -84,7 +84,8 @@ const checkListing = (listing: readonly WorkEntry[], bytesMax: number): Map<stri
   return entries;
 };
 
-const isRefused = (error: unknown): boolean => error instanceof RuntimeError && error.code === 'WORK_REFUSED';
+const isRefused = (error: unknown): boolean =>
+  error instanceof RuntimeError && (error.code === 'WORK_REFUSED' || error.code === 'FILE_MISSING');
 /** The source could not read a file that it had listed. */
 class Unread extends Error {}
 
