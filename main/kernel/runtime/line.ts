@@ -131,7 +131,8 @@ export const createLine = (parts: LineParts, init: { aim: SchedulerAim }): Line 
         id: job.id,
         who: job.origin.who,
         priority: job.spec.priority,
-        has: preemptible ? roomOf(job) : needOf(job),
+        has: needOf(job),
+        gives: roomOf(job),
         startedAtMs: job.startedAtMs ?? clock.nowMs(),
         estimateMs: estimateOf(job)?.ms ?? null,
         preemptible,
@@ -191,7 +192,7 @@ export const createLine = (parts: LineParts, init: { aim: SchedulerAim }): Line 
   };
   const queue = createJobQueue({
     clock,
-    scheduler: createScheduler({ aim: init.aim }),
+    scheduler: createScheduler({ aim: init.aim, queuedPerWhoMax: QUEUED_MAX }),
     free,
     running,
     blocked: () => (paused ? 'The node finishes what runs.' : full() ? 'As many jobs run as may at once.' : null),

@@ -44,5 +44,5 @@ export const signResult = async (
     endedAtMs,
     lease,
   });
-  return { fileName: `${id}.result`, bytes };
+  return { fileName: `${id}.hmresult`, bytes };
 };

@@ -71,7 +71,7 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     }
     return running.map((job) => ({
       atMs: leaving.get(job.id)?.untilMs ?? expectedEndMs(job, nowMs, rules.unknownMs),
-      has: job.has,
+      has: leaving.get(job.id)?.has ?? job.has,
     }));
   };
 
@@ -142,7 +142,7 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     asked.set(victim.id, times);
     const oldest = asked.size > QUEUED_MAX ? asked.keys().next().value : undefined;
     if (oldest !== undefined) asked.delete(oldest);
-    leaving.set(victim.id, { untilMs: nowMs + rules.noticeMs, has: victim.has });
+    leaving.set(victim.id, { untilMs: nowMs + rules.noticeMs, has: victim.gives ?? victim.has });
     return { kind: 'preempt', id: victim.id, for: target.job.id, noticeMs: rules.noticeMs };
   };
 

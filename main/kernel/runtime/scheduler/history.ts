@@ -18,6 +18,8 @@ export interface History {
   used(who: string, machineMs: number, nowMs: number): void;
   started(who: string, nowMs: number): void;
   runningShare(who: string): number;
+  /** What it has and what it had lately, added up; 0 for who is quiet. */
+  load(who: string, nowMs: number): number;
   /** Mean share lately, about 0 to 1. */
   lately(who: string, nowMs: number): number;
   startedAtMs(who: string): number;
@@ -29,6 +31,12 @@ export interface History {
 
 /** The machine slept, or nobody asked: more than this between two looks counts as this. */
 const GAP_MS_MAX = 60 * 60_000;
+
+/**
+ * Who has nothing running and had less than this of the machine lately is quiet: three seconds of all of it, with a half-life of ten
+ * minutes. All the quiet are alike.
+ */
+const QUIET_SHARE = 0.005;
 
 export const createHistory = (halfLifeMs: number): History => {
   const accounts = new Map<string, Account>();
@@ -56,6 +64,10 @@ export const createHistory = (halfLifeMs: number): History => {
     account.usedShare *= kept;
     account.atMs = Math.max(account.atMs, nowMs);
   };
+  const latelyOf = (account: Account, nowMs: number): number => {
+    const kept = nowMs <= account.atMs ? 1 : 0.5 ** ((nowMs - account.atMs) / halfLifeMs);
+    return Math.max(account.heldShare * kept + account.runningShare * (1 - kept), account.usedShare * kept);
+  };
   return {
     see: (shares, nowMs) => {
       seenAtMs = Math.max(seenAtMs, nowMs);
@@ -82,11 +94,15 @@ export const createHistory = (halfLifeMs: number): History => {
       open(who, nowMs).startedAtMs = nowMs;
     },
     runningShare: (who) => accounts.get(who)?.runningShare ?? 0,
-    lately: (who, nowMs) => {
+    load: (who, nowMs) => {
       const account = accounts.get(who);
       if (account === undefined) return 0;
-      const kept = nowMs <= account.atMs ? 1 : 0.5 ** ((nowMs - account.atMs) / halfLifeMs);
-      return Math.max(account.heldShare * kept + account.runningShare * (1 - kept), account.usedShare * kept);
+      const had = latelyOf(account, nowMs);
+      return account.runningShare === 0 && had < QUIET_SHARE ? 0 : account.runningShare + had;
+    },
+    lately: (who, nowMs) => {
+      const account = accounts.get(who);
+      return account === undefined ? 0 : latelyOf(account, nowMs);
     },
     startedAtMs: (who) => accounts.get(who)?.startedAtMs ?? Number.NEGATIVE_INFINITY,
     busy: () => running.values(),

@@ -36,12 +36,13 @@ export interface Line {
 }
 
 /**
- * Who has nothing running and had less than this of the machine lately had nothing: the jobs of all of those lie in one lane, so that
- * ten thousand owners of one job each cost no more than one of ten thousand.
+ * The jobs of all who are quiet lie in one lane, so that ten thousand owners of one job each cost no more than one of ten thousand.
+ * Whoever has more jobs than this has a lane of its own in any case: moving them from one to another takes time.
  */
-const QUIET_SHARE = 0.001;
-/** Whoever has more jobs than this has a lane of its own in any case: moving them from one to another takes time. */
 const SHARED_JOBS_MAX = 16;
+/** Looks for the quiet are that many searches apart, and put together so many lanes at most: both are quick, and neither is urgent. */
+const LOOKS_BETWEEN = 16;
+const UNITED_MAX = 32;
 /** Name of the lane of the quiet. No `who` is empty. */
 const SHARED = '';
 
@@ -73,6 +74,7 @@ export const createLine = (
   const { rules } = init;
   let aim = init.aim;
   let sequence = 0;
+  let looks = 0;
   const entries = new Map<string, Entry>();
   const byWho = new Map<string, Set<Entry>>();
   /** Lanes with jobs in them, by `who`, and that of the quiet. */
@@ -95,11 +97,6 @@ export const createLine = (
     lane.delete(entry);
     if (lane.size === 0) lanes.delete(name);
   };
-  const loadOf = (who: string, nowMs: number): number => {
-    const running = history.runningShare(who);
-    const lately = history.lately(who, nowMs);
-    return running === 0 && lately < QUIET_SHARE ? 0 : running + lately;
-  };
   const laneNameOf = (who: string): string => (lanes.has(who) ? who : SHARED);
   /** Gives a `who` a lane of its own, since it is no longer like the others. */
   const separate = (who: string): void => {
@@ -116,14 +113,18 @@ export const createLine = (
       put(SHARED, entry);
     }
   };
-  /** Lanes follow what has changed since the last decision; a few each time, as nothing depends on when. */
+  /** Lanes follow what has changed: who runs something now is set apart at once, who has become quiet joins the others by and by. */
   const arrange = (nowMs: number): void => {
     for (const who of history.busy()) separate(who);
-    for (const [who, lane] of lanes)
-      if (who !== SHARED && lane.size <= SHARED_JOBS_MAX && loadOf(who, nowMs) === 0) {
-        unite(who);
-        return;
-      }
+    looks = (looks + 1) % LOOKS_BETWEEN;
+    if (looks !== 0) return;
+    let united = 0;
+    for (const [who, lane] of lanes) {
+      if (who === SHARED || lane.size > SHARED_JOBS_MAX || history.load(who, nowMs) > 0) continue;
+      unite(who);
+      united += 1;
+      if (united === UNITED_MAX) return;
+    }
   };
   const add = (job: Waiting, at: number): void => {
     const entry: Entry = {
@@ -144,12 +145,12 @@ export const createLine = (
     const name = laneNameOf(job.who);
     own.add(entry);
     put(name, entry);
-    if (name === SHARED && (own.size > SHARED_JOBS_MAX || loadOf(job.who, job.queuedAtMs) > 0)) separate(job.who);
+    if (name === SHARED && (own.size > SHARED_JOBS_MAX || history.load(job.who, job.queuedAtMs) > 0)) separate(job.who);
   };
 
   const standingOf = (lane: Lane, nowMs: number): Standing => {
     const shared = lane.who === SHARED;
-    const load = shared ? 0 : loadOf(lane.who, nowMs);
+    const load = shared ? 0 : history.load(lane.who, nowMs);
     if (aim !== 'balanced') return { lane, turn: 1, load: 0, laterMs: load * rules.fairMs[aim] };
     const { job } = lane.head;
     const thirstyForMs = nowMs - (shared ? job.queuedAtMs : Math.max(job.queuedAtMs, history.startedAtMs(lane.who)));

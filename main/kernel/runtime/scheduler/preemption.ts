@@ -31,12 +31,12 @@ export const victimsFor = (
   for (const { job } of candidates) {
     if (fits(wanting.needs, free)) break;
     chosen.push(job);
-    free = plus(free, job.has);
+    free = plus(free, job.gives ?? job.has);
   }
   if (!fits(wanting.needs, free)) return [];
   // Those that were taken for little cost may turn out not to help: the dearest are looked at first.
   for (const job of chosen.toReversed()) {
-    const without = minus(free, job.has);
+    const without = minus(free, job.gives ?? job.has);
     if (!fits(wanting.needs, without)) continue;
     free = without;
     chosen.splice(chosen.indexOf(job), 1);

@@ -152,6 +152,29 @@ describe('the line', () => {
       }
   });
 
+  it('counts on no more than what who makes room gives back', () => {
+    const low: Running = {
+      id: 'low',
+      who: 'a',
+      priority: 'low',
+      has: { ...MACHINE },
+      gives: { ...MACHINE, memoryBytes: 0 },
+      startedAtMs: 0,
+      estimateMs: 3_600_000,
+      preemptible: true,
+    };
+    const state = { nowMs: 1_000, free: { millicores: 0, memoryBytes: 0, containers: 0 }, running: [low] };
+    const decided = (memoryBytes: number): string => {
+      const scheduler = createScheduler({ aim: 'speed' });
+      const needs = { millicores: 1_000, memoryBytes, containers: 0 };
+      scheduler.add({ id: 'high', who: 'b', priority: 'high', needs, estimateMs: null, queuedAtMs: 0 });
+      return scheduler.decide(state).kind;
+    };
+    expect(decided(0)).toBe('preempt');
+    // Its memory comes back when it ends, so that room is kept until then, and nobody is asked.
+    expect(decided(GIB)).toBe('wait');
+  });
+
   it('says why it waits, and tells shares of who waits or runs', () => {
     const scheduler = createScheduler({ aim: 'balanced' });
     const state = { nowMs: 0, free: { ...MACHINE }, running: [] as Running[] };
