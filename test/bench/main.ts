@@ -8,8 +8,21 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
   allocations: async () => [(await import('./allocations.ts')).benchAllocations],
   jobs: async () => {
     const jobs = await import('./jobs.ts');
-    return [jobs.benchJobStart, jobs.benchShareAccuracy, jobs.benchHostingOverhead];
+    return [jobs.benchJobStart, jobs.benchPythonStart, jobs.benchShareAccuracy, jobs.benchHostingOverhead];
   },
+  containers: async () => {
+    const containers = await import('./containers.ts');
+    return [
+      containers.benchContainerStart,
+      containers.benchContainerOverhead,
+      containers.benchContainerShares,
+      containers.benchContainerSlider,
+      containers.benchContainerDeployments,
+    ];
+  },
+  scheduler: async () => [(await import('./scheduler.ts')).benchScheduler],
+  images: async () => [(await import('./images.ts')).benchImages],
+  moving: async () => [(await import('./moving.ts')).benchMoving],
   space: async () => {
     const space = await import('./proof-space.ts');
     return [space.benchSequentialHash, space.benchSpace];

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createStore, createSystemOutside, type JobId, type Store } from '../../../../main/base/index.ts';
+import { createStore, createSystemOutside, encodeCbor, type JobId, type Store } from '../../../../main/base/index.ts';
 import { createContentStore, type ContentStore } from '../../../../main/kernel/runtime/content/index.ts';
+import { FIRST_FACTS } from '../../../../main/kernel/runtime/job-facts.ts';
 import { jobView, type JobView } from '../../../../preload/contract/index.ts';
 import { createRuntimeBench, specOf, viewWhen, type RuntimeBench } from '../../../support/runtime.ts';
 import { containerSpec, createScriptedDriver, type ScriptedDriver } from '../../../support/scripted-driver.ts';
@@ -279,5 +280,24 @@ describe('a node that comes back', () => {
     await until(() => scripted.runs.length === 1);
     expect(scripted.runs[0]!.job.id).toBe(again.id);
     expect(await bench.runtime.get(idOf(again))).toMatchObject({ restartsDone: 1 });
+  });
+});
+
+describe('the example in docs/formats/job-rows.md', () => {
+  it('is what is stored', () => {
+    const page = readFileSync(
+      join(import.meta.dirname, '..', '..', '..', '..', 'docs', 'formats', 'job-rows.md'),
+      'utf8',
+    );
+    const [, block = ''] = /```text\n(.*?)```/s.exec(page) ?? [];
+    const bytes = Buffer.from(
+      block
+        .split('\n')
+        .map((line) => line.slice(0, 47).replaceAll(' ', ''))
+        .join(''),
+      'hex',
+    );
+    const facts = { ...FIRST_FACTS, programStored: true, needs: { memoryBytes: 64 * 1024 * 1024, containers: 0 } };
+    expect(bytes).toEqual(Buffer.from(encodeCbor(facts)));
   });
 });

@@ -91,14 +91,14 @@ export const createWarmHosts = (
       if (warmMs === 0 || closed) return;
       cancelEnd();
       cancelEnd = clock.after(warmMs, end);
-      if (waiting?.memoryBytes === memoryBytes || making !== null) return;
       cancelMake();
       cancelMake = clock.after(QUIET_MS, () => {
-        if (waiting?.memoryBytes === memoryBytes) return;
-        waiting?.process.kill();
-        take();
-        making = make(memoryBytes).finally(() => {
-          making = null;
+        // One after the other: the newest wish is the one that counts.
+        making = (making ?? Promise.resolve()).then(async () => {
+          if (closed || waiting?.memoryBytes === memoryBytes) return;
+          waiting?.process.kill();
+          take();
+          await make(memoryBytes);
           cancelEnd();
           cancelEnd = clock.after(warmMs, end);
         });
