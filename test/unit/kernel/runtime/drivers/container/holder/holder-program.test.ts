@@ -188,7 +188,7 @@ describe.skipIf(holderMissing !== null)(`the holder's program (${holderMissing ?
       expect(readdirSync(work)).toEqual([]);
     });
     it('neither waits for pipes nor reads what is no file', async () => {
-      execFileSync('mkfifo', [join(work, 'pipe')]);
+      execFileSync('/usr/bin/mkfifo', [join(work, 'pipe')]);
       mkdirSync(join(work, 'folder'));
       for (const path of ['pipe', 'folder']) {
         await expect(files.read(path, 0, 10)).rejects.toMatchObject({ code: 'WORK_REFUSED' });
