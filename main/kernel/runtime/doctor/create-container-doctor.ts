@@ -362,12 +362,24 @@ export const createContainerDoctor = (
     tell();
   };
 
+  /** What could not be removed while the engine was away is removed now that it is back. */
+  const sweepQuietly = async (): Promise<void> => {
+    try {
+      const removed = await components.sweep();
+      if (removed > 0) logger.info('Removed what jobs had left in the engine', { things: removed });
+    } catch (error) {
+      logger.debug('What jobs left in the engine could not be removed', { reason: messageOf(error) });
+    }
+  };
+
   /** Examines an engine that was not examined yet, once it has stood still for a while. */
   const consider = (): void => {
     cancelSettle?.();
     cancelSettle = clock.after(init.settleMs ?? SETTLE_MS, () => {
       cancelSettle = null;
-      if (!stopped && running === null && nameOf(engine.state()) !== memory.engine) begin();
+      if (stopped || running !== null) return;
+      if (nameOf(engine.state()) !== memory.engine) begin();
+      else if (engine.state().ok) void sweepQuietly();
     });
   };
 

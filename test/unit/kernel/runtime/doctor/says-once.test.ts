@@ -69,8 +69,14 @@ describe('the container doctor', () => {
     expect(first.doctor.state().verdict).toBe('good');
     const ranAtMs = first.doctor.state().ranAtMs;
     await first.close();
-    const same = kept(await createDoctorBench(first.engine.state().endpoint, { settings, init }));
+    let swept = 0;
+    const sweep = (): Promise<number> => Promise.resolve((swept += 1));
+    const same = kept(
+      await createDoctorBench(first.engine.state().endpoint, { settings, init, components: { sweep } }),
+    );
     await sleep(300);
+    // What could not be removed while it was away is removed without an examination.
+    expect(swept).toBeGreaterThan(0);
     expect(same.doctor.state()).toMatchObject({ ranAtMs, running: false });
     await same.close();
     const other = await benchWith({ version: { Version: '29.0.0' } }, { settings, init });
