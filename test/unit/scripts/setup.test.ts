@@ -212,7 +212,7 @@ describe('system packages', () => {
 
   it('are met by any one of several programs, but by all that are needed', () => {
     const browser = TEST_NEEDS.find(({ name }) => name === 'browser');
-    const docker = TEST_NEEDS.find(({ name }) => name === 'docker');
+    const docker = TEST_NEEDS.find(({ name }) => name === 'container engine');
     if (browser === undefined || docker === undefined) throw new Error('a need is gone');
     expect(missingPrograms(browser, (name) => (name === 'google-chrome' ? '/usr/bin/google-chrome' : null))).toEqual(
       [],
