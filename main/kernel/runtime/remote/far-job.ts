@@ -1,7 +1,8 @@
-import { isNodeError, type JobId } from '../../../base/index.ts';
+import { isNodeError, type JobId, messageOf } from '../../../base/index.ts';
 import { readMessage, request, writeMessage } from '../../../transport/stoq/index.ts';
 import type { Leases, Link, Links } from '../../leases/index.ts';
 import type { JobPipe, WorkEntry, WorkFolder } from '../drivers/interface.ts';
+import { workRefused } from '../errors.ts';
 import {
   ANSWER_BYTES_MAX,
   ASK_MS,
@@ -11,7 +12,7 @@ import {
   PIECE_BYTES_MAX,
   PORT_OPENING_BYTES_MAX,
 } from './constants.ts';
-import { RemoteJobError } from './errors.ts';
+import { RemoteJobError, saidThere } from './errors.ts';
 import type { Seat } from './order-facts.ts';
 import { pipeOf } from './pipes.ts';
 import {
@@ -111,7 +112,13 @@ export const createFarJob = ({ leases, links, signal }: FarJobComponents, seat: 
       },
       read: async (path, offset, bytesMax) => {
         const wanted = Math.min(bytesMax, PIECE_BYTES_MAX);
-        const { data } = await askFor('bytes', { kind: 'read', path, offset, bytesMax: wanted });
+        const { data } = await askFor('bytes', { kind: 'read', path, offset, bytesMax: wanted }).catch(
+          (error: unknown) => {
+            // A file that went away between list and read: whoever copies takes it in the next round, as of a folder here.
+            const said = saidThere(error);
+            throw said === 'WORK_REFUSED' || said === 'FILE_MISSING' ? workRefused(path, messageOf(error)) : error;
+          },
+        );
         if (data.length > wanted) throw broken();
         return data;
       },

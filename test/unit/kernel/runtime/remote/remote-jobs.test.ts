@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobId } from '../../../../../main/base/index.ts';
+import { workRefused } from '../../../../../main/kernel/runtime/errors.ts';
 import type { JobSend, JobView } from '../../../../../preload/contract/index.ts';
 import { jobSend } from '../../../../../preload/contract/index.ts';
 import { createRemoteWorld, type RemoteNode, type RemoteWorld, sha256Of } from '../../../../support/remote-jobs.ts';
@@ -262,6 +263,24 @@ describe('a move', () => {
     expect(view.moves).toMatchObject([{ from: 'this node', to: 'far' }]);
     expect(only(far).work.files.get('state')?.bytes.toString()).toBe('kept');
     expect((await home.runtime.get(own as JobId)).end).toMatchObject({ why: 'moved', to: 'far' });
+    await world.clock.drive(home.jobs.cancel(id as JobId));
+  });
+
+  it('goes on past a file that goes away while it is copied', async () => {
+    const { id } = await running((await begin(send(container))).id);
+    const { work } = only(far);
+    await work.write('gone', 0, Buffer.from('x'));
+    await work.write('stays', 0, Buffer.from('y'));
+    const { read } = work;
+    work.read = async (path, offset, bytesMax) => {
+      if (path !== 'gone') return await read(path, offset, bytesMax);
+      await work.remove('gone');
+      throw workRefused(path, 'there is no such file');
+    };
+    other.lends = { container: 8 };
+    await world.clock.drive(home.jobs.move(id as JobId, 'other'));
+    await arrived(id, 'other');
+    expect([...only(other).work.files.keys()]).toEqual(['stays']);
     await world.clock.drive(home.jobs.cancel(id as JobId));
   });
 
