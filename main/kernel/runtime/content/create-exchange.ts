@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isNodeError, type Logger, type Outside } from '../../../base/index.ts';
+import { countBuffer, isNodeError, type Logger, type Outside } from '../../../base/index.ts';
 import { readMessage, type Stream, StreamError, writeMessage } from '../../../transport/stoq/index.ts';
 import type { Link, Links } from '../../leases/index.ts';
 import { ContentError, contentMismatch, contentMissing, contentTooLarge } from './errors.ts';
@@ -122,6 +122,7 @@ export const createContentExchange = (
       progress(piece.length);
     };
     for await (const piece of await content.open(sha256, offset)) {
+      countBuffer((piece as Uint8Array).length);
       hash?.update(piece as Uint8Array);
       if (held !== null) await write(held);
       held = piece as Uint8Array;

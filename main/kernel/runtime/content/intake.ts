@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
+import { countBuffer } from '../../../base/index.ts';
 import { BLOCK_BYTES } from './constants.ts';
 import { contentTooLarge } from './errors.ts';
 
@@ -64,6 +65,7 @@ export const openIntake = async (
     write: async (chunk) => {
       if (chunk.length > bytesMax - bytes) throw contentTooLarge(bytesMax);
       bytes += chunk.length;
+      countBuffer(chunk.length);
       for (let done = 0; done < chunk.length; ) {
         const part = chunk.subarray(done, done + BLOCK_BYTES - filled);
         block.set(part, filled);

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { countBuffer } from '../../../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import { readConfig } from './config.ts';
 import { ARCHIVE_ENTRIES_MAX, ARCHIVE_INDEX_BYTES_MAX, CONFIG_BYTES_MAX, IMAGE_BYTES_MAX } from './constants.ts';
@@ -130,13 +131,11 @@ export const splitArchive = async (
  * A docker-archive of what is in the content store, with names of our own making: engines of all ages take it.
  *
  * @param names - that it is to have in the engine
- * @param progress - told of bytes that went by
  */
 export async function* buildArchive(
   manifest: ImageManifest,
   content: ContentStore,
   names: readonly string[],
-  progress: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   const index = Buffer.from(
     JSON.stringify([
@@ -151,7 +150,7 @@ export async function* buildArchive(
     yield tarHeader(name, part.bytes);
     for await (const piece of await content.open(part.sha256)) {
       yield piece as Uint8Array;
-      progress((piece as Uint8Array).length);
+      countBuffer((piece as Uint8Array).length);
     }
     yield tarPadding(part.bytes);
   };

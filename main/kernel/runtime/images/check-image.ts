@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { countBuffer } from '../../../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import { type ImageConfig, readConfig } from './config.ts';
 import { CONFIG_BYTES_MAX } from './constants.ts';
@@ -16,6 +17,7 @@ async function* hashed(
   for await (const piece of source) {
     signal?.throwIfAborted();
     hash.update(piece);
+    countBuffer(piece.length);
     yield piece;
   }
 }

@@ -254,10 +254,7 @@ export const createImages = (components: ImagesComponents, init: ImagesInit): Im
       await keeper.pending(own);
       let found: FoundImage | null = null;
       try {
-        const archive = Readable.from(
-          buildArchive(manifest, content, [own], () => undefined),
-          { objectMode: false },
-        );
+        const archive = Readable.from(buildArchive(manifest, content, [own]), { objectMode: false });
         await engineImages.load(archive, signal).finally(() => archive.destroy());
         found = await findImported(manifest);
         if (found === null) {
