@@ -279,8 +279,8 @@ async function keepServicesDown(before) {
   if (existsSync(policy)) return async () => undefined;
   /** @param {string} line */
   const shell = (line) => {
-    const [command = 'sh', ...rest] = [...before, 'sh', '-c', line];
-    return run(command, rest);
+    const [command, ...rest] = [...before, 'sh', '-c', line];
+    return run(/** @type {string} */ (command), rest);
   };
   await shell(`printf '#!/bin/sh\\nexit 101\\n' > ${policy} && chmod 755 ${policy}`);
   return async () => void (await shell(`rm -f ${policy}`));

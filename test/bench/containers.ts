@@ -158,7 +158,7 @@ export const benchContainerOverhead = (): Promise<Figure[]> =>
         await run.driven.release();
         const container = await startRaw(world, spec, false);
         await container.wait();
-        const log = (await container.logs({ stdout: true })) as Buffer;
+        const log = await container.logs({ stdout: true });
         await container.remove({ force: true });
         if (round < 0) continue;
         ours.push(readMs(run.told.text('stdout')));

@@ -39,11 +39,12 @@ describe.skipIf(containersMissing !== null)('hostile jobs through the runtime on
     loop.enable();
   });
   /** All that a job took is given back as soon as it is over, whatever it did. */
-  afterEach(async () => {
+  const nothingLeft = async (): Promise<void> => {
     await bench.runtime.idle();
     expect(await everything(world)).toEqual(before);
     expect((await bench.runtime.list()).filter(({ state }) => state !== 'ended')).toEqual([]);
-  });
+  };
+  afterEach(nothingLeft);
   afterAll(async () => {
     loop.disable();
     await bench?.close();
