@@ -1,5 +1,5 @@
 import type { JobKind, JobView, Priority, SchedulerAim } from '../../../preload/contract/index.ts';
-import { bytesText, percentText } from '../../components/quantity.ts';
+import { percentText } from '../../components/quantity.ts';
 import { durationText } from '../../components/time-text.ts';
 import { resultOf, type Tone } from './job-end.ts';
 
@@ -79,17 +79,6 @@ const HEALTH: Record<Exclude<JobView['health'], 'none'>, { text: string; tone: T
 };
 export const healthOf = (health: JobView['health']): { text: string; tone: Tone } | null =>
   health === 'none' ? null : HEALTH[health];
-
-export const isLiveJob = ({ state }: JobView): boolean => state !== 'ended';
-
-/** `120 MiB written, 4 MiB read`; null where the system does not tell. */
-export const diskText = ({ measured: { readBytes, writtenBytes } }: JobView): string | null =>
-  readBytes === null && writtenBytes === null
-    ? null
-    : [
-        ...(readBytes === null ? [] : [`${bytesText(readBytes)} read`]),
-        ...(writtenBytes === null ? [] : [`${bytesText(writtenBytes)} written`]),
-      ].join(', ');
 
 export const AIMS: readonly { aim: SchedulerAim; label: string; sentence: string }[] = [
   { aim: 'balanced', label: 'Balanced', sentence: 'A little of each: nobody waits long, and little stays unused.' },
