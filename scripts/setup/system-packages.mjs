@@ -280,7 +280,7 @@ async function keepServicesDown(before) {
   /** @param {string} line */
   const shell = (line) => {
     const [command, ...rest] = [...before, 'sh', '-c', line];
-    return run(/** @type {string} */ (command), rest);
+    return run(command, rest);
   };
   await shell(`printf '#!/bin/sh\\nexit 101\\n' > ${policy} && chmod 755 ${policy}`);
   return async () => void (await shell(`rm -f ${policy}`));
