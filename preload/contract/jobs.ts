@@ -370,6 +370,7 @@ const startErrors = [
   'IMAGE_REFUSED',
   'CONTENT_MISSING',
   'GPU_MISSING',
+  'SCRATCH_FULL',
 ] as const;
 
 export const jobCalls = defineCalls({

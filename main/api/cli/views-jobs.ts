@@ -211,7 +211,7 @@ const viewVerdict = ({ passed, findings, result }: ResultVerdict, style: Style):
       ['Signed by', result.signer],
       ['Input', result.inputSha256],
       ['Result', result.resultSha256],
-      ['Exit code', String(result.exitCode)],
+      ['Exit code', result.exitCode === null ? 'none: it did not end by itself' : String(result.exitCode)],
       ['Ended', formatTime(result.endedAtMs)],
       ['Processor time', maybe(result.cpuMs, formatDuration)],
       ['Memory', `peak ${maybe(result.memoryBytesPeak, formatBytes)}`],

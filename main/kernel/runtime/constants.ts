@@ -21,7 +21,7 @@ export const COMPILED_BYTES_PER_MODULE_BYTE = 8;
 
 /**
  * CPython as WebAssembly in a host: the module's bytes while it is compiled, its code as it is compiled function by function, and V8's
- * view of it; measured, beside `HOST_OVERHEAD_BYTES` and the program's own memory.
+ * view of it. A generous estimate, beside `HOST_OVERHEAD_BYTES` and the program's own memory.
  */
 export const PYTHON_OVERHEAD_BYTES = 128 * 1024 * 1024;
 

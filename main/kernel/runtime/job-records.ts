@@ -195,6 +195,17 @@ export class JobRecords {
     );
   }
 
+  /** Output bytes of one job in the store, by stream. */
+  async streamBytes(id: JobId): Promise<{ stdout: number; stderr: number }> {
+    const rows = await this.#store.all<{ stream: 'stdout' | 'stderr'; bytes: number }>(
+      'jobs.output.streams',
+      'SELECT stream, SUM(LENGTH(data)) AS bytes FROM job_output WHERE job_id = ? GROUP BY stream',
+      [id],
+    );
+    const bytesOf = (stream: string): number => rows.find((row) => row.stream === stream)?.bytes ?? 0;
+    return { stdout: bytesOf('stdout'), stderr: bytesOf('stderr') };
+  }
+
   /** Ended jobs beyond the number that is kept, oldest first. */
   async surplus(): Promise<string[]> {
     const rows = await this.#store.all<{ id: string }>(

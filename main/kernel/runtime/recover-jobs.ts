@@ -81,6 +81,7 @@ const recover = async (parts: RecoverParts, row: LeftOverJob, job: Job): Promise
     millicores: 0,
     files: await locateFiles(content, row.spec.files),
     network: job.origin.network,
+    told: await parts.records.streamBytes(row.id),
   });
   try {
     const adopting = async (
