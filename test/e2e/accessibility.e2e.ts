@@ -6,6 +6,7 @@ const PAGES = [
   'Home',
   'Share',
   'Jobs',
+  'Containers',
   'Lend',
   'Borrow',
   'Tunnels',

@@ -72,7 +72,9 @@ export const StartJob = () => {
     if (draft.script !== null) uploads.remove(draft.script.key);
     setError(null);
     const name = chosen.name.replace(/\.[a-z0-9]{1,5}$/i, '').slice(0, NAME_LENGTH_MAX);
-    const language = languages.find((entry) => entry.image !== '' && endsWithAny(chosen.name, entry.extensions));
+    const known = languages.filter((entry) => endsWithAny(chosen.name, entry.extensions));
+    // A sandbox starts at once and needs no engine: an image is for what no sandbox runs.
+    const language = known.some(({ image }) => image === '') ? undefined : known[0];
     if (language !== undefined) {
       const key = uploads.add(chosen);
       change({ file: null, script: { key, language }, name });
