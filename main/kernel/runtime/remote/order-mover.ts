@@ -6,7 +6,7 @@ import { readBase64 } from './content-text.ts';
 import { notRunning, RemoteJobError } from './errors.ts';
 import type { FarJob } from './far-job.ts';
 import type { OrderFacts, OrderMove, Seat } from './order-facts.ts';
-import type { OrderCore, OrderParts } from './order.ts';
+import type { OrderCore, OrderParts } from './order-parts.ts';
 import { transferWork } from './transfer.ts';
 
 /** Moves one job: from here to its first place, from there to another, and home. */
