@@ -226,11 +226,13 @@ export const createImages = (components: ImagesComponents, init: ImagesInit): Im
 
   const ownNameOf = ({ config }: ImageManifest): string => `${OWN_REPOSITORY}:${config.sha256}`;
   const findImported = async (manifest: ImageManifest): Promise<FoundImage | null> => {
+    const layers = manifest.layers.map(({ sha256 }) => sha256).join();
     const found = await find(manifest.id);
-    if (found?.id === manifest.id) return found;
+    // Who knows no more than the id of an image of the owner's does not have it.
+    if (found?.id === manifest.id && found.layers.join() === layers) return found;
     // Engines on containerd name images by another hash; what is in them is told by their layers.
     const named = await find(ownNameOf(manifest));
-    return named?.layers.join() === manifest.layers.map(({ sha256 }) => sha256).join() ? named : null;
+    return named?.layers.join() === layers ? named : null;
   };
   const importNow = async (given: ImageManifest, signal: AbortSignal): Promise<{ id: string }> => {
     if (given.id !== `sha256:${given.config.sha256}`) throw digestMismatch('configuration');
@@ -277,8 +279,19 @@ export const createImages = (components: ImagesComponents, init: ImagesInit): Im
       changed();
     }
   };
-  const importImage: Images['import'] = (manifest, { signal }) =>
-    imports(manifest.id, signal, (shared) => importNow(manifest, shared));
+  const notAllowed = (image: string): ImageError =>
+    new ImageError(
+      { code: 'IMAGE_REFUSED', image, reason: 'policy', verdict: 'ignore' },
+      `The owner of this node does not allow the image ${image}; take one of the list, or ask the owner to add it (\`hypermesh image policy\`).`,
+    );
+  const importImage: Images['import'] = async (manifest, { signal, brought = false }) => {
+    if (brought && policy.others === 'refused') {
+      // Before anything of it is looked at. Its own names are only what its sender says.
+      const here = await findImported(manifest);
+      if (!isAllowed(policy, [manifest.id, ...(here?.references ?? [])])) throw notAllowed(manifest.id);
+    }
+    return await imports(manifest.id, signal, (shared) => importNow(manifest, shared));
+  };
   /** Gives an image names, those that nothing has yet: a peer's image never takes the place of the owner's. */
   const giveNames = async (id: string, names: readonly string[]): Promise<void> => {
     for (const name of names.map(nameOf)) {
@@ -352,11 +365,7 @@ export const createImages = (components: ImagesComponents, init: ImagesInit): Im
       let found = await find(reference);
       // By its id where it is here; a name that a borrower gives means what the owner's engine has under it.
       const names = found === null ? [reference] : [reference, found.id, ...found.references];
-      if (!isAllowed(policy, names) && !(brought && policy.others !== 'refused'))
-        throw new ImageError(
-          { code: 'IMAGE_REFUSED', image: reference, reason: 'policy', verdict: 'ignore' },
-          `The owner of this node does not allow the image ${reference}; take one of the list, or ask the owner to add it (\`hypermesh image policy\`).`,
-        );
+      if (!isAllowed(policy, names) && !(brought && policy.others !== 'refused')) throw notAllowed(reference);
       if (found === null) {
         if (idOf(reference) !== null)
           throw imageMissing(

@@ -40,6 +40,11 @@ export interface Images extends Startable, EventSource<{ changed: null }> {
    * @throws {ImageError} `IMAGE_MISSING` {ContentError} `CONTENT_FULL` {RuntimeError} `ENGINE_MISSING`
    */
   export(reference: string, options: { signal?: AbortSignal; holder?: string }): Promise<ImageManifest>;
-  /** Takes an image whose parts are in the content store, everything checked again. It has no name but one of ours. @throws {ImageError} `DIGEST_MISMATCH` | `IMAGE_REFUSED` */
-  import(manifest: ImageManifest, options: { signal?: AbortSignal }): Promise<{ id: string }>;
+  /**
+   * Takes an image whose parts are in the content store, everything checked again. It has no name but one of ours.
+   *
+   * @param options.brought - by a borrower: nothing of it comes into the engine where the owner allows none but those of the list
+   * @throws {ImageError} `DIGEST_MISMATCH` | `IMAGE_REFUSED`
+   */
+  import(manifest: ImageManifest, options: { signal?: AbortSignal; brought?: boolean }): Promise<{ id: string }>;
 }

@@ -58,4 +58,16 @@ describe.skipIf(engineMissing !== null)('images of a real engine', () => {
     expect(await here(image)).toBe(false);
     image = engine.makeImage('tools:1', {}, ['CMD ["sh"]']);
   });
+
+  it('lets a borrower bring what the owner allows, and nothing of what it only knows the id of', async () => {
+    const manifest = await node.images.export('tools:1', { holder: 'job:b' });
+    const liar = { ...manifest, layers: [manifest.config] };
+    await expect(node.images.import(liar, { brought: true })).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    await node.images.setPolicy({ others: 'refused' });
+    await expect(node.images.import(manifest, { brought: true })).rejects.toMatchObject({ code: 'IMAGE_REFUSED' });
+    expect(await node.images.import(manifest, {})).toEqual({ id: image });
+    await node.images.setPolicy({ allowed: ['tools:*'] });
+    expect(await node.images.import(manifest, { brought: true })).toEqual({ id: image });
+    await node.images.setPolicy({ allowed: [], others: 'all' });
+  });
 });
