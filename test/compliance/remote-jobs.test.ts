@@ -39,9 +39,14 @@ describe.skipIf(engineMissing !== null)(
       await expect
         .poll(async () => (await ask('home', 'leases:list', ['lease', 'list', '--state', 'live'])).leases.length, SOON)
         .toBe(0);
+      // The owner's engine may keep a holder ready for whatever comes next: it never was anybody's.
       await expect
-        .poll(async () => (await engines.get('home')?.client.listContainers({ all: true }))?.length, SOON)
-        .toBe(0);
+        .poll(async () => {
+          const all = (await engines.get('home')?.client.listContainers({ all: true })) ?? [];
+          const holders = all.filter(({ Labels }) => Labels['org.hypermesh.role'] === 'holder');
+          return { others: all.length - holders.length, holders: Math.max(1, holders.length) };
+        }, SOON)
+        .toEqual({ others: 0, holders: 1 });
       expect((await jobsAt('home')).filter(({ side }) => side === 'lent')).toEqual([]);
     };
 
@@ -148,7 +153,7 @@ describe.skipIf(engineMissing !== null)(
       const here = (await jobsAt('friend')).find(({ side, state }) => side === 'own' && state === 'running');
       expect(here?.moves).toHaveLength(1);
       await expectNothingLent();
-      await good('friend', ['job', 'cancel', here?.id ?? '']);
+      await good('friend', ['job', 'stop', here?.id ?? '']);
     });
   },
 );

@@ -6,12 +6,19 @@ import type { JobNetwork, JobPipe, WorkEntry, WorkFolder } from '../drivers/inte
 import type { Images } from '../images/interface.ts';
 import type { JobOrigin, Runtime } from '../interface.ts';
 import type { CreateWorkCopier } from '../moving/interface.ts';
-import { ENTRIES_PER_ANSWER, OUTPUT_FILES_MAX, OUTPUT_PIECE_BYTES_MAX, SLOT_MILLICORES } from './constants.ts';
+import {
+  ENTRIES_PER_ANSWER,
+  OUTPUT_FILES_MAX,
+  OUTPUT_PIECE_BYTES_MAX,
+  SLOT_MILLICORES,
+  WORK_WAIT_MS,
+} from './constants.ts';
 import { readBase64 } from './content-text.ts';
 import { copyRound } from './copy-work.ts';
 import { RemoteJobError, saidThere } from './errors.ts';
 import type { LentRow, LentRows } from './lent-rows.ts';
 import type { FarState, JobAnswer, Prepare } from './protocol.ts';
+import { readyWork } from './ready-work.ts';
 import { amountFor, type ContentRef } from './sent-spec.ts';
 
 export interface LentJobParts {
@@ -253,6 +260,8 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       bump();
     }
   };
+  const workHere = (): Promise<WorkFolder> =>
+    readyWork({ runtime, clock: outside.clock }, known(), { waitMsMax: WORK_WAIT_MS });
   const quietly = async (work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
@@ -368,7 +377,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
             'The job was not handed over; nothing is to be resumed.',
           );
         await submit(true);
-        await copyRound(parts.createWorkCopier(from), await runtime.work(known()));
+        await copyRound(parts.createWorkCopier(from), await workHere());
         kept = null;
         await quietly(() => runtime.forgetMoved(before));
         await quietly(() => runtime.remove(before));
@@ -381,7 +390,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       if (!more) listed = [];
       return { entries, more };
     },
-    work: async () => kept ?? (await runtime.work(known())),
+    work: async () => kept ?? (await workHere()),
     connect: (port) => runtime.connect(known(), port),
     limit: (part) => {
       if (local !== null) runtime.limit(local, part);

@@ -7,6 +7,7 @@ import { notRunning, RemoteJobError } from './errors.ts';
 import type { FarJob } from './far-job.ts';
 import type { OrderFacts, OrderMove, Seat } from './order-facts.ts';
 import type { OrderCore, OrderParts } from './order-parts.ts';
+import { readyWork } from './ready-work.ts';
 import { transferWork } from './transfer.ts';
 
 /** Moves one job: from here to its first place, from there to another, and home. */
@@ -85,18 +86,19 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
       },
     };
   };
+  const dropHere = async (local: JobId): Promise<void> => {
+    await quietly(() => runtime.cancel(local));
+    await quietly(() => runtime.remove(local));
+  };
   const homeTarget = async (local: JobId): Promise<Target> => ({
     name: HERE,
-    work: await runtime.work(local),
+    work: await readyWork({ runtime, clock }, local, { waitMsMax: Number.POSITIVE_INFINITY, signal }),
     begin: async () => {
       await runtime.begin(local);
       await awaitLocal(local);
     },
     hasBegun: async () => hasBegun((await runtime.get(local)).state),
-    drop: async () => {
-      await quietly(() => runtime.cancel(local));
-      await quietly(() => runtime.remove(local));
-    },
+    drop: () => dropHere(local),
   });
   const moveOf = (
     from: string,
@@ -179,6 +181,7 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
     if (move?.phase === 'handedOver') await goBack(problem);
     metrics?.moves.inc(1, { outcome: move?.phase === 'handedOver' ? 'back' : 'failed' });
     if (target !== null) await target.drop();
+    else if (move?.local != null) await dropHere(move.local);
     else if (move?.seat != null) await seats.give(move.seat, 'The job did not move.');
     if (core.facts.move !== null)
       await core.save({ move: null, reason: `It stays at ${seat === null ? HERE : nameOf(seat)}: ${problem}` });
@@ -294,7 +297,7 @@ export const createOrderMover = (parts: OrderParts, core: OrderCore): OrderMover
       if (move === null || step === 'arriving') return;
       if (move.phase === 'copying') {
         // Nothing had stopped: it stays, and what was taken for the move is given back.
-        if (move.local !== null) await (await homeTarget(move.local).catch(() => null))?.drop();
+        if (move.local !== null) await dropHere(move.local);
         if (move.seat !== null) await seats.give(move.seat, 'The move broke off.');
         await core.save({ move: null, reason: 'It stays where it is: this node was started again while it moved.' });
         return;
