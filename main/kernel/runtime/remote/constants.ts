@@ -17,6 +17,10 @@ export const CONTAINER_CONTENT_BYTES_MIN = 2 * 1024 * MIB;
 export const CONTAINER_CONTENT_BYTES_MAX = 16 * 1024 * MIB;
 /** A module, its input and files. */
 export const SANDBOX_CONTENT_BYTES_MAX = 512 * MIB;
+/** Words of all jobs of a lease, which are kept in memory as long as it has them: those of sixteen of the longest. */
+export const LEASE_WORDS_BYTES_MAX = 32 * MIB;
+/** Input of one job, as the contract bounds it. */
+export const STDIN_BYTES_MAX = MIB;
 /** Once a lease is over its jobs are ended; results and outputs can be fetched so long. */
 export const COLLECT_GRACE_MS = 60_000;
 
@@ -30,6 +34,8 @@ export const ANSWER_BYTES_MAX = 6 * MIB;
 export const PIECE_BYTES_MAX = MIB;
 /** Output in one answer. */
 export const OUTPUT_PIECE_BYTES_MAX = 256 * KIB;
+/** How long a list is kept of which the next part was not asked for. */
+export const LISTED_MS = 30_000;
 /** Entries of a work folder in one answer, and of one folder. */
 export const ENTRIES_PER_ANSWER = 1_000;
 export const ENTRIES_MAX = 100_000;
@@ -86,5 +92,3 @@ export const MOVE_ROUNDS_MAX = 6;
 export const MOVE_LAST_BYTES = 8 * MIB;
 /** Longest sentence of another node that is kept. */
 export const SENTENCE_CHARACTERS_MAX = 300;
-/** How long a question about the files of a job that is being started waits for them. */
-export const WORK_WAIT_MS = 15_000;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isNodeError, type JobId, messageOf, type Startable } from '../../../base/index.ts';
 import { readMessage, respond, type Stream, writeMessage } from '../../../transport/stoq/index.ts';
 import type { ResourceKind } from '../../../../preload/contract/index.ts';
@@ -11,6 +12,7 @@ import {
   type Links,
   type ProvidedLease,
 } from '../../leases/index.ts';
+import { MODULE_BYTES_MAX } from '../constants.ts';
 import type { ContentExchange } from '../content/interface.ts';
 import type { JobNetwork } from '../drivers/interface.ts';
 import type { Runtime } from '../interface.ts';
@@ -23,13 +25,15 @@ import {
   jobProtocol,
   LEASE_JOBS_EVER_MAX,
   LEASE_JOBS_MAX,
+  LEASE_WORDS_BYTES_MAX,
   PORT_OPENING_BYTES_MAX,
   PORT_OPENING_MS,
   QUESTION_BYTES_MAX,
   SANDBOX_CONTENT_BYTES_MAX,
   SLOT_BYTES,
+  STDIN_BYTES_MAX,
 } from './constants.ts';
-import { contentOf, createLentJob, lentHolderOf, type LentJob, type LentJobParts } from './lent-job.ts';
+import { contentOf, createLentJob, lentHolderOf, type LentJob, type LentJobParts, refsOf } from './lent-job.ts';
 import type { RemoteJobMetrics } from './metrics.ts';
 import { splicePipe } from './pipes.ts';
 import {
@@ -64,6 +68,8 @@ interface LentSet {
   readonly lease: LentLease;
   readonly kind: 'container' | 'cpu';
   readonly jobs: Map<JobId, LentJob>;
+  /** What each was prepared with: how long it is, and its hash. */
+  readonly words: Map<JobId, { bytes: number; sha256: string }>;
   /** Names that were ever given, so that a lease cannot fill the memory with jobs that ended. */
   ever: number;
   part: number;
@@ -105,7 +111,27 @@ const preparedOf = (encoded: Uint8Array): Prepare => {
   if (question.kind !== 'prepare') throw new Error('a row of a lent job is no prepared job');
   return question;
 };
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a).equals(b);
+const wordsOf = (encoded: Uint8Array): { bytes: number; sha256: string } => ({
+  bytes: encoded.length,
+  sha256: createHash('sha256').update(encoded).digest('hex'),
+});
+/** @returns why a job cannot be taken, whatever the lease has room for; null where it can */
+const problemOf = (prepare: Prepare): JobAnswer | null => {
+  const { spec, module, stdin } = prepare;
+  // What is lent is processor and memory: a card is the owner's, and all of a card at that.
+  if (spec.kind === 'container' && spec.gpu)
+    return refused('GPU_NOT_LENT', 'Graphics cards are not lent with containers; ask for none.');
+  // These two are held in memory whole, the rest never is.
+  if ((module?.bytes ?? 0) > MODULE_BYTES_MAX || (stdin?.bytes ?? 0) > STDIN_BYTES_MAX)
+    return refused(
+      'CONTENT_TOO_LARGE',
+      `A module has ${MODULE_BYTES_MAX} bytes at most and an input ${STDIN_BYTES_MAX}; send the rest as files.`,
+    );
+  const came = contentOf(prepare);
+  if (refsOf(prepare).some(({ sha256, bytes }) => came.get(sha256) !== bytes))
+    return refused('MODULE_INVALID', 'The same content is named with two sizes; name it with the one that it has.');
+  return null;
+};
 
 export const createJobLender = (components: JobLenderComponents): JobLender => {
   const { outside, metrics, leases, links, runtime, exchange, rows, ready, network } = components;
@@ -144,7 +170,12 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     }
   };
 
-  const jobOf = (set: LentSet, job: JobId, prepared: Prepare, peerId: string | null): LentJob => {
+  const jobOf = (
+    set: LentSet,
+    job: JobId,
+    { prepared, encoded }: { prepared: Prepare; encoded: Uint8Array },
+    peerId: string | null,
+  ): LentJob => {
     const { lease } = set;
     const made = createLentJob(
       { ...components, logger },
@@ -160,6 +191,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
       },
     );
     set.jobs.set(job, made);
+    set.words.set(job, wordsOf(encoded));
     set.ever += 1;
     return made;
   };
@@ -172,8 +204,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     const encoded = encodePrepared(question, { lease, job });
     const known = set.jobs.get(job);
     if (known !== undefined) {
-      const row = (await rows.of(lease)).find((one) => one.job === job);
-      if (row === undefined || !sameBytes(row.prepared, encoded))
+      if (set.words.get(job)?.sha256 !== wordsOf(encoded).sha256)
         return refused('JOB_CONFLICT', 'A job of this name was prepared with other words; give it another name.');
       return { kind: 'prepared', missing: await known.missing() };
     }
@@ -182,6 +213,11 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
       return refused('KIND_WRONG', `Such a job needs a lease of the kind ${kind}, and this is one of ${set.kind}.`);
     if ((question.module === null) !== (kind === 'container'))
       return refused('MODULE_INVALID', 'A job in a sandbox comes with its module, one in a container without.');
+    const problem = problemOf(question);
+    if (problem !== null) {
+      metrics?.refused.inc(1, { cause: 'bounds' });
+      return problem;
+    }
     const bytes = [...contentOf(question).values()].reduce((sum, one) => sum + one, 0);
     const held = [...set.jobs.values()].reduce(
       (sum, { came }) => sum + [...came.values()].reduce((a, b) => a + b, 0),
@@ -199,7 +235,20 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
       metrics?.refused.inc(1, { cause: 'bounds' });
       return refused('TOO_MANY_JOBS', `A lease has ${LEASE_JOBS_MAX} jobs at once at most; wait for one to end.`);
     }
-    const made = jobOf(set, job, question, link.party.kind === 'peer' ? link.party.peerId : null);
+    const wordsBytes = [...set.words.values()].reduce((sum, one) => sum + one.bytes, encoded.length);
+    if (wordsBytes > LEASE_WORDS_BYTES_MAX) {
+      metrics?.refused.inc(1, { cause: 'bounds' });
+      return refused(
+        'TOO_MANY_JOBS',
+        `Arguments, variables and names of files of all jobs of a lease have ${LEASE_WORDS_BYTES_MAX} bytes at most; forget those that ended.`,
+      );
+    }
+    const made = jobOf(
+      set,
+      job,
+      { prepared: question, encoded },
+      link.party.kind === 'peer' ? link.party.peerId : null,
+    );
     await rows.insert({ lease, job, local: null, prepared: encoded, state: 'prepared' });
     return { kind: 'prepared', missing: await made.missing() };
   };
@@ -227,6 +276,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
       case 'forget':
         if (job.live) return refused('JOB_RUNNING', 'The job has not ended; stop it first.');
         set.jobs.delete(question.job);
+        set.words.delete(question.job);
         await clearJob(job);
         return { kind: 'ok' };
       case 'handOver':
@@ -331,6 +381,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     sets.delete(set.lease.id);
     for (const job of set.jobs.values()) await clearJob(job);
     set.jobs.clear();
+    set.words.clear();
     tellLive();
   };
   /** The lease is over: nothing runs once it resolves; what came of it can be fetched for a while. */
@@ -364,6 +415,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
       lease,
       kind,
       jobs: new Map(),
+      words: new Map(),
       ever: 0,
       part: 0,
       links: new WeakSet(),
@@ -376,7 +428,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     waiting.delete(lease.id);
     const kept = await rows.of(lease.id);
     for (const row of kept) {
-      const job = jobOf(set, row.job, preparedOf(row.prepared), null);
+      const job = jobOf(set, row.job, { prepared: preparedOf(row.prepared), encoded: row.prepared }, null);
       await job.adopt(row);
     }
     await endStrays(lease.id, new Set(kept.flatMap(({ local }) => local ?? [])));

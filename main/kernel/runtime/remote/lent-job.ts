@@ -8,17 +8,16 @@ import type { JobOrigin, Runtime } from '../interface.ts';
 import type { CreateWorkCopier } from '../moving/interface.ts';
 import {
   ENTRIES_PER_ANSWER,
+  LISTED_MS,
   OUTPUT_FILES_MAX,
   OUTPUT_PIECE_BYTES_MAX,
   SLOT_MILLICORES,
-  WORK_WAIT_MS,
 } from './constants.ts';
 import { readBase64 } from './content-text.ts';
 import { copyRound } from './copy-work.ts';
 import { RemoteJobError, saidThere } from './errors.ts';
 import type { LentRow, LentRows } from './lent-rows.ts';
 import type { FarState, JobAnswer, Prepare } from './protocol.ts';
-import { readyWork } from './ready-work.ts';
 import { amountFor, type ContentRef } from './sent-spec.ts';
 
 export interface LentJobParts {
@@ -113,16 +112,14 @@ const NOTHING: JobView['measured'] = {
 /** Held for a lease and job: the runtime holds what its own jobs have under their own names. */
 export const lentHolderOf = (lease: string, job: JobId): string => `lent:${lease}:${job}`;
 
+/** All that a prepared job names of the content store. */
+export const refsOf = ({ spec, module, stdin, image }: Prepare): ContentRef[] =>
+  [module, stdin, ...spec.files, ...(image === null ? [] : [image.config, ...image.layers])].filter(
+    (ref) => ref !== null,
+  );
 /** All content that a prepared job is made of. */
-export const contentOf = ({ spec, module, stdin, image }: Prepare): Map<string, number> => {
-  const refs: (ContentRef | null)[] = [
-    module,
-    stdin,
-    ...spec.files,
-    ...(image === null ? [] : [image.config, ...image.layers]),
-  ];
-  return new Map(refs.flatMap((ref) => (ref === null ? [] : [[ref.sha256, ref.bytes] as const])));
-};
+export const contentOf = (prepare: Prepare): Map<string, number> =>
+  new Map(refsOf(prepare).map(({ sha256, bytes }) => [sha256, bytes]));
 
 export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob => {
   const { outside, runtime, content, images, rows } = parts;
@@ -142,7 +139,8 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
   let kept: WorkFolder | null = null;
   let listed: readonly WorkEntry[] = [];
   let launching: Promise<void> = Promise.resolve();
-  const waiting: (() => void)[] = [];
+  const waiting = new Set<() => void>();
+  let forgetListed: () => void = () => undefined;
 
   let last: Promise<unknown> = Promise.resolve();
   /** One after the other: a hand-over that takes long is done before what comes after it. */
@@ -154,7 +152,8 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
 
   const bump = (): void => {
     version += 1;
-    for (const wake of waiting.splice(0)) wake();
+    for (const wake of waiting) wake();
+    waiting.clear();
   };
   const isLive = (): boolean => phase === 'starting' || (phase === 'begun' && view?.state !== 'ended');
   const known = (): JobId => {
@@ -184,7 +183,8 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
   /** @throws {RemoteJobError} `REFUSED_THERE` */
   const shareOf = (): { cpuPercent: number; amount: number } => {
     const { spec } = prepared;
-    const free = init.free();
+    // What is resumed takes the place of what it had.
+    const free = init.free() + self.amount;
     const perUnit = spec.kind === 'container' ? SLOT_MILLICORES / 10 : 1 / 10;
     const cpuPercent = spec.cpuPercent ?? Math.max(1, Math.min(100, Math.floor(free * perUnit)));
     const needed = amountFor({ ...spec, cpuPercent });
@@ -210,7 +210,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       );
     doing = 'Its image is taken into the engine.';
     bump();
-    const { id } = await images.import(image, {});
+    const { id } = await images.import(image, { brought: true });
     return { ...spec, priority, cpuPercent, stdin: input, image: id };
   };
   const originOf = (taken: number): JobOrigin => ({
@@ -260,8 +260,6 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       bump();
     }
   };
-  const workHere = (): Promise<WorkFolder> =>
-    readyWork({ runtime, clock: outside.clock }, known(), { waitMsMax: WORK_WAIT_MS });
   const quietly = async (work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
@@ -270,13 +268,25 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
     }
   };
 
+  /** A job that was to take the place of another goes again: else nobody would know either of them. */
+  const takeBack = async (before: JobId, amountBefore: number): Promise<void> => {
+    const failed = local;
+    amount = amountBefore;
+    if (failed === null || failed === before) return;
+    await rows.update({ lease: lease.id, job, local: before, state: 'handedOver' });
+    take(before, await runtime.get(before));
+    await quietly(() => runtime.cancel(failed));
+    await quietly(() => runtime.remove(failed));
+  };
+
   const self: LentJob = {
     job,
     get local() {
       return local;
     },
     get amount() {
-      return isLive() ? amount : 0;
+      // What was handed over is memory still: its files are kept until it is forgotten.
+      return isLive() || kept !== null ? amount : 0;
     },
     get live() {
       return isLive();
@@ -300,9 +310,12 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
     state: async (since, waitMs) => {
       if (version <= since && waitMs > 0) {
         const over = new AbortController();
-        const woken = new Promise<void>((resolve) => waiting.push(resolve));
+        let wake: () => void = () => undefined;
+        const woken = new Promise<void>((resolve) => waiting.add((wake = resolve)));
         await Promise.race([woken, outside.clock.sleep(waitMs, over.signal).catch(() => undefined)]);
         over.abort();
+        // A job of which nothing new is told for days would keep all who ever waited.
+        waiting.delete(wake);
       }
       const state = phase === 'refused' || phase === 'prepared' ? phase : (view?.state ?? 'preparing');
       return {
@@ -376,8 +389,14 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
             { code: 'NOT_MOVABLE', job },
             'The job was not handed over; nothing is to be resumed.',
           );
-        await submit(true);
-        await copyRound(parts.createWorkCopier(from), await workHere());
+        const amountBefore = amount;
+        try {
+          await submit(true);
+          await copyRound(parts.createWorkCopier(from), await runtime.work(known()));
+        } catch (error) {
+          await takeBack(before, amountBefore);
+          throw error;
+        }
         kept = null;
         await quietly(() => runtime.forgetMoved(before));
         await quietly(() => runtime.remove(before));
@@ -387,10 +406,12 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       if (after === 0) listed = await (await self.work()).list();
       const entries = listed.slice(after, after + ENTRIES_PER_ANSWER);
       const more = after + entries.length < listed.length;
+      forgetListed();
       if (!more) listed = [];
+      else forgetListed = outside.clock.after(LISTED_MS, () => (listed = []));
       return { entries, more };
     },
-    work: async () => kept ?? (await workHere()),
+    work: async () => kept ?? (await runtime.work(known())),
     connect: (port) => runtime.connect(known(), port),
     limit: (part) => {
       if (local !== null) runtime.limit(local, part);
@@ -406,7 +427,8 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       try {
         const found = await runtime.get(row.local);
         phase = 'begun';
-        amount = shareOf().amount;
+        // What it was given then, whatever its lease has free now.
+        amount = amountFor({ ...prepared.spec, cpuPercent: Math.max(1, found.promised.cpuPercent) });
         take(row.local, found);
         // Otherwise it was not stopped yet: it goes on until it is asked again.
         if (row.state === 'handedOver' && found.end?.why === 'moved')
@@ -425,7 +447,13 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         await quietly(() => runtime.cancel(id));
         await quietly(() => runtime.remove(id));
       }
-      await quietly(() => content.discard(holder));
+      // Also what came for a job that was never started.
+      forgetListed();
+      listed = [];
+      await quietly(async () => {
+        await content.hold(holder, [...came.keys()]);
+        await content.discard(holder);
+      });
       await rows.remove(lease.id, job);
       bump();
     },
