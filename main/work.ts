@@ -2,7 +2,6 @@ import {
   type Logger,
   type MetricsRegistry,
   type Outside,
-  parseJobId,
   type Settings,
   type Startable,
   type Store,
@@ -116,10 +115,9 @@ export const createWork = (components: WorkComponents, init: WorkInit): Work => 
       return components.keys.node()?.signer ?? null;
     },
   });
-  /** Removes what belongs to no job that lives. */
+  /** Removes what belongs to no job that lives or was moved a moment ago. */
   const sweep = async (): Promise<number> => {
-    const live = (await runtime.list()).flatMap(({ id, state }) => (state === 'ended' ? [] : (parseJobId(id) ?? [])));
-    return await containerDriver.sweep(live);
+    return await containerDriver.sweep(await runtime.inSystem());
   };
   const doctor = createContainerDoctor(
     {

@@ -299,6 +299,7 @@ export const createPretendedRuntime = (clock: Clock, random: Random, signer: Key
         return { work: job.work, stoppedAtMs: clock.nowMs() };
       }),
     forgetMoved: () => Promise.resolve(),
+    inSystem: () => Promise.resolve([...jobs.keys()]),
     note: (id, { moves }) =>
       Promise.resolve().then(() => {
         const job = known(id);

@@ -15,6 +15,8 @@ export interface ScriptedRun {
   listener: JobListener;
   millicores: number;
   begun: boolean;
+  /** It was asked to end. */
+  asked: boolean;
   gone: boolean;
   released: boolean;
   files: Map<string, Uint8Array>;
@@ -53,6 +55,7 @@ export const createScriptedDriver = (init: { memoryBytes?: number; slots?: numbe
       listener,
       millicores: job.millicores,
       begun: job.held !== true,
+      asked: before?.asked ?? false,
       gone: false,
       released: false,
       files,
@@ -103,6 +106,7 @@ export const createScriptedDriver = (init: { memoryBytes?: number; slots?: numbe
       pauseOutput: () => undefined,
       resumeOutput: () => undefined,
       stop: () => {
+        run.asked = true;
         listener.output('stdout', Buffer.from('asked\n'));
         goneOnce('SIGTERM', null);
       },

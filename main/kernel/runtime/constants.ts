@@ -62,6 +62,9 @@ export const PROGRAM_KEPT_BYTES_MAX = 16 * 1024;
 /** How long `submit` waits for the host's verdict on the module before it answers with a job that is still starting. */
 export const SUBMIT_WAIT_MS_MAX = 10_000;
 
+/** Work folders of jobs that went on elsewhere, of which whoever moved them says no more, are kept so long. */
+export const MOVED_KEPT_MS = 24 * 3_600_000;
+
 /** Output that may wait for the store, per job. The host is not read meanwhile, so it blocks in its write. */
 export const OUTPUT_PENDING_BYTES_MAX = 512 * 1024;
 /** Largest chunk, in the store and in events: small enough for a WebSocket message. */

@@ -25,6 +25,7 @@ import { createKeeper, type Keeper } from './keeper.ts';
 import { createLine, type Line } from './line.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import { createRuntimeMetrics } from './metrics.ts';
+import { createMovedJobs, type MovedJobs, type MovedWork } from './moved-jobs.ts';
 import { recoverJobs } from './recover-jobs.ts';
 import { signResult } from './sign-result.ts';
 import { createStarter, type Starter } from './starter.ts';
@@ -62,7 +63,8 @@ class JobRuntime implements Runtime {
   readonly #events = new Emitter<RuntimeEvents>();
   readonly #jobs = new Map<JobId, Job>();
   /** Went on elsewhere, their work folders still here. */
-  readonly #moved = new Map<JobId, Job>();
+  readonly #moved: MovedJobs;
+  readonly #leaving = new Map<JobId, Promise<MovedWork>>();
   readonly #notices = new Set<Parameters<Runtime['onNotice']>[0]>();
   /** Of rows of ended jobs and their output. */
   readonly #keeper: Keeper;
@@ -80,10 +82,17 @@ class JobRuntime implements Runtime {
     this.#logger = components.logger.child('runtime');
     this.#metrics = createRuntimeMetrics(components.metrics);
     this.#records = new JobRecords(components.store);
+    this.#moved = createMovedJobs({
+      clock: components.outside.clock,
+      logger: this.#logger,
+      records: this.#records,
+      drivers: components.drivers,
+    });
     this.#keeper = createKeeper({
       logger: this.#logger,
       records: this.#records,
       content: components.content,
+      removing: (id) => this.#moved.forget(id),
       removed: (id) => this.#events.emit('jobRemoved', { id }),
     });
     this.#line = createLine(
@@ -124,6 +133,7 @@ class JobRuntime implements Runtime {
     for (const driver of this.#components.drivers) await driver.start();
     await this.#keeper.load();
     await this.#line.load();
+    await this.#moved.load();
     await recoverJobs({
       logger: this.#logger,
       records: this.#records,
@@ -133,6 +143,8 @@ class JobRuntime implements Runtime {
       requestedAtMs: this.#components.outside.clock.monotonicMs(),
       make: (made) => new Job(this.#parts(), made),
       enter: (job) => this.#enter(job),
+      keepMoved: (job) => this.#keepMoved(job),
+      movedIds: () => this.#moved.list(),
       wait: (job) => this.#line.wait(job),
       bring: (job) => void this.#starter.bring(job),
     });
@@ -157,7 +169,7 @@ class JobRuntime implements Runtime {
     this.#stopSampling = null;
     await this.#keeper.settled();
     await this.#line.save();
-    for (const job of this.#moved.values()) await job.forgetMoved();
+    await this.#moved.stop();
     for (const driver of this.#components.drivers) await driver.stop();
   }
 
@@ -302,6 +314,8 @@ class JobRuntime implements Runtime {
   }
 
   async work(id: JobId): Promise<WorkFolder> {
+    const moved = await this.#findMoved(id);
+    if (moved !== null) return moved.work;
     const { driven } = await this.#running(id);
     if (driven.work === null || driven.begin === undefined) throw notMovable(id);
     return driven.work;
@@ -314,21 +328,24 @@ class JobRuntime implements Runtime {
   }
 
   async handOver(id: JobId, to: string, graceMs: number): Promise<{ work: WorkFolder; stoppedAtMs: number }> {
-    const { job, run, driven } = await this.#running(id);
-    if (driven.work === null || driven.begin === undefined) throw notMovable(id);
-    const { work } = driven;
-    this.#moved.set(id, job);
-    await job.handOver(to, graceMs);
-    const stoppedAtMs = this.#components.outside.clock.nowMs();
-    await run.over;
-    return { work: run.driven?.work ?? work, stoppedAtMs };
+    let moving = this.#leaving.get(id);
+    if (moving === undefined) {
+      moving = this.#handOver(id, to, graceMs);
+      this.#leaving.set(id, moving);
+      moving.finally(() => this.#leaving.delete(id)).catch(() => undefined);
+    }
+    const { work, stoppedAtMs } = await moving;
+    return { work, stoppedAtMs };
   }
 
   async forgetMoved(id: JobId): Promise<void> {
-    const job = this.#moved.get(id);
-    if (job === undefined) throw jobUnknown(id);
-    this.#moved.delete(id);
-    await job.forgetMoved();
+    await this.#leaving.get(id)?.catch(() => null);
+    if (await this.#moved.forget(id)) return;
+    if (!this.#jobs.has(id) && (await this.#records.get(id)) === null) throw jobUnknown(id);
+  }
+
+  async inSystem(): Promise<JobId[]> {
+    return [...this.#jobs.keys(), ...(await this.#moved.list())];
   }
 
   async note(id: JobId, { moves }: { moves?: JobView['moves'][number] }): Promise<void> {
@@ -430,6 +447,35 @@ class JobRuntime implements Runtime {
     throw jobNotRunning(id);
   }
 
+  async #handOver(id: JobId, to: string, graceMs: number): Promise<MovedWork> {
+    const before = await this.#findMoved(id);
+    if (before !== null) return before;
+    const { job, driven } = await this.#running(id);
+    if (driven.work === null || driven.begin === undefined) throw notMovable(id);
+    if (!(await job.handOver(to, graceMs))) throw jobNotRunning(id);
+    const moved = this.#keepMoved(job);
+    // Its row says so from here on.
+    await job.ended;
+    return moved;
+  }
+  /** @returns null for what lives here, whatever its row says of earlier, and for what left nothing */
+  async #findMoved(id: JobId): Promise<MovedWork | null> {
+    const job = this.#jobs.get(id);
+    if (job?.leaves === true) await job.ended;
+    return this.#jobs.has(id) ? null : this.#moved.find(id);
+  }
+  #keepMoved(job: Job): MovedWork {
+    const run = job.run!;
+    const moved: MovedWork = {
+      work: run.driven!.work!,
+      stoppedAtMs: this.#components.outside.clock.nowMs(),
+      release: () => run.release(),
+      leave: () => run.leave(),
+    };
+    this.#moved.keep(job.id, moved);
+    return moved;
+  }
+
   #notice(job: Job, reason: string, noticeMs: number): void {
     for (const listener of this.#notices) listener({ id: job.id, reason, noticeMs });
   }
@@ -456,6 +502,8 @@ class JobRuntime implements Runtime {
   #forget(job: Job): void {
     this.#jobs.delete(job.id);
     this.#line.ended(job);
+    // Whoever waits for the last one to end looks at it each time.
+    if (this.#mode === 'finish') this.#events.emit('queueChanged', null);
     this.#metrics?.running.set(this.running - this.#admitted);
     if (this.#jobs.size === 0) {
       this.#stopSampling?.();

@@ -90,9 +90,16 @@ export interface Runtime extends Startable, EventSource<RuntimeEvents> {
    */
   work(id: JobId): Promise<WorkFolder>;
   begin(id: JobId): Promise<JobView>;
-  /** Ends it here with `why: 'moved'`: asks its program to stop, waits, keeps the work folder until `forgetMoved`. */
+  /**
+   * Ends it here with `why: 'moved'`: asks its program to stop, waits, keeps the work folder until `forgetMoved`, 24 h at most, over
+   * ends and crashes of the node. Asked again, it gives the same answer; `work` gives that folder, too.
+   * @throws {RuntimeError} `JOB_NOT_RUNNING`, also when it ended by itself before it was asked to | `NOT_MOVABLE`
+   */
   handOver(id: JobId, to: string, graceMs: number): Promise<{ work: WorkFolder; stoppedAtMs: number }>;
+  /** Nothing happens when nothing is left of it. */
   forgetMoved(id: JobId): Promise<void>;
+  /** All of which something may be in the system: what a sweep is to leave alone. */
+  inSystem(): Promise<JobId[]>;
   /** Told in place of a job's own end by whoever moved it here or noticed more, such as a borrower's copies. */
   note(id: JobId, change: { moves?: JobView['moves'][number] }): Promise<void>;
   /** Tells the listeners of `onNotice` that every job has to leave, and waits for that, no longer than `noticeMs`. @returns how many stayed */

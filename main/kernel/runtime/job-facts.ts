@@ -18,6 +18,8 @@ export interface JobFacts {
   needs: { memoryBytes: number; containers: number };
   /** Sha-256 of the encoded input; docs/formats/job-result.md. Null as long as it is not prepared. */
   input: Uint8Array | null;
+  /** Where it goes on, from the moment it was told to stop for that: whatever becomes of the node, it does not go on here. */
+  movedTo?: string;
 }
 export const FIRST_FACTS: JobFacts = {
   restartsDone: 0,

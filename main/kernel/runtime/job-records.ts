@@ -98,7 +98,10 @@ export class JobRecords {
     await this.#store.run('jobs.record', "UPDATE jobs SET record = ? WHERE id = ? AND state <> 'ended'", [record, id]);
   }
 
-  /** @param spec - without stdin: nobody needs it any more */
+  /**
+   * @param spec - without stdin: nobody needs it any more
+   * @param keepsWork - its work folder stays for whoever moved it, and how that is found
+   */
   async setEnded(
     id: JobId,
     end: JobEnd,
@@ -106,10 +109,11 @@ export class JobRecords {
     kept: KeptMeasurement,
     spec: KeptSpec,
     facts: JobFacts,
+    keepsWork: boolean,
   ): Promise<void> {
     await this.#store.run(
       'jobs.ended',
-      "UPDATE jobs SET state = 'ended', ended_at_ms = ?, job_end = ?, measured = ?, record = NULL, spec = ?, facts = ? WHERE id = ?",
+      `UPDATE jobs SET state = 'ended', ended_at_ms = ?, job_end = ?, measured = ?, record = ${keepsWork ? 'record' : 'NULL'}, spec = ?, facts = ? WHERE id = ?`,
       [endedAtMs, encodeCbor(end), encodeCbor(kept), encodeCbor({ ...spec, stdin: '' }), encodeCbor(facts), id],
     );
   }
@@ -181,6 +185,26 @@ export class JobRecords {
     return { chunks, nextOffset, storedBytes: last === undefined ? offset : last.start + last.bytes };
   }
 
+  /** All that a job wrote, in order, in pieces of 256 KiB at most. @returns null when there is no more */
+  async outputPiece(
+    id: JobId,
+    offset: number,
+  ): Promise<{ stream: 'stdout' | 'stderr'; data: Uint8Array; nextOffset: number } | null> {
+    const row = await this.#store.get<{ start: number; stream: 'stdout' | 'stderr'; data: Uint8Array }>(
+      'jobs.output.piece',
+      'SELECT start, stream, data FROM job_output WHERE job_id = ? AND start >= ? ORDER BY start LIMIT 1',
+      [id, offset],
+    );
+    return row === undefined
+      ? null
+      : { stream: row.stream, data: row.data, nextOffset: row.start + row.data.byteLength };
+  }
+
+  /** Of all that have a row. */
+  async ids(): Promise<JobId[]> {
+    return (await this.#store.all<{ id: string }>('jobs.ids', 'SELECT id FROM jobs')).map(({ id }) => id as JobId);
+  }
+
   /** Output bytes of one job in the store, or of all. */
   async outputBytes(id?: string): Promise<number> {
     const where: [string, SqlValue[]] = id === undefined ? ['', []] : [' WHERE job_id = ?', [id]];
@@ -230,23 +254,40 @@ export class JobRecords {
 
   /** Jobs that a node left behind when it went down, oldest first. */
   async leftOver(): Promise<LeftOverJob[]> {
-    const rows = await this.#store.all<JobRow & { record: Uint8Array | null }>(
+    const rows = await this.#store.all<RecordRow>(
       'jobs.leftover',
       `SELECT ${COLUMNS}, record FROM jobs WHERE state <> 'ended' ORDER BY created_at_ms, id`,
     );
-    return rows.map((row) => ({
-      id: row.id as JobId,
-      state: row.state,
-      spec: readKeptSpec(decodeCbor(row.spec)),
-      module: { sha256: row.module_sha256, bytes: row.module_bytes },
-      origin: readOrigin(row.origin),
-      facts: readFacts(row.facts),
-      record: row.record,
-      createdAtMs: row.created_at_ms,
-      startedAtMs: row.started_at_ms,
-    }));
+    return rows.map(toLeftOver);
+  }
+
+  /** Jobs that went on elsewhere and whose work folders are still here, oldest first; of one, or of all. */
+  async moved(id?: JobId): Promise<(LeftOverJob & { endedAtMs: number })[]> {
+    const rows = await this.#store.all<RecordRow>(
+      'jobs.moved',
+      `SELECT ${COLUMNS}, record FROM jobs WHERE state = 'ended' AND record IS NOT NULL${id === undefined ? '' : ' AND id = ?'} ORDER BY ended_at_ms, id`,
+      id === undefined ? [] : [id],
+    );
+    return rows.map((row) => ({ ...toLeftOver(row), endedAtMs: row.ended_at_ms ?? row.created_at_ms }));
+  }
+  /** Nothing of it is in the system any more. */
+  async forgetMoved(id: JobId): Promise<void> {
+    await this.#store.run('jobs.moved.forget', "UPDATE jobs SET record = NULL WHERE id = ? AND state = 'ended'", [id]);
   }
 }
+
+type RecordRow = JobRow & { record: Uint8Array | null };
+const toLeftOver = (row: RecordRow): LeftOverJob => ({
+  id: row.id as JobId,
+  state: row.state,
+  spec: readKeptSpec(decodeCbor(row.spec)),
+  module: { sha256: row.module_sha256, bytes: row.module_bytes },
+  origin: readOrigin(row.origin),
+  facts: readFacts(row.facts),
+  record: row.record,
+  createdAtMs: row.created_at_ms,
+  startedAtMs: row.started_at_ms,
+});
 
 /** Rows of an older version have an empty map. */
 const readOrigin = (bytes: Uint8Array): KeptOrigin => ({

@@ -89,6 +89,10 @@ export class JobRun {
   get suspended(): boolean {
     return this.#suspended;
   }
+  /** How it ends is decided; it may still be there. */
+  get ending(): boolean {
+    return this.#ending !== null;
+  }
   get gone(): boolean {
     return this.#gone;
   }
@@ -127,12 +131,21 @@ export class JobRun {
     }
   }
 
-  /** Goes on with what another life of the node started. @returns false when it is gone */
+  /**
+   * Goes on with what another life of the node started.
+   * @param endAs - it was told to stop before: whatever is found of it ends as that
+   * @returns false when it is gone
+   */
   async adopt(
     adopting: (job: Pick<StartedJob, 'millicores'>, listener: JobListener) => Promise<DrivenJob | null>,
+    endAs: JobEnd | null = null,
   ): Promise<boolean> {
+    if (endAs !== null) this.#decide({ kind: 'ended', end: shortened(endAs) });
     const driven = await adopting({ millicores: this.effectiveMillicores }, this.#listener());
-    if (driven === null) return false;
+    if (driven === null) {
+      if (endAs !== null) this.#ending = null;
+      return false;
+    }
     this.#take(driven);
     if (!this.#running && this.#ending === null) this.#begin();
     return true;
@@ -249,6 +262,12 @@ export class JobRun {
       await this.#parts.allocations.release(this.#allocations.map(({ id }) => id));
     })();
     return this.#released;
+  }
+
+  /** Gives back what it took of the book and leaves what is in the system to the next life of the node. May be called twice. */
+  async leave(): Promise<void> {
+    this.#released ??= this.#parts.allocations.release(this.#allocations.map(({ id }) => id));
+    await this.#released;
   }
 
   #cpuRequest(): { resource: 'cpu'; amount: number; purpose: string; holder: Holder }[] {

@@ -136,6 +136,10 @@ export class Job {
   get run(): JobRun | null {
     return this.#run;
   }
+  /** It was asked to end because it goes on elsewhere. */
+  get leaves(): boolean {
+    return this.#handedOver;
+  }
   get facts(): JobFacts {
     return this.#facts;
   }
@@ -262,7 +266,8 @@ export class Job {
       recorded: (record) => this.#parts.records.setRecord(this.id, record),
       notice: (reason, noticeMs) => notice(this, reason, noticeMs),
     });
-    await run.allocate();
+    // What is only taken up to be moved stands still: it is not asked of the book again.
+    if (this.#facts.movedTo === undefined) await run.allocate();
     run.scale(this.#leasePart);
     this.#run = run;
     void run.over.then((end) => this.#settle(run, end));
@@ -295,7 +300,14 @@ export class Job {
   ): Promise<boolean> {
     const run = this.#run;
     if (run === null) return false;
-    return run.adopt(adopting);
+    const { movedTo } = this.#facts;
+    if (movedTo === undefined) return run.adopt(adopting);
+    const end: JobEnd = { why: 'moved', to: movedTo, message: `It goes on at ${movedTo}.` };
+    this.#handedOver = true;
+    this.#ending = end;
+    const found = await run.adopt(adopting, end);
+    if (!found) this.#stays();
+    return found;
   }
 
   /** Decides how it ends, unless that is decided already, and ends what runs. In any state; may be called often. */
@@ -314,17 +326,23 @@ export class Job {
     this.#run.end({ why: 'owner', message: reason });
   }
 
-  /** Asks it to end, because it goes on elsewhere; its work folder stays until `forgetMoved`. Resolves once its processes are gone. */
-  async handOver(to: string, graceMs: number): Promise<void> {
+  /**
+   * Asks it to end, because it goes on elsewhere; its run, with the work folder, is kept by whoever asked. Resolves once its processes
+   * are gone.
+   * @returns false when it ended by itself before that
+   */
+  async handOver(to: string, graceMs: number): Promise<boolean> {
     const run = this.#run;
-    if (run === null || this.#ending !== null) return;
+    if (run === null || run.ending || this.#ending !== null) return false;
+    const end: JobEnd = { why: 'moved', to, message: `It goes on at ${to}.` };
     this.#handedOver = true;
-    this.#ending = { why: 'moved', to, message: `It goes on at ${to}.` };
-    run.stop(this.#ending, graceMs);
-    await run.over;
-  }
-  async forgetMoved(): Promise<void> {
-    await this.#run?.release();
+    this.#ending = end;
+    // On disk first: a node that goes down meanwhile must not take it for one that ended by itself.
+    this.#facts = { ...this.#facts, movedTo: to };
+    this.#save(this.#rowState);
+    await this.#writes;
+    run.stop(end, graceMs);
+    return isMoved(await run.over);
   }
 
   /** The level leaves its lease another part of what was reserved. */
@@ -370,6 +388,14 @@ export class Job {
     );
   }
 
+  /** It was to go on elsewhere and does not. */
+  #stays(): void {
+    const { movedTo: _, ...facts } = this.#facts;
+    this.#facts = facts;
+    this.#handedOver = false;
+    this.#ending = null;
+  }
+
   get #rowState(): JobState {
     const { status } = this.#life;
     return status === 'paused' || status === 'ended' ? 'queued' : status;
@@ -394,6 +420,8 @@ export class Job {
       await this.#release(run);
       return this.#finish({ why: 'crashed', message: over.reason });
     }
+    // It ended by itself before it could be asked to: there is nothing to go on with elsewhere.
+    if (this.#handedOver && !isMoved(over)) this.#stays();
     const back = this.#putBack;
     this.#putBack = null;
     if (back !== null && this.#ending === null) {
@@ -454,7 +482,7 @@ export class Job {
     if (this.#listed) {
       this.#enqueue(() =>
         this.#refusal === null
-          ? records.setEnded(this.id, end, endedAtMs, kept, this.#spec, this.#facts)
+          ? records.setEnded(this.id, end, endedAtMs, kept, this.#spec, this.#facts, this.#handedOver)
           : records.delete([this.id]),
       );
     }
@@ -481,3 +509,5 @@ export class Job {
     });
   }
 }
+
+const isMoved = (over: RunEnd): boolean => over.kind === 'ended' && over.end.why === 'moved';

@@ -21,15 +21,20 @@ export const createKeeper = (parts: {
   logger: Logger;
   records: JobRecords;
   content: ContentStore | null;
+  /** What else there is of it goes first. */
+  removing(id: JobId): Promise<unknown>;
   removed(id: JobId): void;
 }): Keeper => {
-  const { logger, records, content, removed } = parts;
+  const { logger, records, content, removing, removed } = parts;
   let storedBytes = 0;
   /** Removals under way, one after the other. */
   let cleaning: Promise<void> = Promise.resolve();
   const remove = async (ids: readonly JobId[]): Promise<void> => {
     let bytes = 0;
-    for (const id of ids) bytes += await records.outputBytes(id);
+    for (const id of ids) {
+      await removing(id);
+      bytes += await records.outputBytes(id);
+    }
     await records.delete(ids);
     storedBytes -= bytes;
     for (const id of ids) {

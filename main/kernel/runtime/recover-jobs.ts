@@ -1,13 +1,14 @@
-import type { Logger } from '../../base/index.ts';
+import type { JobId, Logger } from '../../base/index.ts';
 import { messageOf } from '../../base/index.ts';
 import type { JobEnd } from '../../../preload/contract/index.ts';
-import type { ContentStore } from './content/index.ts';
+import { contentHolderOf, type ContentStore } from './content/index.ts';
 import type { JobListener, JobNetwork, RuntimeDriver, StartedJob } from './drivers/interface.ts';
 import type { KeptOrigin } from './job-facts.ts';
 import { NO_PROGRAM, locateFiles, storedProgram } from './job-files.ts';
 import type { Job, JobInit } from './job.ts';
 import type { JobRecords, LeftOverJob } from './job-records.ts';
 import { wholeSpec } from './job-spec.ts';
+import { silentListener } from './moved-jobs.ts';
 
 export interface RecoverParts {
   logger: Logger;
@@ -18,6 +19,10 @@ export interface RecoverParts {
   requestedAtMs: number;
   make(init: JobInit): Job;
   enter(job: Job): void;
+  /** Of a job that went on elsewhere, with its files still here. */
+  keepMoved(job: Job): void;
+  /** Of jobs that went on elsewhere, those of which something may be in the system. */
+  movedIds(): Promise<JobId[]>;
   /** Puts it into the line. */
   wait(job: Job): void;
   /** Starts it at once. */
@@ -53,13 +58,29 @@ export const recoverJobs = async (parts: RecoverParts): Promise<void> => {
     live.push(job);
     await recover(parts, row, job);
   }
+  await releaseHolds(parts);
+  const stay = [...live.filter(({ status }) => status !== 'ended').map(({ id }) => id), ...(await parts.movedIds())];
   for (const driver of drivers) {
     try {
-      const removed = await driver.sweep(live.filter(({ status }) => status !== 'ended').map(({ id }) => id));
+      const removed = await driver.sweep(stay);
       if (removed > 0) logger.info('Left over things of jobs were removed', { driver: driver.name, removed });
     } catch (error) {
       logger.warn('What is left of jobs could not be removed', { driver: driver.name, reason: messageOf(error) });
     }
+  }
+};
+
+/** What a node that went down between a job's hold and its row, or between its row and its hold, left in the content store. */
+const releaseHolds = async ({ logger, records, content }: RecoverParts): Promise<void> => {
+  if (content === null) return;
+  const known = new Set<string>((await records.ids()).map(contentHolderOf));
+  const prefix = contentHolderOf('' as JobId);
+  for (const holder of content.holders()) {
+    if (!holder.startsWith(prefix) || known.has(holder)) continue;
+    logger.info('Content of a job that is no more is let go', { holder });
+    await content.discard(holder).catch((error: unknown) => {
+      logger.warn('Content of a job that is no more could not be let go', { holder, reason: messageOf(error) });
+    });
   }
 };
 
@@ -102,6 +123,12 @@ const recover = async (parts: RecoverParts, row: LeftOverJob, job: Job): Promise
     });
     if (run === null) return;
     const adopted = await job.adopt(adopting);
+    if (adopted && job.leaves) {
+      // It was being handed over: it ends as that, and whoever moves it asks again.
+      parts.keepMoved(job);
+      await job.ended;
+      return;
+    }
     logger.info(adopted ? 'A job of the last run goes on' : 'A job of the last run is gone', { job: row.id });
     if (adopted) return;
     run.lost(LOST);
@@ -122,15 +149,7 @@ const discard = async (
   const gone = new Promise<void>((resolve) => (tellGone = resolve));
   const driven = await adopting(
     { millicores: 0 },
-    {
-      recorded: async () => undefined,
-      running: () => undefined,
-      output: () => undefined,
-      ended: () => undefined,
-      refused: () => undefined,
-      health: () => undefined,
-      gone: () => tellGone(),
-    },
+    silentListener(() => tellGone()),
   );
   if (driven === null) return;
   driven.kill();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createStore, createSystemOutside, encodeCbor, type JobId, type Store } from '../../../../main/base/index.ts';
 import { createContentStore, type ContentStore } from '../../../../main/kernel/runtime/content/index.ts';
+import type { WorkFolder } from '../../../../main/kernel/runtime/drivers/interface.ts';
 import { FIRST_FACTS } from '../../../../main/kernel/runtime/job-facts.ts';
 import { jobView, type JobView } from '../../../../preload/contract/index.ts';
 import { createRuntimeBench, specOf, viewWhen, type RuntimeBench } from '../../../support/runtime.ts';
@@ -229,6 +230,27 @@ describe('moving', () => {
     await expect(runtime.work(idOf(view))).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' });
   });
 
+  it('gives the same answer to whoever asks for the same hand-over again', async () => {
+    const { runtime } = bench;
+    const view = await runtime.submit(containerSpec({ restarts: 1 }));
+    scripted.runs[0]!.files.set('a.txt', Buffer.from('carried'));
+    const answers = await Promise.all([1, 2, 3].map(() => runtime.handOver(idOf(view), 'attic', 100)));
+    const again = await runtime.handOver(idOf(view), 'attic', 100);
+    for (const { work, stoppedAtMs } of answers) {
+      expect(stoppedAtMs).toBe(again.stoppedAtMs);
+      expect(Buffer.from(await work.read('a.txt', 0, 100)).toString()).toBe('carried');
+    }
+    expect(scripted.runs.length).toBe(1);
+    // One that ended by itself did not move.
+    const other = await runtime.submit(containerSpec());
+    const asked = runtime.handOver(idOf(other), 'attic', 100);
+    scripted.runs[1]!.exit(0);
+    await expect(asked).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' });
+    expect(await ended(other)).toMatchObject({ end: { why: 'exited', exitCode: 0 } });
+    await runtime.idle();
+    expect(await runtime.inSystem()).toEqual([view.id]);
+  });
+
   it('says of a sandbox that it cannot be moved, and tells all when the node drains', async () => {
     const { runtime } = bench;
     const script = await runtime.submit(specOf('setInterval(() => {}, 1000)'));
@@ -244,14 +266,109 @@ describe('moving', () => {
 });
 
 describe('a node that comes back', () => {
-  /** Ends the node as kill -9 does: nothing more is written, the engine goes on. */
-  const crash = async (): Promise<void> => {
-    await store.close();
-    const survivors = scripted.runs.filter(({ gone }) => !gone);
+  const openAgain = async (): Promise<void> => {
+    const survivors = scripted.runs.filter(({ gone, asked, released }) => !gone || (asked && !released));
     scripted = createScriptedDriver();
     scripted.survivors = survivors;
     await openBench();
   };
+  /** Ends the node as kill -9 does: nothing more is written, the engine goes on. */
+  const crash = async (): Promise<void> => {
+    await store.close();
+    await openAgain();
+  };
+  /** A job with a file, handed over. */
+  const handedOver = async (): Promise<JobId> => {
+    const view = await bench.runtime.submit(containerSpec({ restarts: 3 }));
+    scripted.runs[0]!.files.set('a.txt', Buffer.from('carried'));
+    await bench.runtime.handOver(idOf(view), 'attic', 100);
+    await bench.runtime.idle();
+    return idOf(view);
+  };
+  const carried = async ({ work }: { work: WorkFolder }): Promise<string> =>
+    Buffer.from(await work.read('a.txt', 0, 100)).toString();
+  const recordOf = async (id: JobId): Promise<unknown> =>
+    (await store.get<{ record: Uint8Array | null }>('test.record', 'SELECT record FROM jobs WHERE id = ?', [id]))
+      ?.record;
+
+  it('still has the work folder of a job that moved, after a crash and after an end, until nobody needs it', async () => {
+    const id = await handedOver();
+    const endedAtMs = (await bench.runtime.get(id)).endedAtMs!;
+    await crash();
+    expect(scripted.swept).toEqual([[id]]);
+    expect(await bench.runtime.inSystem()).toEqual([id]);
+    const [first, second] = await Promise.all([
+      bench.runtime.handOver(id, 'attic', 0),
+      bench.runtime.handOver(id, 'attic', 0),
+    ]);
+    expect([await carried(first), await carried(second), first.stoppedAtMs]).toEqual(['carried', 'carried', endedAtMs]);
+    expect(await carried({ work: await bench.runtime.work(id) })).toBe('carried');
+    await bench.close();
+    await openAgain();
+    expect(await carried(await bench.runtime.handOver(id, 'attic', 0))).toBe('carried');
+    // Nothing of it runs, and nothing starts it again.
+    expect(await bench.runtime.get(id)).toMatchObject({ state: 'ended', end: { why: 'moved', to: 'attic' } });
+    await bench.runtime.forgetMoved(id);
+    expect([scripted.runs.map(({ released }) => released), await recordOf(id)]).toEqual([[true], null]);
+    await bench.runtime.forgetMoved(id);
+    await expect(bench.runtime.handOver(id, 'attic', 0)).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' });
+    expect(await bench.runtime.inSystem()).toEqual([]);
+  });
+
+  it('forgets the work folder of a job that moved a day ago, and with its row', async () => {
+    const id = await handedOver();
+    await store.run('test.age', 'UPDATE jobs SET ended_at_ms = ended_at_ms - 86400000 WHERE id = ?', [id]);
+    await crash();
+    expect([scripted.runs.map(({ released }) => released), scripted.swept, await recordOf(id)]).toEqual([
+      [true],
+      [[]],
+      null,
+    ]);
+    await expect(bench.runtime.handOver(id, 'attic', 0)).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' });
+    scripted.runs.length = 0;
+    const other = await handedOver();
+    await bench.runtime.remove(other);
+    expect([scripted.runs[0]!.released, bench.book.size]).toEqual([true, 0]);
+    await expect(bench.runtime.forgetMoved(other)).rejects.toMatchObject({ code: 'JOB_UNKNOWN' });
+  });
+
+  it('takes a job that it was stopping for a move for one that moved, not for one that ended', async () => {
+    const view = await bench.runtime.submit(containerSpec({ restarts: 3 }));
+    scripted.runs[0]!.files.set('a.txt', Buffer.from('carried'));
+    await until(async () => (await store.all('test.r', "SELECT id FROM jobs WHERE state = 'running'")).length === 1);
+    const facts = { ...FIRST_FACTS, needs: { memoryBytes: 64 * 1024 * 1024, containers: 0 }, movedTo: 'attic' };
+    await store.run('test.facts', 'UPDATE jobs SET facts = ? WHERE id = ?', [encodeCbor(facts), view.id]);
+    await crash();
+    expect(await bench.runtime.get(idOf(view))).toMatchObject({ end: { why: 'moved', to: 'attic' }, restartsDone: 0 });
+    expect(await carried(await bench.runtime.handOver(idOf(view), 'attic', 0))).toBe('carried');
+    expect(scripted.swept).toEqual([[view.id]]);
+    await bench.runtime.forgetMoved(idOf(view));
+    expect(scripted.runs.map(({ gone, released }) => [gone, released])).toEqual([[true, true]]);
+  });
+
+  it('starts one again that was to move and is gone', async () => {
+    const view = await bench.runtime.submit(containerSpec({ restarts: 1 }));
+    await until(async () => (await store.all('test.r', "SELECT id FROM jobs WHERE state = 'running'")).length === 1);
+    const facts = { ...FIRST_FACTS, movedTo: 'attic' };
+    await store.run('test.facts', 'UPDATE jobs SET facts = ? WHERE id = ?', [encodeCbor(facts), view.id]);
+    scripted.runs[0]!.gone = true;
+    await crash();
+    await until(() => scripted.runs.length === 1);
+    expect(await bench.runtime.get(idOf(view))).toMatchObject({ restartsDone: 1, state: 'running' });
+    expect((await bench.runtime.handOver(idOf(view), 'attic', 0)).stoppedAtMs).toBeGreaterThan(0);
+  });
+
+  it('lets go of what jobs held that have no row', async () => {
+    const { sha256 } = await content.put(one(Buffer.from('left')), { expected: null, bytesMax: 100 });
+    await content.hold('job:job-0000000000000000', [sha256]);
+    await content.hold('order:job-0000000000000000', [sha256]);
+    const view = await bench.runtime.submit(
+      containerSpec({ files: [{ path: 'a', sha256, bytes: 4, executable: false }] }),
+    );
+    await crash();
+    expect(new Set(content.holders())).toEqual(new Set(['order:job-0000000000000000', `job:${view.id}`]));
+    expect(await content.sizeOf(sha256)).toBe(4);
+  });
 
   it('takes up what still runs, with its output and its share', async () => {
     const view = await bench.runtime.submit(containerSpec({ cpuPercent: 40 }));
