@@ -118,10 +118,14 @@ export const createLine = (parts: LineParts, init: { aim: SchedulerAim }): Line 
     for (const job of jobs.values()) {
       const { run } = job;
       const isPending = pending.has(job.id);
-      if (!isPending && (run === null || run.gone || run.suspended)) continue;
+      if (!isPending && (run === null || run.gone)) continue;
+      // It gave back its processor and keeps the rest, which is the machine's all the same.
+      const suspended = !isPending && run?.suspended === true;
+      const has = suspended ? { ...needOf(job), millicores: 0 } : needOf(job);
       const rested = (resumedAtMs.get(job.id) ?? Number.NEGATIVE_INFINITY) + PREEMPT_REST_MS < clock.monotonicMs();
       const preemptible =
         !isPending &&
+        !suspended &&
         job.origin.side === 'own' &&
         run?.running === true &&
         job.heldBy !== 'none' &&
@@ -131,8 +135,9 @@ export const createLine = (parts: LineParts, init: { aim: SchedulerAim }): Line 
         id: job.id,
         who: job.origin.who,
         priority: job.spec.priority,
-        has: needOf(job),
-        gives: roomOf(job),
+        has,
+        gives: suspended ? has : roomOf(job),
+        suspended,
         startedAtMs: job.startedAtMs ?? clock.nowMs(),
         estimateMs: estimateOf(job)?.ms ?? null,
         preemptible,
@@ -213,6 +218,15 @@ export const createLine = (parts: LineParts, init: { aim: SchedulerAim }): Line 
       });
     },
   });
+  /** While nothing new is started: what stands still is to come to its end as well. */
+  const finishSuspended = (): void => {
+    for (const job of jobs.values()) {
+      if (job.ending || pending.has(job.id) || job.run?.suspended !== true) continue;
+      if (needOf(job).millicores > free().millicores) continue;
+      queue.remove(job.id);
+      start(job.id);
+    }
+  };
   const save = async (): Promise<void> => {
     if (!learned || settings === null) return;
     learned = false;
@@ -271,6 +285,7 @@ export const createLine = (parts: LineParts, init: { aim: SchedulerAim }): Line 
         learned = true;
         if (clock.monotonicMs() - estimatesSavedAtMs > ESTIMATES_SAVED_MS) void save();
       }
+      if (paused && !stopped) finishSuspended();
       queue.look();
     },
     used: (job, ms) => {
@@ -308,6 +323,7 @@ export const createLine = (parts: LineParts, init: { aim: SchedulerAim }): Line 
     },
     pause: (now) => {
       paused = now;
+      if (paused) finishSuspended();
       queue.look();
     },
   };

@@ -64,7 +64,7 @@ export const createScheduler = (init: SchedulerInit): Scheduler => {
     history.see(shares, nowMs);
     history.prune(WHOS_KEPT_MAX, (who) => line.sizeOf(who) > 0);
     if (leaving.size > 0) {
-      const there = new Set(running.map((job) => job.id));
+      const there = new Set(running.filter(({ suspended }) => suspended !== true).map(({ id }) => id));
       // Who is still there long after the notice did not make room: it is not counted on any longer.
       for (const [id, { untilMs }] of leaving)
         if (!there.has(id) || nowMs > untilMs + 2 * rules.noticeMs) leaving.delete(id);

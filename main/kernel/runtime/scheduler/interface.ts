@@ -26,6 +26,8 @@ export interface Running {
   has: Resources;
   /** What of that it gives back when it makes room, where that is not all: a job that is frozen keeps its memory. @default has */
   gives?: Resources;
+  /** It has made room and stands still: `has` is what it kept. @default false */
+  suspended?: boolean;
   startedAtMs: number;
   estimateMs: number | null;
   /** Whether it may be put back into the queue or moved away to make room: with notice, never often. */

@@ -150,6 +150,26 @@ describe('jobs that wait for room', () => {
     expect(await stateOf(world, low)).toBe('running');
   });
 
+  it('come to their end while the node finishes, those that had made room as well, and each end is told', async () => {
+    const world = await opened(newFolder());
+    const { runtime, scripted } = world;
+    world.setCpuPercent(2);
+    const low = await runtime.submit(containerSpec({ queue: true, priority: 'low', timeMsMax: 600_000 }));
+    await until(() => scripted.runs.length === 1);
+    await runtime.submit(containerSpec({ queue: true, priority: 'high' }));
+    await until(() => scripted.runs.length === 2 && scripted.runs[0]!.millicores === 0);
+    await runtime.setQueue({ mode: 'finish' });
+    const running: number[] = [];
+    runtime.on('queueChanged', () => running.push(runtime.queue().running));
+    scripted.runs[1]!.exit(0);
+    await until(() => scripted.runs[0]!.millicores > 0);
+    expect(await stateOf(world, low)).toBe('running');
+    scripted.runs[0]!.exit(0);
+    await until(() => running.includes(0));
+    expect(runtime.queue()).toMatchObject({ running: 0, queued: 0, mode: 'finish' });
+    expect(running[0]).toBe(1);
+  });
+
   it('are bounded for each borrower, and their aim is kept over a restart', async () => {
     const folder = newFolder();
     const before = await open(folder);
