@@ -3,11 +3,13 @@ import type { JobFile, JobSpec } from '../../../preload/contract/index.ts';
 import { OUTPUT_FILES_MAX } from './protocol.ts';
 import { contentHolderOf, type ContentStore } from './content/index.ts';
 import type { StartedJob, WorkFolder } from './drivers/interface.ts';
-import { contentMissing } from './errors.ts';
+import { contentMissing, scratchFull } from './errors.ts';
 import { isBeneathAny, isWorkPath } from './work-path.ts';
 
 /** Bytes of a file that are read at once. */
 const PIECE_BYTES = 256 * 1024;
+/** Smallest work folder that there is, whatever was asked for. */
+const WORK_BYTES_MIN = 64 * 1024;
 
 /** Takes care that the files that a job names are here and stay. @throws {RuntimeError} `CONTENT_MISSING` */
 export const holdFiles = async (content: ContentStore | null, id: JobId, files: readonly JobFile[]): Promise<void> => {
@@ -39,18 +41,26 @@ async function* piecesOf(work: WorkFolder, path: string, bytes: number): AsyncGe
   }
 }
 
-/** Puts the files that a job was to leave into the content store, where they stay until the job is removed. */
+/**
+ * Puts the files that a job was to leave into the content store, where they stay until the job is removed.
+ *
+ * @param bytesMax - what its work folder holds: a file with holes says that it is as large as it likes, and would be written out whole
+ * @throws {RuntimeError} `SCRATCH_FULL` {ContentError} `CONTENT_FULL`
+ */
 export const keepOutputs = async (
   content: ContentStore,
   id: JobId,
   work: WorkFolder,
   outputs: readonly string[],
+  bytesMax: number,
 ): Promise<JobFile[]> => {
   if (outputs.length === 0) return [];
   const left = (await work.list())
     .filter(({ kind, path }) => kind === 'file' && isWorkPath(path) && isBeneathAny(path, outputs))
     .toSorted((one, other) => (one.path < other.path ? -1 : 1))
     .slice(0, OUTPUT_FILES_MAX);
+  let bytesLeft = Math.max(WORK_BYTES_MIN, bytesMax);
+  for (const { path, bytes } of left) if ((bytesLeft -= bytes) < 0) throw scratchFull(path);
   const kept: JobFile[] = [];
   for (const { path, bytes, executable } of left) {
     // Held at once: the next one may need its room.

@@ -451,11 +451,12 @@ export class Job {
   /** Files are kept of whatever ended by itself, or by a limit: half a result may be worth much. */
   async #keepFiles(run: JobRun, end: JobEnd): Promise<void> {
     const { content, logger } = this.#parts;
-    const { outputs } = this.#spec;
+    const { outputs, scratchBytesMax } = this.#spec;
     const work = run.driven?.work ?? null;
     if (content === null || work === null || this.#handedOver || end.why === 'cancelled') return;
     try {
-      this.#facts = { ...this.#facts, outputs: await keepOutputs(content, this.id, work, outputs) };
+      const kept = await keepOutputs(content, this.id, work, outputs, scratchBytesMax);
+      this.#facts = { ...this.#facts, outputs: kept };
     } catch (error) {
       logger.warn('Files of a job could not be kept', { job: this.id, reason: messageOf(error) });
       this.#output.push('stderr', Buffer.from(`\nThe files that it left could not be kept: ${messageOf(error)}\n`));
