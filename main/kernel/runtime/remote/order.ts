@@ -4,6 +4,7 @@ import { checkResult, problemOfOutputs } from './check-result.ts';
 import { LOOK_MS_MIN, LOOK_WAIT_MS, RETRY_MS_MAX, RETRY_MS_MIN, SILENT_MS_MAX } from './constants.ts';
 import { RemoteJobError, saidThere } from './errors.ts';
 import { createFarJob, type FarJob } from './far-job.ts';
+import { contentOf } from './lent-job.ts';
 import { type OrderFacts, orderHolderOf, type Seat } from './order-facts.ts';
 import { createOrderMover, type OrderMover } from './order-mover.ts';
 import type { OrderCore, OrderParts } from './order-parts.ts';
@@ -135,7 +136,15 @@ export const createOrder = (parts: OrderParts, init: OrderInit): Order => {
       }
     }
     const { module, stdin, image } = facts;
-    const missing = await to.prepare({ spec, module, stdin, image, held });
+    const prepared = { spec, module, stdin, image, held };
+    const missing = await to.prepare(prepared);
+    const own = contentOf(prepared);
+    // The store has much else that whoever knows its hash could ask for.
+    if (missing.some((sha256) => !own.has(sha256)))
+      throw new RemoteJobError(
+        { code: 'REFUSED_THERE', there: 'LENDER_BROKEN' },
+        'The node asked for a file that is none of the job; send the job to another one.',
+      );
     if (missing.length > 0) {
       say('Its files are sent.');
       await exchange.send(await to.link(), scope, missing, {
