@@ -289,6 +289,10 @@ export const createLending = (components: LendingComponents, init: LendingInit):
     images,
     createWorkCopier,
     ready: (kind) => kind === 'cpu' || engine.state().ok,
+    mayBring: async (peer) => {
+      const { others } = (await images.state()).policy;
+      return others === 'all' || (others === 'own' && peer !== null && addressBook.isIn(peer, OWN_GROUP));
+    },
     network: () => lentExit,
     offend: (peer, offence, detail) => mesh.book.offend(peer, offence, detail),
   });

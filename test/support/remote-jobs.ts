@@ -25,6 +25,8 @@ import {
 import type { ContentExchange, ContentGate, ContentStore } from '../../main/kernel/runtime/content/interface.ts';
 import type { JobPipe, WorkEntry, WorkFolder } from '../../main/kernel/runtime/drivers/interface.ts';
 import { type JobOrigin, OWN_ORIGIN } from '../../main/kernel/runtime/interface.ts';
+import { ImageError } from '../../main/kernel/runtime/images/index.ts';
+import type { Images, ImageManifest } from '../../main/kernel/runtime/images/interface.ts';
 import { type Runtime, RuntimeError, type RuntimeEvents } from '../../main/kernel/runtime/index.ts';
 import { createWorkCopier } from '../../main/kernel/runtime/moving/index.ts';
 import { createRemoteJobs, type RemoteJobs } from '../../main/kernel/runtime/remote/index.ts';
@@ -396,6 +398,10 @@ export interface RemoteNode {
   readonly content: MemoryContent;
   readonly offences: { peer: string; offence: string; detail: string }[];
   jobs: RemoteJobs;
+  /** Images of its engine, by name. */
+  readonly images: Map<string, ImageManifest>;
+  /** Whose images that are not of its list it lets in, and ids that are. */
+  brings: { others: 'all' | 'own' | 'refused'; own: PeerId[]; listed: string[] };
   /** What it lends, by kind; 0 and absent: nothing. */
   lends: Partial<Record<'container' | 'cpu', number>>;
   /** As `kill -9`: nothing that it has begun goes on. */
@@ -424,6 +430,28 @@ export interface RemoteWorld {
 }
 const never = (): Promise<never> => new Promise(() => undefined);
 const notRunning = (): LeaseError => new LeaseError({ code: 'NOT_RUNNING' }, 'This lease does not run.');
+
+const imagesOf = (node: RemoteNode): Images =>
+  ({
+    export: (name: string) => {
+      const found = node.images.get(name);
+      const missing = new ImageError({ code: 'IMAGE_MISSING', image: name, why: 'unknown' }, 'It is not here.');
+      return found === undefined ? Promise.reject(missing) : Promise.resolve(found);
+    },
+    import: (manifest: ImageManifest) => {
+      node.images.set(manifest.id, manifest);
+      return Promise.resolve({ id: manifest.id });
+    },
+    ensure: (id: string) =>
+      node.brings.listed.includes(id)
+        ? Promise.resolve({ id })
+        : Promise.reject(
+            new ImageError(
+              { code: 'IMAGE_REFUSED', image: id, reason: 'policy', verdict: 'ignore' },
+              'The owner of this node does not allow the image.',
+            ),
+          ),
+  }) as unknown as Images;
 
 /** Nodes with rows, links and providers of their own in virtual time; leases are granted by the world at once. */
 export const createRemoteWorld = (): RemoteWorld => {
@@ -485,7 +513,7 @@ export const createRemoteWorld = (): RemoteWorld => {
         });
         return Promise.resolve({ offers, asked: 1, silent: 0 });
       },
-      request: async ({ offer, amount, purpose, route }: Parameters<Leases['request']>[0]) => {
+      request: async ({ offer, amount, purpose, route, priceMicroMax }: Parameters<Leases['request']>[0]) => {
         await Promise.resolve();
         const kind = (['container', 'cpu'] as const).find((one) =>
           [...nodes.values()].some(({ name }) => hex(Buffer.from(`${name} ${one}`)) === offer),
@@ -502,6 +530,7 @@ export const createRemoteWorld = (): RemoteWorld => {
             resource: kind,
             amount,
             purpose,
+            priceMicroMax,
             peerId: lender.peerId,
             peerName: lender.name,
             route,
@@ -680,7 +709,11 @@ export const createRemoteWorld = (): RemoteWorld => {
         runtime,
         content,
         exchange: exchangeOf(alive),
-        images: null,
+        images: imagesOf(node),
+        mayBring: (who) => {
+          const { others, own } = node.brings;
+          return Promise.resolve(others === 'all' || (others === 'own' && who !== null && own.includes(who)));
+        },
         createWorkCopier,
         ready: () => true,
         network: () => null,
@@ -704,6 +737,8 @@ export const createRemoteWorld = (): RemoteWorld => {
       runtime,
       content,
       offences: [],
+      images: new Map(),
+      brings: { others: 'all', own: [], listed: [] },
       jobs: undefined as never,
       lends: {},
       effects,

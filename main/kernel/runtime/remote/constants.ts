@@ -92,3 +92,5 @@ export const MOVE_ROUNDS_MAX = 6;
 export const MOVE_LAST_BYTES = 8 * MIB;
 /** Longest sentence of another node that is kept. */
 export const SENTENCE_CHARACTERS_MAX = 300;
+/** How long a question about the files of a job that is being started waits for them. */
+export const WORK_WAIT_MS = 15_000;

@@ -49,6 +49,8 @@ export interface RemoteJobsComponents {
   createWorkCopier: CreateWorkCopier;
   /** Whether this node can run such jobs now: what it offers of them is 0 otherwise. */
   ready: (kind: 'container' | 'cpu') => boolean;
+  /** Whether the owner lets a borrower bring images that are not of the list; null: one of whom no more is known. */
+  mayBring: (peer: PeerId | null) => Promise<boolean>;
   /** Way out of the jobs of a lease, by its terms; null: none. */
   network: (lease: LentLease) => JobNetwork | null;
   /** What is held against a peer that ran a job wrongly. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isNodeError, type JobId, messageOf, type Startable } from '../../../base/index.ts';
-import { readMessage, respond, type Stream, writeMessage } from '../../../transport/stoq/index.ts';
+import { type PeerId, readMessage, respond, type Stream, writeMessage } from '../../../transport/stoq/index.ts';
 import type { ResourceKind } from '../../../../preload/contract/index.ts';
 import {
   LeaseFormatError,
@@ -73,6 +73,8 @@ interface LentSet {
   /** Names that were ever given, so that a lease cannot fill the memory with jobs that ended. */
   ever: number;
   part: number;
+  /** Of the borrower, as it was last seen; null for one without a name. */
+  peerId: PeerId | null;
   /** Whoever showed on these that it is the borrower: asked again once the lease is over. */
   readonly links: WeakSet<Link>;
   over: boolean;
@@ -163,6 +165,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     try {
       leases.authorize(link, id);
       set.links.add(link);
+      if (!set.lease.anonymous && link.party.kind === 'peer') set.peerId = link.party.peerId;
       return set;
     } catch (error) {
       if (!isNodeError(error)) throw error;
@@ -174,7 +177,6 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     set: LentSet,
     job: JobId,
     { prepared, encoded }: { prepared: Prepare; encoded: Uint8Array },
-    peerId: string | null,
   ): LentJob => {
     const { lease } = set;
     const made = createLentJob(
@@ -183,7 +185,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
         lease,
         job,
         prepared,
-        peerId,
+        peerId: () => set.peerId,
         network: prepared.spec.kind === 'container' && prepared.spec.network === 'exit' ? network(lease) : null,
         free: () => lease.amount - [...set.jobs.values()].reduce((sum, { amount }) => sum + amount, 0),
         part: () => set.part,
@@ -195,11 +197,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     set.ever += 1;
     return made;
   };
-  const onPrepare = async (
-    set: LentSet,
-    link: Link,
-    question: Extract<JobQuestion, { kind: 'prepare' }>,
-  ): Promise<JobAnswer> => {
+  const onPrepare = async (set: LentSet, question: Extract<JobQuestion, { kind: 'prepare' }>): Promise<JobAnswer> => {
     const { lease, job } = question;
     const encoded = encodePrepared(question, { lease, job });
     const known = set.jobs.get(job);
@@ -243,12 +241,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
         `Arguments, variables and names of files of all jobs of a lease have ${LEASE_WORDS_BYTES_MAX} bytes at most; forget those that ended.`,
       );
     }
-    const made = jobOf(
-      set,
-      job,
-      { prepared: question, encoded },
-      link.party.kind === 'peer' ? link.party.peerId : null,
-    );
+    const made = jobOf(set, job, { prepared: question, encoded });
     await rows.insert({ lease, job, local: null, prepared: encoded, state: 'prepared' });
     return { kind: 'prepared', missing: await made.missing() };
   };
@@ -306,9 +299,9 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
         return { kind: 'ok' };
     }
   };
-  const answer = async (link: Link, set: LentSet, question: JobQuestion): Promise<JobAnswer> => {
+  const answer = async (set: LentSet, question: JobQuestion): Promise<JobAnswer> => {
     if (set.over && !AFTERWARDS.has(question.kind)) return NOT_YOURS;
-    if (question.kind === 'prepare') return await onPrepare(set, link, question);
+    if (question.kind === 'prepare') return await onPrepare(set, question);
     const job = set.jobs.get(question.job);
     if (job === undefined) return question.kind === 'forget' ? { kind: 'ok' } : NO_JOB;
     return await onJob(set, job, question);
@@ -329,7 +322,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     set.receivedBytes += encoded.length;
     let reply: Uint8Array;
     try {
-      reply = encodeJobAnswer(await answer(link, set, question));
+      reply = encodeJobAnswer(await answer(set, question));
     } catch (error) {
       if (!isNodeError(error)) throw error;
       reply = encodeJobAnswer(refused(error.code, error.message));
@@ -418,6 +411,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
       words: new Map(),
       ever: 0,
       part: 0,
+      peerId: null,
       links: new WeakSet(),
       over: false,
       cancelClear: () => undefined,
@@ -428,7 +422,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     waiting.delete(lease.id);
     const kept = await rows.of(lease.id);
     for (const row of kept) {
-      const job = jobOf(set, row.job, { prepared: preparedOf(row.prepared), encoded: row.prepared }, null);
+      const job = jobOf(set, row.job, { prepared: preparedOf(row.prepared), encoded: row.prepared });
       await job.adopt(row);
     }
     await endStrays(lease.id, new Set(kept.flatMap(({ local }) => local ?? [])));

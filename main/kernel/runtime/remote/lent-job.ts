@@ -1,5 +1,6 @@
 import { isNodeError, type JobId, type Logger, messageOf, type Outside } from '../../../base/index.ts';
 import type { JobFile, JobSpec, JobView } from '../../../../preload/contract/index.ts';
+import type { PeerId } from '../../../transport/stoq/index.ts';
 import type { LentLease } from '../../leases/index.ts';
 import type { ContentStore } from '../content/interface.ts';
 import type { JobNetwork, JobPipe, WorkEntry, WorkFolder } from '../drivers/interface.ts';
@@ -12,12 +13,14 @@ import {
   OUTPUT_FILES_MAX,
   OUTPUT_PIECE_BYTES_MAX,
   SLOT_MILLICORES,
+  WORK_WAIT_MS,
 } from './constants.ts';
 import { readBase64 } from './content-text.ts';
 import { copyRound } from './copy-work.ts';
 import { RemoteJobError, saidThere } from './errors.ts';
 import type { LentRow, LentRows } from './lent-rows.ts';
 import type { FarState, JobAnswer, Prepare } from './protocol.ts';
+import { readyWork } from './ready-work.ts';
 import { amountFor, type ContentRef } from './sent-spec.ts';
 
 export interface LentJobParts {
@@ -40,7 +43,9 @@ export interface LentJobParts {
   >;
   content: Pick<ContentStore, 'sizeOf' | 'open' | 'hold' | 'discard'>;
   /** Null: this node has no engine to run images with. */
-  images: Pick<Images, 'import'> | null;
+  images: Pick<Images, 'import' | 'ensure'> | null;
+  /** Whether the owner lets this borrower bring images that are not of the list; null: one of whom no more is known. */
+  mayBring: (peer: PeerId | null) => Promise<boolean>;
   createWorkCopier: CreateWorkCopier;
   rows: LentRows;
 }
@@ -49,8 +54,8 @@ export interface LentJobInit {
   lease: LentLease;
   job: JobId;
   prepared: Prepare;
-  /** Of the borrower; null where nothing of it is kept. */
-  peerId: string | null;
+  /** Of the borrower, as it was last seen; null where nothing of it is kept. */
+  peerId: () => PeerId | null;
   network: JobNetwork | null;
   /** What of the lease is free for it now, in the lease's unit. */
   free: () => number;
@@ -108,6 +113,23 @@ const NOTHING: JobView['measured'] = {
   receivedBytes: 0,
   outputBytes: 0,
   startMs: null,
+};
+/** Looking for an image that is here takes no time that anybody would break off. */
+const unending = new AbortController().signal;
+/**
+ * An image for a borrower who may bring none: by its id alone, since what its names mean the borrower cannot say.
+ *
+ * @returns null when the owner's list has the id, but it is not here
+ * @throws {ImageError} `IMAGE_REFUSED` when it is not of the list
+ */
+const listedImage = async (images: Pick<Images, 'ensure'>, wanted: string): Promise<string | null> => {
+  try {
+    const { id } = await images.ensure(wanted, { brought: false, signal: unending, progress: () => undefined });
+    return id;
+  } catch (error) {
+    if (isNodeError(error) && error.code === 'IMAGE_MISSING') return null;
+    throw error;
+  }
 };
 /** Held for a lease and job: the runtime holds what its own jobs have under their own names. */
 export const lentHolderOf = (lease: string, job: JobId): string => `lent:${lease}:${job}`;
@@ -195,7 +217,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       );
     return { cpuPercent, amount: needed };
   };
-  const specOf = async (cpuPercent: number): Promise<JobSpec> => {
+  const specOf = async (cpuPercent: number, brings: boolean): Promise<JobSpec> => {
     const { spec, module, stdin, image } = prepared;
     // What is urgent to a borrower is not so to the owner of the machine.
     const priority = spec.priority === 'high' ? 'normal' : spec.priority;
@@ -208,19 +230,21 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         { code: 'REFUSED_THERE', there: 'ENGINE_MISSING' },
         'This node has no container engine now; send the job to another one.',
       );
+    const ofList = brings ? null : await listedImage(images, image.id);
+    if (ofList !== null) return { ...spec, priority, cpuPercent, stdin: input, image: ofList };
     doing = 'Its image is taken into the engine.';
     bump();
     const { id } = await images.import(image, { brought: true });
     return { ...spec, priority, cpuPercent, stdin: input, image: id };
   };
-  const originOf = (taken: number): JobOrigin => ({
+  const originOf = (taken: number, brings: boolean): JobOrigin => ({
     side: 'lent',
     who: lease.anonymous ? lease.id : lease.borrower,
     lease: lease.id,
-    peerId: lease.anonymous ? null : init.peerId,
+    peerId: init.peerId(),
     reserved:
       prepared.spec.kind === 'container' ? { millicores: 0, containers: taken } : { millicores: taken, containers: 0 },
-    bringsImage: prepared.image !== null,
+    bringsImage: brings,
     network: init.network,
   });
   const submit = async (held: boolean): Promise<void> => {
@@ -233,9 +257,10 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         `${missing.length} of the files of the job are not here; send them and start it again.`,
       );
     await content.hold(holder, [...came.keys()]);
-    const spec = await specOf(share.cpuPercent);
+    const brings = prepared.image !== null && (await parts.mayBring(init.peerId()));
+    const spec = await specOf(share.cpuPercent, brings);
     doing = '';
-    const started = await runtime.submit(spec, { origin: originOf(share.amount), held });
+    const started = await runtime.submit(spec, { origin: originOf(share.amount, brings), held });
     const id = started.id as JobId;
     if (cleared) {
       await runtime.cancel(id);
@@ -260,6 +285,8 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       bump();
     }
   };
+  const workHere = (): Promise<WorkFolder> =>
+    readyWork({ runtime, clock: outside.clock }, known(), { waitMsMax: WORK_WAIT_MS });
   const quietly = async (work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
@@ -392,7 +419,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         const amountBefore = amount;
         try {
           await submit(true);
-          await copyRound(parts.createWorkCopier(from), await runtime.work(known()));
+          await copyRound(parts.createWorkCopier(from), await workHere());
         } catch (error) {
           await takeBack(before, amountBefore);
           throw error;
@@ -411,7 +438,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       else forgetListed = outside.clock.after(LISTED_MS, () => (listed = []));
       return { entries, more };
     },
-    work: async () => kept ?? (await runtime.work(known())),
+    work: async () => kept ?? (await workHere()),
     connect: (port) => runtime.connect(known(), port),
     limit: (part) => {
       if (local !== null) runtime.limit(local, part);

@@ -131,11 +131,13 @@ describe('a job that is sent', () => {
     await expectNothingLeft();
   });
 
-  it('takes what the lease may have now', async () => {
-    const { id, lease } = await running((await begin(send(container))).id);
+  it('takes what the lease may have now, at the price that was said', async () => {
+    const { id, lease } = await running((await begin(send(container, { priceMicroMax: '70' }))).id);
     const job = only(far);
     const provided = world.leases.get(lease as string)?.provided;
     expect(world.leases.get(lease as string)?.lent.amount).toBe(3);
+    // For the hour and one of the three, as it was said.
+    expect(world.leases.get(lease as string)?.view).toMatchObject({ priceMicroMax: 70n });
     provided?.setEffective(1.5);
     provided?.setEffective(0);
     expect(job.limits.slice(-2)).toEqual([0.5, 0]);
@@ -196,6 +198,42 @@ describe('a job that is sent', () => {
     });
     expect(far.peerId).toBe(home.offences[0]?.peer);
     await expect(home.jobs.result(id as JobId)).rejects.toMatchObject({ code: 'NO_RESULT' });
+  });
+});
+
+describe('an image that a borrower brings', () => {
+  const config = Buffer.from('{"config":1}');
+  const layer = Buffer.from('a layer');
+  const id = `sha256:${sha256Of(config)}`;
+  beforeEach(() => {
+    for (const bytes of [config, layer]) home.content.files.set(sha256Of(bytes), bytes);
+    const refOf = (bytes: Buffer) => ({ sha256: sha256Of(bytes), bytes: bytes.length });
+    home.images.set('busybox:1', { id, references: ['busybox:1'], config: refOf(config), layers: [refOf(layer)] });
+  });
+
+  it.each([
+    ['all', 'a stranger', false],
+    ['own', 'a node of the same owner', true],
+  ] as const)('is taken where the owner lets in those of %s, from %s', async (others, _, own) => {
+    far.brings = { others, own: own ? [home.peerId] : [], listed: [] };
+    await running((await begin(send(container, { to: 'far' }))).id);
+    expect(far.images.has(id)).toBe(true);
+    expect(only(far)).toMatchObject({ spec: { image: id }, origin: { bringsImage: true } });
+  });
+
+  it.each(['own', 'refused'] as const)('is not where the owner lets in those of: %s', async (others) => {
+    far.brings = { others, own: [], listed: [] };
+    const { id: job } = await begin(send(container, { to: 'far' }));
+    expect((await ended(job)).end).toMatchObject({ why: 'lost', message: expect.stringContaining('does not allow') });
+    expect(far.images.size).toBe(0);
+    await expectNothingLeft();
+  });
+
+  it('runs as the one of that id which the owner has and allows', async () => {
+    far.brings = { others: 'refused', own: [], listed: [id] };
+    await running((await begin(send(container, { to: 'far' }))).id);
+    expect(far.images.size).toBe(0);
+    expect(only(far)).toMatchObject({ spec: { image: id }, origin: { bringsImage: false } });
   });
 });
 
