@@ -5,6 +5,7 @@ import type { EngineImages, ListedImage } from './engine-images.ts';
 import { badImage, ImageError } from './errors.ts';
 import type { Outside } from '../../../base/index.ts';
 import type { Shelf, ShelfRow } from './shelf.ts';
+import { chainOf, takenBytes } from './taken-bytes.ts';
 
 /** How long the engine may think about sizes. */
 const SIZES_MS_MAX = 10_000;
@@ -63,19 +64,27 @@ export const createKeeper = (components: {
     }
     return shared.bytes;
   };
+  const chains = new Map<string, readonly string[]>();
+  const chainNow = async (id: string): Promise<readonly string[]> => {
+    const known = chains.get(id) ?? chainOf((await engineImages.find(id))?.layers ?? []);
+    chains.set(id, known);
+    return known;
+  };
   /** What those that are ours take together; what they share with each other counts once. */
-  const takenBy = (images: readonly ListedImage[], sharedBytes: ReadonlyMap<string, number>): number => {
-    const groups = new Set<number>();
-    let total = 0;
-    for (const { id, bytes } of images) {
-      if (shelf.get(id)?.brought !== true) continue;
-      const common = Math.min(bytes, sharedBytes.get(id) ?? 0);
-      total += bytes - common;
-      // Those that share equally many bytes share the same layers, as far as can be told without asking for each.
-      if (!groups.has(common)) total += common;
-      groups.add(common);
-    }
-    return total;
+  const takenBy = async (images: readonly ListedImage[], sharedBytes: ReadonlyMap<string, number>): Promise<number> => {
+    const ours = images.filter(({ id }) => shelf.get(id)?.brought === true);
+    const here = new Set(ours.map(({ id }) => id));
+    for (const id of chains.keys()) if (!here.has(id)) chains.delete(id);
+    return takenBytes(
+      await Promise.all(
+        ours.map(async ({ id, bytes }) => ({
+          id,
+          bytes,
+          sharedBytes: sharedBytes.get(id) ?? 0,
+          chain: await chainNow(id),
+        })),
+      ),
+    );
   };
   /** Takes an image of ours away. @returns false where something else needs it */
   const takeAway = async (row: ShelfRow, image: ListedImage): Promise<boolean> => {
@@ -98,7 +107,7 @@ export const createKeeper = (components: {
     const kept = new Set<string>();
     for (;;) {
       const images = await engineImages.list();
-      const taken = takenBy(images, await sharedNow());
+      const taken = await takenBy(images, await sharedNow());
       if (taken + bytes <= policy().quotaBytes) return true;
       const next = images
         .flatMap((image) => {
@@ -152,7 +161,7 @@ export const createKeeper = (components: {
           };
         }),
       );
-      return { images: views, usedBytes: takenBy(images, sharedBytes) };
+      return { images: views, usedBytes: await takenBy(images, sharedBytes) };
     },
     makeRoom: (bytes, image) =>
       exclusively(async () => {
