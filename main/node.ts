@@ -528,6 +528,12 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
 
     const endings = [
       jobs.on('jobChanged', () => control.refresh()),
+      jobs.on('queueChanged', () => {
+        // The owner asked for the end of the work, and it has come.
+        const { mode, running, queued } = jobs.queue();
+        if (mode === 'finish' && running === 0 && queued === 0 && control.phase === 'running')
+          control.requestStop(false);
+      }),
       satchel.on('viewChanged', () => control.refresh()),
       watch.on('jumped', () => control.refresh()),
       net.on('statusChanged', () => control.refresh()),

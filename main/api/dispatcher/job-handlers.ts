@@ -22,7 +22,7 @@ export interface JobHandlerComponents {
   containers: Containers;
   containerDoctor: ContainerDoctor;
   leases: Pick<Leases, 'links'>;
-  network: Pick<NetworkControl, 'peer' | 'connections'>;
+  network: Pick<NetworkControl, 'peer' | 'peers' | 'connections'>;
   node: Pick<NodeControl, 'status'>;
 }
 type JobCall = Extract<
@@ -41,6 +41,12 @@ const jobIdOf = (text: string): JobId => {
   assert(id !== null, 'the contract lets only job ids through');
   return id;
 };
+
+/** The runtime knows for whom a job runs by id alone: the name is the owner's, and may change while it runs. */
+export const withPeerName = (network: Pick<NetworkControl, 'peers'>, job: JobView): JobView =>
+  job.peerId === null || job.peerName !== ''
+    ? job
+    : { ...job, peerName: network.peers(false).find(({ peerId }) => peerId === job.peerId)?.name ?? '' };
 
 export const createJobHandlers = ({
   runtime,
@@ -78,6 +84,8 @@ export const createJobHandlers = ({
     return { link: await leases.links.open({ peer: id, route: 'direct' }), name: name === '' ? peerId : name };
   };
 
+  const named = (job: JobView): JobView => withPeerName(network, job);
+
   return {
     'job:start': (spec) => {
       refuseWhenStopping();
@@ -99,10 +107,13 @@ export const createJobHandlers = ({
     },
     'job:list': async () => {
       const all: JobView[] = [...(await runtime.list()), ...(await remoteJobs.list())];
-      return all.sort((a, b) => b.createdAtMs - a.createdAtMs || a.id.localeCompare(b.id)).slice(0, LISTED_MAX);
+      return all
+        .sort((a, b) => b.createdAtMs - a.createdAtMs || a.id.localeCompare(b.id))
+        .slice(0, LISTED_MAX)
+        .map(named);
     },
-    'job:get': async ({ id }) => (await keeperOf(jobIdOf(id))).get(jobIdOf(id)),
-    'job:cancel': async ({ id }) => (await keeperOf(jobIdOf(id))).cancel(jobIdOf(id)),
+    'job:get': async ({ id }) => named(await (await keeperOf(jobIdOf(id))).get(jobIdOf(id))),
+    'job:cancel': async ({ id }) => named(await (await keeperOf(jobIdOf(id))).cancel(jobIdOf(id))),
     'job:remove': async ({ id }) => {
       await (await keeperOf(jobIdOf(id))).remove(jobIdOf(id));
       return null;

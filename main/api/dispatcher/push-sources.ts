@@ -12,6 +12,7 @@ import type { Images } from '../../kernel/runtime/images/index.ts';
 import type { Runtime } from '../../kernel/runtime/index.ts';
 import type { RemoteJobs } from '../../kernel/runtime/remote/index.ts';
 import type { ConfigSource, NetworkControl, NodeControl } from '../interface.ts';
+import { withPeerName } from './job-handlers.ts';
 
 export interface PushSourceComponents {
   assets: Assets;
@@ -96,7 +97,11 @@ export const createPushSources = ({
   share: (emit) => assets.on('shareChanged', emit),
   levels: (emit) => assets.on('levelsChanged', emit),
   // Jobs here and jobs elsewhere: one list to whoever looks.
-  job: (emit) => both(runtime.on('jobChanged', emit), remoteJobs.on('jobChanged', emit)),
+  job: (emit) =>
+    both(
+      runtime.on('jobChanged', (job) => emit(withPeerName(network, job))),
+      remoteJobs.on('jobChanged', emit),
+    ),
   jobRemoved: (emit) => both(runtime.on('jobRemoved', emit), remoteJobs.on('jobRemoved', emit)),
   jobOutput: (emit) => both(runtime.on('outputWritten', emit), remoteJobs.on('outputWritten', emit)),
   queue: (emit) => {

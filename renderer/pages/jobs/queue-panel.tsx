@@ -130,7 +130,7 @@ export const QueuePanel = () => {
           <p className="hm-small hm-dim">
             {queue.decisions.made === 0
               ? 'Nothing had to be decided yet.'
-              : `${queue.decisions.made} decisions so far, half of them within ${microsText(queue.decisions.p50Micros)}, 99 of 100 within ${microsText(queue.decisions.p99Micros)}.`}
+              : `${queue.decisions.made} ${queue.decisions.made === 1 ? 'decision' : 'decisions'} so far, half of them within ${microsText(queue.decisions.p50Micros)}, 99 of 100 within ${microsText(queue.decisions.p99Micros)}.`}
           </p>
         </div>
       )}
