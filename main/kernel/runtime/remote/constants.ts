@@ -21,6 +21,8 @@ export const SANDBOX_CONTENT_BYTES_MAX = 512 * MIB;
 export const LEASE_WORDS_BYTES_MAX = 32 * MIB;
 /** Input of one job, as the contract bounds it. */
 export const STDIN_BYTES_MAX = MIB;
+/** Between two health checks of a lent job, at least. */
+export const LENT_HEALTH_MS_MIN = 10_000;
 /** Once a lease is over its jobs are ended; results and outputs can be fetched so long. */
 export const COLLECT_GRACE_MS = 60_000;
 

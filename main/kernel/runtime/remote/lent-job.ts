@@ -9,6 +9,7 @@ import type { JobOrigin, Runtime } from '../interface.ts';
 import type { CreateWorkCopier } from '../moving/interface.ts';
 import {
   ENTRIES_PER_ANSWER,
+  LENT_HEALTH_MS_MIN,
   LISTED_MS,
   OUTPUT_FILES_MAX,
   OUTPUT_PIECE_BYTES_MAX,
@@ -217,8 +218,14 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
       );
     return { cpuPercent, amount: needed };
   };
+  /** Each check makes the engine work, beside the share that the job is held to. */
+  const seldom = (spec: Prepare['spec']): Prepare['spec'] =>
+    spec.kind !== 'container' || spec.health === undefined
+      ? spec
+      : { ...spec, health: { ...spec.health, intervalMs: Math.max(LENT_HEALTH_MS_MIN, spec.health.intervalMs) } };
   const specOf = async (cpuPercent: number, brings: boolean): Promise<JobSpec> => {
-    const { spec, module, stdin, image } = prepared;
+    const { module, stdin, image } = prepared;
+    const spec = seldom(prepared.spec);
     // What is urgent to a borrower is not so to the owner of the machine.
     const priority = spec.priority === 'high' ? 'normal' : spec.priority;
     const input = await readBase64(content, stdin);

@@ -126,6 +126,12 @@ describe('a borrower who asks for more than was lent', () => {
     expect(await ask(nameOf(2), { kind: 'state', since: 0, waitMs: 0 })).toMatchObject({ state: 'running' });
   });
 
+  it('cannot keep the engine busy with health checks', async () => {
+    await borrow({ ...container, health: { command: ['true'], intervalMs: 1_000 } });
+    const [job] = [...far.runtime.jobs.values()];
+    expect(job!.spec).toMatchObject({ health: { command: ['true'], intervalMs: 10_000 } });
+  });
+
   it('leaves no job behind when it is resumed and that fails', async () => {
     await borrow(container);
     await ask(nameOf(1), prepare(container));
