@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { isNodeError, type JobId, messageOf, type Startable } from '../../../base/index.ts';
-import { type PeerId, readMessage, respond, type Stream, writeMessage } from '../../../transport/stoq/index.ts';
+import { readMessage, respond, type Stream, writeMessage } from '../../../transport/stoq/index.ts';
 import type { ResourceKind } from '../../../../preload/contract/index.ts';
 import {
   LeaseFormatError,
@@ -12,15 +11,11 @@ import {
   type Links,
   type ProvidedLease,
 } from '../../leases/index.ts';
-import { MODULE_BYTES_MAX } from '../constants.ts';
 import type { ContentExchange } from '../content/interface.ts';
 import type { JobNetwork } from '../drivers/interface.ts';
 import type { Runtime } from '../interface.ts';
 import {
   COLLECT_GRACE_MS,
-  CONTAINER_CONTENT_BYTES_MAX,
-  CONTAINER_CONTENT_BYTES_MIN,
-  CONTENT_PER_MEMORY,
   jobPortProtocol,
   jobProtocol,
   LEASE_JOBS_EVER_MAX,
@@ -29,18 +24,27 @@ import {
   PORT_OPENING_BYTES_MAX,
   PORT_OPENING_MS,
   QUESTION_BYTES_MAX,
-  SANDBOX_CONTENT_BYTES_MAX,
-  SLOT_BYTES,
-  STDIN_BYTES_MAX,
 } from './constants.ts';
-import { contentOf, createLentJob, lentHolderOf, type LentJob, type LentJobParts, refsOf } from './lent-job.ts';
+import { contentOf, createLentJob, lentHolderOf, type LentJob, type LentJobParts } from './lent-job.ts';
+import {
+  AFTERWARDS,
+  answerOf,
+  contentBytesMax,
+  encodePrepared,
+  type LentSet,
+  NO_JOB,
+  NOT_YOURS,
+  preparedOf,
+  problemOf,
+  refused,
+  wordsOf,
+} from './lent-set.ts';
 import type { RemoteJobMetrics } from './metrics.ts';
 import { splicePipe } from './pipes.ts';
 import {
   decodeJobQuestion,
   decodePortOpening,
   encodeJobAnswer,
-  encodeJobQuestion,
   type JobAnswer,
   type JobQuestion,
   type Prepare,
@@ -62,78 +66,6 @@ export interface JobLenderComponents extends LentJobParts {
 export interface JobLender extends Startable {
   readonly providers: readonly LeaseProvider[];
 }
-
-/** A lease whose jobs run here. */
-interface LentSet {
-  readonly lease: LentLease;
-  readonly kind: 'container' | 'cpu';
-  readonly jobs: Map<JobId, LentJob>;
-  /** What each was prepared with: how long it is, and its hash. */
-  readonly words: Map<JobId, { bytes: number; sha256: string }>;
-  /** Names that were ever given, so that a lease cannot fill the memory with jobs that ended. */
-  ever: number;
-  part: number;
-  /** Of the borrower, as it was last seen; null for one without a name. */
-  peerId: PeerId | null;
-  /** Whoever showed on these that it is the borrower: asked again once the lease is over. */
-  readonly links: WeakSet<Link>;
-  over: boolean;
-  cancelClear: () => void;
-  sentBytes: number;
-  receivedBytes: number;
-}
-
-/** Says no more: who guesses ids must not learn which of them are somebody's. */
-const NOT_YOURS: JobAnswer = {
-  kind: 'refused',
-  code: 'NOT_YOURS',
-  sentence: 'No lease with this id runs for you here; it may have ended. Borrow again.',
-};
-const NO_JOB: JobAnswer = {
-  kind: 'refused',
-  code: 'JOB_UNKNOWN',
-  sentence: 'There is no job of this name in the lease; prepare it first.',
-};
-const refused = (code: string, sentence: string): JobAnswer => ({ kind: 'refused', code, sentence });
-/** What can be asked of a lease that is over, until its content is removed. */
-const AFTERWARDS: ReadonlySet<JobQuestion['kind']> = new Set(['state', 'output', 'collect', 'forget', 'stop']);
-
-/** What a lease may bring: four times the memory that it stands for. */
-const contentBytesMax = ({ kind, lease }: LentSet): number =>
-  kind === 'cpu'
-    ? SANDBOX_CONTENT_BYTES_MAX
-    : Math.min(
-        CONTAINER_CONTENT_BYTES_MAX,
-        Math.max(CONTAINER_CONTENT_BYTES_MIN, lease.amount * SLOT_BYTES * CONTENT_PER_MEMORY),
-      );
-const encodePrepared = (prepare: Prepare, of: { lease: LeaseId; job: JobId }): Uint8Array =>
-  encodeJobQuestion({ kind: 'prepare', ...of, ...prepare });
-const preparedOf = (encoded: Uint8Array): Prepare => {
-  const question = decodeJobQuestion(encoded);
-  if (question.kind !== 'prepare') throw new Error('a row of a lent job is no prepared job');
-  return question;
-};
-const wordsOf = (encoded: Uint8Array): { bytes: number; sha256: string } => ({
-  bytes: encoded.length,
-  sha256: createHash('sha256').update(encoded).digest('hex'),
-});
-/** @returns why a job cannot be taken, whatever the lease has room for; null where it can */
-const problemOf = (prepare: Prepare): JobAnswer | null => {
-  const { spec, module, stdin } = prepare;
-  // What is lent is processor and memory: a card is the owner's, and all of a card at that.
-  if (spec.kind === 'container' && spec.gpu)
-    return refused('GPU_NOT_LENT', 'Graphics cards are not lent with containers; ask for none.');
-  // These two are held in memory whole, the rest never is.
-  if ((module?.bytes ?? 0) > MODULE_BYTES_MAX || (stdin?.bytes ?? 0) > STDIN_BYTES_MAX)
-    return refused(
-      'CONTENT_TOO_LARGE',
-      `A module has ${MODULE_BYTES_MAX} bytes at most and an input ${STDIN_BYTES_MAX}; send the rest as files.`,
-    );
-  const came = contentOf(prepare);
-  if (refsOf(prepare).some(({ sha256, bytes }) => came.get(sha256) !== bytes))
-    return refused('MODULE_INVALID', 'The same content is named with two sizes; name it with the one that it has.');
-  return null;
-};
 
 export const createJobLender = (components: JobLenderComponents): JobLender => {
   const { outside, metrics, leases, links, runtime, exchange, rows, ready, network } = components;
@@ -254,49 +186,14 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
           return refused('ENGINE_MISSING', 'This node has no container engine now; send the job to another one.');
         job.start();
         return { kind: 'ok' };
-      case 'begin':
-        await job.begin();
-        return { kind: 'ok' };
-      case 'state':
-        return { kind: 'state', ...(await job.state(question.since, question.waitMs)) };
-      case 'output':
-        return await job.output(question.offset);
-      case 'stop':
-        await job.stop();
-        return { kind: 'ok' };
-      case 'collect':
-        return { kind: 'collected', ...(await job.collect()) };
       case 'forget':
         if (job.live) return refused('JOB_RUNNING', 'The job has not ended; stop it first.');
         set.jobs.delete(question.job);
         set.words.delete(question.job);
         await clearJob(job);
         return { kind: 'ok' };
-      case 'handOver':
-        await job.handOver(question.to, question.graceMs);
-        return { kind: 'ok' };
-      case 'resume':
-        await job.resume();
-        return { kind: 'ok' };
-      case 'list':
-        return { kind: 'entries', ...(await job.list(question.after)) };
-      case 'read':
-        return {
-          kind: 'bytes',
-          data: await (await job.work()).read(question.path, question.offset, question.bytesMax),
-        };
-      case 'write':
-        await (await job.work()).write(question.path, question.offset, question.data);
-        return { kind: 'ok' };
-      case 'truncate':
-        await (await job.work()).truncate(question.path, question.bytes, question.executable);
-        return { kind: 'ok' };
-      case 'folder':
-        await (await job.work()).makeFolder(question.path);
-        return { kind: 'ok' };
-      case 'remove':
-        await (await job.work()).remove(question.path);
-        return { kind: 'ok' };
+      default:
+        return await answerOf(job, question);
     }
   };
   const answer = async (set: LentSet, question: JobQuestion): Promise<JobAnswer> => {
