@@ -18,7 +18,8 @@ def _boot():
     def show(kind, value, trace):
         nonlocal reserve
         del reserve
-        if issubclass(kind, MemoryError):
+        # The parser's own bound is told as one, too, in words; memory has none left for words.
+        if issubclass(kind, MemoryError) and not value.args:
             try: os.close(os.open('/program/out-of-memory', os.O_RDONLY))
             except OSError: pass
         at = trace

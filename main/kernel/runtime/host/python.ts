@@ -97,7 +97,11 @@ export const runPython = (first: Start, watchPipe: () => void): never => {
         return refuse(`Python does not fit into ${sizeText(memoryBytes)} of memory; start the script with more.`);
       throw error;
     }
-    return finish(whyItFailed(error, instance, scratch, { ...job.header, memoryBytes }));
+    const how = whyItFailed(error, instance, scratch, { ...job.header, memoryBytes });
+    // Its stack lies at the beginning of its memory: what goes too deep leaves it there.
+    if (how.why === 'crashed' && /out of bounds/.test(how.message))
+      return finish({ ...how, message: `The script called itself too deep, or broke the interpreter. ${how.message}` });
+    return finish(how);
   }
   return end(0);
 };

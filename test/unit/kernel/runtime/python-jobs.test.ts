@@ -93,6 +93,21 @@ describe('a Python job', () => {
     expect([bench.book.size, bench.runtime.running]).toEqual([0, 0]);
   });
 
+  it('ends with a reason when it goes deeper than there is room for', async () => {
+    const unbound = (program: string) => run(`import sys\nsys.setrecursionlimit(10**9)\n${program}`);
+    const calls = await unbound('def f(n): return f(n + 1)\nf(0)');
+    // Whether memory is left to say so is chance.
+    const isSaid = calls.end?.why === 'exited' && calls.end.exitCode === 1 && calls.stderr.length > 0;
+    expect(isSaid || (calls.end?.why === 'limit' && calls.end.limit === 'memory')).toBe(true);
+    expect((await unbound('class A:\n  def __repr__(self): return repr(self)\nrepr(A())')).end).toMatchObject({
+      why: 'crashed',
+      message: expect.stringContaining('called itself too deep'),
+    });
+    const parsed = await unbound('eval("(" * 10**5 + ")" * 10**5)');
+    expect([parsed.end, parsed.stderr.includes('too complex')]).toEqual([{ why: 'exited', exitCode: 1 }, true]);
+    expect([bench.book.size, bench.runtime.running]).toEqual([0, 0]);
+  });
+
   it('begins at once when another came shortly before, and the host that waits is nobody’s', async () => {
     await run('print("one")');
     // Nothing runs, so that the one process there is waits for a job.
