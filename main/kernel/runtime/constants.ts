@@ -57,8 +57,6 @@ export const FROZEN_NOTICE_MS = 60_000;
 /** Pause before a job starts again by itself; doubled each time. */
 export const RESTART_MS_MIN = 1000;
 export const RESTART_MS_MAX = 60_000;
-/** Modules up to this size stay in memory with a job that may need them again; larger ones are read from the content store. */
-export const PROGRAM_KEPT_BYTES_MAX = 16 * 1024;
 /** How long `submit` waits for the host's verdict on the module before it answers with a job that is still starting. */
 export const SUBMIT_WAIT_MS_MAX = 10_000;
 

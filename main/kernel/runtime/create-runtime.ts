@@ -340,6 +340,7 @@ class JobRuntime implements Runtime {
 
   async forgetMoved(id: JobId): Promise<void> {
     await this.#leaving.get(id)?.catch(() => null);
+    await this.#left(id);
     if (await this.#moved.forget(id)) return;
     if (!this.#jobs.has(id) && (await this.#records.get(id)) === null) throw jobUnknown(id);
   }
@@ -453,15 +454,17 @@ class JobRuntime implements Runtime {
     const { job, driven } = await this.#running(id);
     if (driven.work === null || driven.begin === undefined) throw notMovable(id);
     if (!(await job.handOver(to, graceMs))) throw jobNotRunning(id);
-    const moved = this.#keepMoved(job);
-    // Its row says so from here on.
-    await job.ended;
-    return moved;
+    // Its row is written behind this: nobody answers for the job meanwhile.
+    return this.#keepMoved(job);
+  }
+  /** The row of a job that goes on elsewhere is waited for. */
+  async #left(id: JobId): Promise<void> {
+    const job = this.#jobs.get(id);
+    if (job?.leaves === true) await job.ended;
   }
   /** @returns null for what lives here, whatever its row says of earlier, and for what left nothing */
   async #findMoved(id: JobId): Promise<MovedWork | null> {
-    const job = this.#jobs.get(id);
-    if (job?.leaves === true) await job.ended;
+    await this.#left(id);
     return this.#jobs.has(id) ? null : this.#moved.find(id);
   }
   #keepMoved(job: Job): MovedWork {
