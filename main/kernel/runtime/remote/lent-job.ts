@@ -93,7 +93,8 @@ export interface LentJob {
   /** What the runtime tells of it. */
   changed(view: JobView): void;
   wrote(): void;
-  notice(notice: { reason: string; noticeMs: number }): void;
+  /** It is to leave; null: not any more. */
+  notice(notice: FarState['notice']): void;
   /** Takes up what an earlier run left. */
   adopt(row: LentRow): Promise<void>;
   /** Nothing of it is left: not a byte that came with it, and not its name. */
@@ -294,6 +295,17 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
   };
   const workHere = (): Promise<WorkFolder> =>
     readyWork({ runtime, clock: outside.clock }, known(), { waitMsMax: WORK_WAIT_MS });
+  let lastList: Promise<unknown> = Promise.resolve();
+  /** One after another, and the node rests as long as each took: a hundred thousand entries are work for it and none for who asks. */
+  const listHere = async (): Promise<readonly WorkEntry[]> => {
+    const listing = lastList.then(async () => {
+      const beganAtMs = outside.clock.monotonicMs();
+      const entries = await (await self.work()).list();
+      return { entries, tookMs: outside.clock.monotonicMs() - beganAtMs };
+    });
+    lastList = listing.then(({ tookMs }) => outside.clock.sleep(tookMs)).catch(() => undefined);
+    return (await listing).entries;
+  };
   const quietly = async (work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
@@ -437,7 +449,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         changed(await runtime.begin(known()));
       }),
     list: async (after) => {
-      if (after === 0) listed = await (await self.work()).list();
+      if (after === 0) listed = await listHere();
       const entries = listed.slice(after, after + ENTRIES_PER_ANSWER);
       const more = after + entries.length < listed.length;
       forgetListed();

@@ -132,6 +132,24 @@ describe('a borrower who asks for more than was lent', () => {
     expect(job!.spec).toMatchObject({ health: { command: ['true'], intervalMs: 10_000 } });
   });
 
+  it('cannot keep the node busy with lists', async () => {
+    await borrow(container);
+    await ask(nameOf(1), prepare(container));
+    await ask(nameOf(1), { kind: 'start' });
+    await world.clock.run(100);
+    const job = [...far.runtime.jobs.values()].at(-1)!;
+    const times: number[] = [];
+    job.work.list = async () => {
+      times.push(world.clock.monotonicMs());
+      await world.clock.sleep(100);
+      return [];
+    };
+    const answers = await Promise.all(Array.from({ length: 4 }, () => ask(nameOf(1), { kind: 'list', after: 0 })));
+    expect(answers).toEqual(Array.from({ length: 4 }, () => ({ kind: 'entries', entries: [], more: false })));
+    for (const [index, atMs] of times.slice(1).entries()) expect(atMs - times[index]!).toBeGreaterThanOrEqual(200);
+    expect(times).toHaveLength(4);
+  });
+
   it('leaves no job behind when it is resumed and that fails', async () => {
     await borrow(container);
     await ask(nameOf(1), prepare(container));
