@@ -230,7 +230,12 @@ const viewQueue = (queue: QueueState, style: Style): string => {
   const fields = formatFields(
     [
       ['Aim', `${queue.aim}: ${AIMS[queue.aim]}`],
-      ['Mode', queue.mode === 'open' ? 'open: takes new work' : 'finish: takes no new work, ends what runs'],
+      [
+        'Mode',
+        queue.mode === 'open'
+          ? 'open: takes new work'
+          : 'finish: takes no new work; what runs goes on to its end, then the node stops',
+      ],
       ['Waiting', `${queue.queued} of at most ${queue.queuedMax}`],
       ['Running', formatCount(queue.running, 'job')],
       [

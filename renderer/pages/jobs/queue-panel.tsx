@@ -76,9 +76,10 @@ export const QueuePanel = () => {
     confirm({
       title: 'Finish?',
       children:
-        'No new work is taken, neither yours nor that of others. What runs and what waits is ended, each in its time, and then the machine does nothing for anybody until you open it again.',
+        'No new work is taken, neither yours nor that of others. What runs and what waits goes on to its end, each in its time. Then HyperMesh stops; start it again when you like.',
       confirmLabel: 'Finish',
-      onConfirm: () => void change({ mode: 'finish' }, 'No new work is taken. What runs goes on to its end.'),
+      onConfirm: () =>
+        void change({ mode: 'finish' }, 'No new work is taken. What runs goes on to its end, then HyperMesh stops.'),
     });
   const finishing = queue?.mode === 'finish';
   return (
@@ -109,8 +110,8 @@ export const QueuePanel = () => {
             <Note tone="warning">
               <p>
                 {queue.running + queue.queued === 0
-                  ? 'Everything has ended. No new work is taken until you open the queue again.'
-                  : `No new work is taken. ${queue.running + queue.queued} ${queue.running + queue.queued === 1 ? 'job is' : 'jobs are'} still to end.`}
+                  ? 'Everything has ended: HyperMesh stops.'
+                  : `No new work is taken. ${queue.running + queue.queued} ${queue.running + queue.queued === 1 ? 'job is' : 'jobs are'} still to end, then HyperMesh stops.`}
               </p>
             </Note>
           )}
