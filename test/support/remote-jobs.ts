@@ -32,7 +32,15 @@ import { createWorkCopier } from '../../main/kernel/runtime/moving/index.ts';
 import { createRemoteJobs, type RemoteJobs } from '../../main/kernel/runtime/remote/index.ts';
 import { inputHashOf, inputOf, resultHashOf } from '../../main/kernel/runtime/results/index.ts';
 import type { PeerId } from '../../main/transport/stoq/index.ts';
-import type { JobEnd, JobFile, JobSpec, JobView, LeaseView, OfferView } from '../../preload/contract/index.ts';
+import type {
+  JobEnd,
+  JobFile,
+  JobSpec,
+  JobView,
+  LeaseView,
+  OfferView,
+  QueueState,
+} from '../../preload/contract/index.ts';
 import { createLinkNet, type LinkNet } from './leases/fake-links.ts';
 import { createMemoryStore } from './memory-store.ts';
 import { createSeededRandom } from './seeded-random.ts';
@@ -145,6 +153,7 @@ const unknown = (id: string): RuntimeError =>
 export const createPretendedRuntime = (clock: Clock, random: Random, signer: KeyId): PretendedRuntime => {
   const jobs = new Map<JobId, PretendedJob>();
   const events = new Emitter<RuntimeEvents>();
+  let mode: QueueState['mode'] = 'open';
   const notices = new Set<(notice: { id: JobId; reason: string; noticeMs: number }) => void>();
   const known = (id: JobId): PretendedJob => {
     const job = jobs.get(id);
@@ -252,10 +261,12 @@ export const createPretendedRuntime = (clock: Clock, random: Random, signer: Key
     },
     endAll: () => Promise.resolve(0),
     idle: () => Promise.resolve(),
-    queue: () => {
-      throw new Error('not part of this');
+    queue: () => ({ mode }) as QueueState,
+    setQueue: (change) => {
+      mode = change.mode ?? mode;
+      events.emit('queueChanged', null);
+      return Promise.resolve({ mode } as QueueState);
     },
-    setQueue: () => Promise.reject(new Error('not part of this')),
     languages: () => [],
     spec: (id) => Promise.resolve().then(() => known(id).spec),
     limit: (id, part) => {

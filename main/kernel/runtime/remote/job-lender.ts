@@ -31,6 +31,7 @@ import {
   answerOf,
   contentBytesMax,
   encodePrepared,
+  FINISHING,
   type LentSet,
   NO_JOB,
   NOT_YOURS,
@@ -56,7 +57,7 @@ export interface JobLenderComponents extends LentJobParts {
   leases: Pick<Leases, 'authorize' | 'get' | 'on'>;
   links: Pick<Links, 'handle'>;
   exchange: Pick<ContentExchange, 'addGate'>;
-  runtime: LentJobParts['runtime'] & Pick<Runtime, 'on' | 'list' | 'onNotice'>;
+  runtime: LentJobParts['runtime'] & Pick<Runtime, 'on' | 'list' | 'onNotice' | 'queue'>;
   /** Whether this node can run such jobs now. */
   ready: (kind: 'container' | 'cpu') => boolean;
   /** The way out of a lease's jobs by its terms; null: none. */
@@ -76,6 +77,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
   const waiting = new Set<LeaseId>();
   const endings: (() => void)[] = [];
   let stopping = false;
+  let finishing = false;
 
   const tellLive = (): void => {
     let live = 0;
@@ -86,6 +88,14 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     work.catch((error: unknown) => {
       logger.warn(what, { error: messageOf(error) });
     });
+  };
+  /** Whoever lets the node finish wants it empty: borrowers whose jobs can go on elsewhere take them there. */
+  const tellFinishing = (): void => {
+    const now = runtime.queue().mode === 'finish';
+    if (now === finishing) return;
+    finishing = now;
+    for (const { jobs } of sets.values())
+      for (const job of jobs.values()) if (job.live) job.notice(now ? FINISHING : null);
   };
   const isBorrower = (set: LentSet, link: Link): boolean =>
     set.links.has(link) ||
@@ -382,6 +392,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
       endings.push(
         runtime.on('jobChanged', (view) => byLocal.get(view.id as JobId)?.changed(view)),
         runtime.on('outputWritten', ({ id }) => byLocal.get(id as JobId)?.wrote()),
+        runtime.on('queueChanged', tellFinishing),
         runtime.onNotice(({ id, reason, noticeMs }) => byLocal.get(id)?.notice({ reason, noticeMs })),
         links.handle(jobProtocol, (stream, link) =>
           respond(stream, { bytesMax: QUESTION_BYTES_MAX }, (bytes) => answerBytes(link, bytes)),

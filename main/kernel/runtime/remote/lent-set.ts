@@ -49,6 +49,9 @@ export const refused = (code: string, sentence: string): JobAnswer => ({ kind: '
 /** What can be asked of a lease that is over, until its content is removed. */
 export const AFTERWARDS: ReadonlySet<JobQuestion['kind']> = new Set(['state', 'output', 'collect', 'forget', 'stop']);
 
+/** Nothing is ended by it: how long is told for whoever plans by it. */
+export const FINISHING = { reason: 'The node finishes what runs and takes no new work.', noticeMs: 600_000 };
+
 /** What a lease may bring: four times the memory that it stands for. */
 export const contentBytesMax = ({ kind, lease }: LentSet): number =>
   kind === 'cpu'

@@ -359,6 +359,24 @@ describe('a move', () => {
     await world.clock.drive(home.jobs.cancel(id as JobId));
   });
 
+  it('happens by itself when the owner of a node lets it finish', async () => {
+    const { id } = await running((await begin(send(container))).id);
+    await world.clock.drive(far.runtime.setQueue({ mode: 'finish' }));
+    const stays = await until(id, ({ stateReason }) => stateReason !== '', 'it stays');
+    expect(stays.stateReason).toContain('takes no new work');
+    await world.clock.drive(far.runtime.setQueue({ mode: 'open' }));
+    await world.clock.run(30_000);
+    other.lends = { container: 8 };
+    await world.clock.run(60_000);
+    expect((await viewOf(id)).peerName).toBe('far');
+    await world.clock.drive(home.jobs.cancel(id as JobId));
+    await ended(id);
+    const second = await running((await begin(send(container, { to: 'far' }))).id);
+    await world.clock.drive(far.runtime.setQueue({ mode: 'finish' }));
+    await arrived(second.id, 'other');
+    await world.clock.drive(home.jobs.cancel(second.id as JobId));
+  });
+
   it('is for containers that run', async () => {
     const { id } = await running((await begin(send(sandbox))).id);
     await expect(home.jobs.move(id as JobId, 'any')).rejects.toMatchObject({ code: 'NOT_MOVABLE' });
