@@ -262,8 +262,8 @@ export const createPretendedRuntime = (clock: Clock, random: Random, signer: Key
     endAll: () => Promise.resolve(0),
     idle: () => Promise.resolve(),
     queue: () => ({ mode }) as QueueState,
-    setQueue: (change) => {
-      mode = change.mode ?? mode;
+    setQueue: ({ mode: next = mode }) => {
+      mode = next;
       events.emit('queueChanged', null);
       return Promise.resolve({ mode } as QueueState);
     },

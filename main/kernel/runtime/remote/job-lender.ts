@@ -32,6 +32,7 @@ import {
   contentBytesMax,
   encodePrepared,
   FINISHING,
+  isBorrower,
   type LentSet,
   NO_JOB,
   NOT_YOURS,
@@ -97,9 +98,6 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
     for (const { jobs } of sets.values())
       for (const job of jobs.values()) if (job.live) job.notice(now ? FINISHING : null);
   };
-  const isBorrower = (set: LentSet, link: Link): boolean =>
-    set.links.has(link) ||
-    (!set.lease.anonymous && link.party.kind === 'peer' && link.party.keyId === set.lease.borrower);
   const setFor = (link: Link, id: LeaseId): LentSet | null => {
     const set = sets.get(id);
     if (set === undefined) return null;
@@ -354,7 +352,6 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
   /** Removes what is left of a lease that does not run any more and that this run never saw. */
   const removeLeft = async (lease: LeaseId): Promise<void> => {
     waiting.delete(lease);
-    const content = components.content;
     for (const { job, local } of await rows.of(lease)) {
       if (local !== null) {
         try {
@@ -364,7 +361,7 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
           if (!isNodeError(error)) throw error;
         }
       }
-      await content.discard(lentHolderOf(lease, job));
+      await components.content.discard(lentHolderOf(lease, job));
       await rows.remove(lease, job);
     }
     await endStrays(lease, new Set());

@@ -52,6 +52,10 @@ export const AFTERWARDS: ReadonlySet<JobQuestion['kind']> = new Set(['state', 'o
 /** Nothing is ended by it: how long is told for whoever plans by it. */
 export const FINISHING = { reason: 'The node finishes what runs and takes no new work.', noticeMs: 600_000 };
 
+export const isBorrower = (set: LentSet, link: Link): boolean =>
+  set.links.has(link) ||
+  (!set.lease.anonymous && link.party.kind === 'peer' && link.party.keyId === set.lease.borrower);
+
 /** What a lease may bring: four times the memory that it stands for. */
 export const contentBytesMax = ({ kind, lease }: LentSet): number =>
   kind === 'cpu'
