@@ -529,10 +529,9 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     const endings = [
       jobs.on('jobChanged', () => control.refresh()),
       jobs.on('queueChanged', () => {
-        // The owner asked for the end of the work, and it has come.
-        const { mode, running, queued } = jobs.queue();
-        if (mode === 'finish' && running === 0 && queued === 0 && control.phase === 'running')
-          control.requestStop(false);
+        // The owner asked for the end of the work, and it has come. What waits is kept for another day.
+        const queue = jobs.queue();
+        if (queue.mode === 'finish' && queue.running === 0 && control.phase === 'running') control.requestStop(false);
       }),
       satchel.on('viewChanged', () => control.refresh()),
       watch.on('jumped', () => control.refresh()),

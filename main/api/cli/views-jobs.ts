@@ -119,7 +119,7 @@ const stateFields = (job: JobView): Field[] => {
     ...(job.health === 'none' ? [] : ([['Health', job.health]] as Field[])),
   ];
 };
-const useFields = (job: JobView): Field[] => {
+const measuredFields = (job: JobView): Field[] => {
   const { measured, promised } = job;
   const mean = measured.cpuPercentMean === null ? 'not measured' : `measured ${formatPercent(measured.cpuPercentMean)}`;
   const disk =
@@ -180,7 +180,7 @@ const viewJob = (job: JobView, style: Style): string => {
       ...programFields(job),
       ...placeFields(job),
       ...stateFields(job),
-      ...useFields(job),
+      ...measuredFields(job),
     ],
     style,
   );

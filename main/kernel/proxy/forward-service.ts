@@ -91,7 +91,7 @@ export const createForwardService = (
   let connections = 0;
   let undo: (() => void)[] = [];
 
-  const connect = async (target: StreamTarget, signal?: AbortSignal): Promise<SpliceEnd> => {
+  const reach = async (target: StreamTarget, signal?: AbortSignal): Promise<SpliceEnd> => {
     if (!('job' in target))
       return await dialLocal(target, {
         clock,
@@ -193,7 +193,7 @@ export const createForwardService = (
         await spliceDatagrams(socket, stream, options);
         return;
       }
-      const socket = await dial(admitted, () => connect(target, signal));
+      const socket = await dial(admitted, () => reach(target, signal));
       if (socket === null) return await refuse(stream, { code: 'full', sentence: FULL, entry });
       try {
         await writeMessage(stream, ok);
@@ -270,7 +270,7 @@ export const createForwardService = (
     },
     connectOwn: async (address, port, signal) => {
       const { target, entry } = ownTarget(address, port, 'stream');
-      const socket = await connect(target, signal);
+      const socket = await reach(target, signal);
       return createSocketPipe(socket, entry.counters, clock);
     },
     associateOwn: async (address, port) => {

@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { callbackify } from 'node:util';
 import { messageOf } from '../../base/index.ts';
 import { SOCKET_BUFFER_BYTES } from './constants.ts';
 import { ProxyError } from './errors.ts';
@@ -13,6 +14,19 @@ const away = (detail: string): ProxyError =>
     { code: 'TARGET_AWAY', detail },
     'The service behind this address does not answer now; ask its owner to start it, or try again later.',
   );
+
+/** Tells a stream how something ended, as streams want to be told. */
+const settle = (work: Promise<void>, done: (error?: Error | null) => void): void => {
+  const tell = async (): Promise<Error | null> => {
+    try {
+      await work;
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(messageOf(error));
+    }
+  };
+  callbackify(tell)((_failed, error) => done(error));
+};
 
 /** A connection into a job, as a socket of this machine would be. */
 class JobSocket extends Duplex implements SpliceEnd {
@@ -39,10 +53,10 @@ class JobSocket extends Duplex implements SpliceEnd {
     );
   }
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#pipe.write(chunk).then(() => done(), done);
+    settle(this.#pipe.write(chunk), done);
   }
   override _final(done: (error?: Error | null) => void): void {
-    this.#pipe.finish().then(() => done(), done);
+    settle(this.#pipe.finish(), done);
   }
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (!this.readableEnded || !this.writableFinished) this.#pipe.reset();
