@@ -76,6 +76,8 @@ export const OUTPUT_ANSWER_BYTES_MAX = 1024 * 1024;
 
 /** Bytes of the host's own diagnostics that are kept to explain a crash. */
 export const DIAGNOSTICS_BYTES_MAX = 8 * 1024;
+/** A program that is cancelled has so long to put its files in order. */
+export const CANCEL_GRACE_MS = 2_000;
 /** Longest message of an end: a stack trace fits, a hostile error message does not fill the store. */
 export const END_MESSAGE_CHARS_MAX = 4096;
 

@@ -10,7 +10,13 @@ import type {
   QueueState,
   SchedulerAim,
 } from '../../../preload/contract/index.ts';
-import { JOBS_RUNNING_MAX, PREPARE_WAIT_MS_MAX, SAMPLE_INTERVAL_MS, SUBMIT_WAIT_MS_MAX } from './constants.ts';
+import {
+  CANCEL_GRACE_MS,
+  JOBS_RUNNING_MAX,
+  PREPARE_WAIT_MS_MAX,
+  SAMPLE_INTERVAL_MS,
+  SUBMIT_WAIT_MS_MAX,
+} from './constants.ts';
 import type { ContentStore } from './content/index.ts';
 import type { JobNetwork, JobPipe, RuntimeDriver, WorkFolder } from './drivers/interface.ts';
 import { RuntimeError, jobNotRunning, jobRunning, jobUnknown, moduleInvalid, notMovable, stopping } from './errors.ts';
@@ -238,7 +244,7 @@ class JobRuntime implements Runtime {
   async cancel(id: JobId): Promise<JobView> {
     const job = this.#jobs.get(id);
     if (job !== undefined) {
-      job.end({ why: 'cancelled' });
+      job.end({ why: 'cancelled' }, CANCEL_GRACE_MS);
       await job.ended;
       return job.view();
     }

@@ -310,12 +310,15 @@ export class Job {
     return found;
   }
 
-  /** Decides how it ends, unless that is decided already, and ends what runs. In any state; may be called often. */
-  end(end: JobEnd): void {
+  /**
+   * Decides how it ends, unless that is decided already, and ends what runs. In any state; may be called often.
+   * @param graceMs - so long a program that can be asked to end has for that. @default 0
+   */
+  end(end: JobEnd, graceMs = 0): void {
     if (this.#ending !== null || this.#life.status === 'ended') return;
     this.#ending = end;
     this.#aborter.abort(new Error('The job has ended.'));
-    if (this.#run !== null) this.#run.end(end);
+    if (this.#run !== null) this.#run.stop(end, graceMs);
     else void this.#finish(end);
   }
 
@@ -443,17 +446,17 @@ export class Job {
       this.#run = null;
       return this.#parts.again(this, pauseMs);
     }
-    await this.#keepFiles(run, over.end);
+    await this.#keepFiles(run);
     if (!this.#handedOver) await this.#release(run);
     return this.#finish(over.end);
   }
 
-  /** Files are kept of whatever ended by itself, or by a limit: half a result may be worth much. */
-  async #keepFiles(run: JobRun, end: JobEnd): Promise<void> {
+  /** Files are kept however it ended: half a result may be worth much, and a service has its files when it is stopped. */
+  async #keepFiles(run: JobRun): Promise<void> {
     const { content, logger } = this.#parts;
     const { outputs, scratchBytesMax } = this.#spec;
     const work = run.driven?.work ?? null;
-    if (content === null || work === null || this.#handedOver || end.why === 'cancelled') return;
+    if (content === null || work === null || this.#handedOver) return;
     try {
       const kept = await keepOutputs(content, this.id, work, outputs, scratchBytesMax);
       this.#facts = { ...this.#facts, outputs: kept };
