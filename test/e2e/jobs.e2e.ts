@@ -45,7 +45,7 @@ test.describe('somebody with work, and two who have room', () => {
   test.skip(netnsMissing !== null || engineMissing !== null, netnsMissing ?? engineMissing ?? '');
   test.setTimeout(900_000);
 
-  test('@source send a container, look into it, move it, and settle by its receipt', async ({ target }, info) => {
+  test('@installed send a container, look into it, move it, and settle by its receipt', async ({ target }, info) => {
     const program = homeProgram(target);
     const network = createTestNetwork();
     const nodes: HomeNode[] = [];
