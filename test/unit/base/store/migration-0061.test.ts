@@ -26,7 +26,9 @@ it('adds two tables and leaves every row that was there', () => {
 it('holds rows, and refuses those that break its rules', () => {
   migrate(db, upTo(61));
   const hash = `x'${'11'.repeat(32)}'`;
-  db.exec(`INSERT INTO content_holds VALUES ('job:1', ${hash}); INSERT INTO images VALUES ('sha256:aa', 1, 5, x'80', NULL);`);
+  db.exec(
+    `INSERT INTO content_holds VALUES ('job:1', ${hash}); INSERT INTO images VALUES ('sha256:aa', 1, 5, x'80', NULL);`,
+  );
   for (const wrong of [
     `INSERT INTO content_holds VALUES ('job:1', ${hash})`,
     "INSERT INTO content_holds VALUES ('job:1', x'11')",
