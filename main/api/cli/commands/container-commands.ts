@@ -146,6 +146,13 @@ const addDoctor = (program: Command, session: Session): void => {
 
 /** `container …`, `image …`, `doctor containers`. */
 export const addContainerCommands = (program: Command, session: Session): void => {
+  withExamples(commandAt(program, 'container').description('What this node has in the container engine'), [
+    'hypermesh container list',
+  ]);
+  withExamples(commandAt(program, 'image').description('Images that jobs can run in'), [
+    'hypermesh image list',
+    'hypermesh image pull python:3.13-slim',
+  ]);
   for (const name of ['containers:list', 'containers:clean', 'images:list', 'images:remove'] as const)
     addDerivedCommand(program, session, name);
   addTransfers(program, session);

@@ -440,6 +440,10 @@ const addFiles = (program: Command, session: Session): void => {
 /** `run`, `job …`, `queue …`, `languages`. */
 export const addJobCommands = (program: Command, session: Session): void => {
   addRun(program, session);
+  withExamples(commandAt(program, 'job').description('Jobs of yours, here and elsewhere, and those of others here'), [
+    'hypermesh job list',
+    'hypermesh job submit --wait primes.py 100000',
+  ]);
   addSubmit(program, session);
   for (const name of ['job:list', 'job:get', 'job:cancel', 'job:move', 'job:remove'] as const)
     addDerivedCommand(program, session, name);
