@@ -212,7 +212,9 @@ describe.skipIf(containersMissing !== null || probeMissing !== null)('what a job
   it('says what cannot be run, and why', async () => {
     const run = await start('', { entrypoint: ['/bin/no-such-program'] });
     await until(() => run.told.how !== null);
-    expect(run.told.refusal).toMatch(/^The image cannot run this program: .*no-such-program/);
+    // The engine says so where it starts the program itself, its first process where there is one.
+    expect(run.told.refusal ?? run.told.text('stderr')).toMatch(/no-such-program.*(no such file|failed)/i);
+    expect(run.told.end).not.toEqual({ why: 'exited', exitCode: 0 });
     await expect(startDriven(driver, world.shell('', { entrypoint: [] }))).rejects.toMatchObject({
       code: 'MODULE_INVALID',
     });
