@@ -4,7 +4,7 @@ import { createWriteStream, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, root } from '../setup/project.mjs';
 
-/** The slowest step (e2e on the installed package) takes some minutes; one that needs half an hour hangs. */
+/** The slowest step, unit and compliance tests, takes half an hour on two cores; one that needs much more hangs. */
 const STEP_MS_MAX = 45 * 60_000;
 /** Time a program has to end by itself when asked to. */
 const GRACE_MS = 10_000;
