@@ -204,7 +204,8 @@ describe.skipIf(containersMissing !== null || probeMissing !== null)('jobs in co
     const many = await Promise.all(Array.from({ length: 50 }, async () => start('echo on; exec sleep 1000', {}, 100)));
     await until(() => many.every(({ told }) => told.text('stdout') === 'on\n'));
     cancel();
-    expect(most).toBeLessThan(250);
+    // The worst of all, beside fifty starts on the same processors.
+    expect(most).toBeLessThan(1_000);
     await Promise.all(many.map(end));
   }, 180_000);
 });

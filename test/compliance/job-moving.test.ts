@@ -12,9 +12,10 @@ import {
 // A job with 100 MB of state goes from one node to another while it is asked all the time. Both stand on one real engine, so that
 // what is measured is the moving and no link.
 
-const PAUSE_MS_MAX = 500;
-/** On a machine that is busy with other things the engine alone takes longer than that to stop and start a container. */
-const PAUSE_RATIO_MAX = 1.3;
+/** Far from what it takes, which `npm run bench -- --only moving` measures: a pause this long is a fault, however busy the machine. */
+const PAUSE_MS_MAX = 2_000;
+/** The engine's own stopping and starting is most of it. */
+const PAUSE_RATIO_MAX = 3;
 
 describe.skipIf(containersMissing !== null)(`moving a job (${containersMissing ?? 'engine here'})`, () => {
   let moving: MovingWorld;
