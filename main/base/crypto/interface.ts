@@ -62,6 +62,9 @@ export const DOMAINS = [
   'lease-session',
   'route',
   'job-result',
+  'consensus-vote',
+  'consensus-proposal',
+  'wallet-message',
 ] as const;
 export type Domain = (typeof DOMAINS)[number];
 

@@ -4,3 +4,8 @@ export { GENESIS_KIND } from './constants.ts';
 export type { ChainComponents, ChainInit } from './chain-core.ts';
 export { createChain } from './create-chain.ts';
 export { type FileVerification, type VerifyFileComponents, verifyChainFile } from './verify-file.ts';
+// What another ledger is made of: kernel/consensus agrees on transactions of the same form.
+export { LedgerRules } from './ledger.ts';
+export { StateOverlay } from './state-tree.ts';
+export { Strict } from './format/strict.ts';
+export { encodeTransaction, readTransaction, transactionHash } from './format/transaction.ts';
