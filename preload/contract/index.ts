@@ -4,12 +4,15 @@ import { containerCalls, containerPushes } from './containers.ts';
 import { hardwareCalls, hardwarePushes } from './hardware.ts';
 import { identityCalls, identityPushes } from './identity.ts';
 import { jobCalls, jobPushes } from './jobs.ts';
+import { ledgerCalls, ledgerPushes } from './ledger.ts';
 import { lendingCalls, lendingPushes } from './lending.ts';
 import { networkCalls, networkPushes } from './network.ts';
 import { nodeCalls, nodePushes } from './node.ts';
 import { proofCalls, proofPushes } from './proof.ts';
+import { rewardCalls, rewardPushes } from './rewards.ts';
 import { shareCalls, sharePushes } from './share.ts';
 import { tunnelCalls, tunnelPushes } from './tunnels.ts';
+import { walletCalls, walletPushes } from './wallet.ts';
 
 export * from './chain.ts';
 export * from './common.ts';
@@ -18,12 +21,15 @@ export * from './define.ts';
 export * from './hardware.ts';
 export * from './identity.ts';
 export * from './jobs.ts';
+export * from './ledger.ts';
 export * from './lending.ts';
 export * from './network.ts';
 export * from './node.ts';
 export * from './proof.ts';
+export * from './rewards.ts';
 export * from './share.ts';
 export * from './tunnels.ts';
+export * from './wallet.ts';
 
 /** Every call there is. A capability that is not here does not exist. */
 export const calls = {
@@ -38,6 +44,9 @@ export const calls = {
   ...lendingCalls,
   ...tunnelCalls,
   ...containerCalls,
+  ...ledgerCalls,
+  ...walletCalls,
+  ...rewardCalls,
 } as const;
 /** Every push there is. */
 export const pushes = {
@@ -52,6 +61,9 @@ export const pushes = {
   ...lendingPushes,
   ...tunnelPushes,
   ...containerPushes,
+  ...ledgerPushes,
+  ...walletPushes,
+  ...rewardPushes,
 } as const;
 
 export type Call = keyof typeof calls;
