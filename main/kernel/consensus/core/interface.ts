@@ -19,7 +19,7 @@ export type TimeoutStep = 'propose' | 'prevote' | 'precommit' | 'commit' | 'hear
 export type CoreInput =
   /** Signature checked against the set, block fits its hash; `valid` is not known yet. */
   | { kind: 'proposal'; proposal: Proposal; from: string }
-  /** Signature checked, signer in the set. Of this height, or precommits of the one before. */
+  /** Signature checked, signer in the set. Of this height, precommits of the one before, or of one to come. */
   | { kind: 'vote'; vote: Vote; from: string }
   /** The block with that hash is at hand, and whether it may follow the last one. */
   | { kind: 'checked'; height: number; block: Hash; valid: boolean }
@@ -30,7 +30,10 @@ export type CoreInput =
   | { kind: 'timeout'; height: number; round: number; step: TimeoutStep }
   /** There is something to agree on. */
   | { kind: 'work' }
-  /** The decided block is on disk and applied: the next height begins. */
+  /**
+   * The decided block is on disk and applied: the next height begins. The same height again where nothing but `self` is another:
+   * the keys were locked, or unlocked.
+   */
   | {
       kind: 'next';
       height: number;
@@ -49,11 +52,19 @@ export type CoreEffect =
       kind: 'sign';
       message: { kind: 'vote'; content: VoteContent } | { kind: 'proposal'; content: ProposalContent };
       entry: Uint8Array;
+      /**
+       * Blocks that have to be where they survive before `entry` is: what this node is locked on, or proposes. Where every
+       * node fell at once, nobody else has them. Each once a height is enough.
+       */
+      keep: readonly Hash[];
     }
   | { kind: 'timeout'; height: number; round: number; step: TimeoutStep; afterMs: number }
   /** Build a block to follow the last one. */
   | { kind: 'build'; height: number; round: number }
-  /** Find the block, if need be at peers (`from` has it), check it and answer `checked`. */
+  /**
+   * Find the block, if need be at peers (`from` has it), check it and answer `checked`. Asked again in each round in which it
+   * matters, as a block that was too far ahead of the clock may hold by then.
+   */
   | { kind: 'check'; height: number; round: number; block: Hash; from: string | null }
   /** Final. Write it down, apply it, and answer `next`. `block` may still have to be fetched. */
   | { kind: 'decide'; block: Hash; commit: Commit }
@@ -70,11 +81,21 @@ export interface ConsensusCore {
   /** What was remembered before a crash, of the height that begins next. Call before `next`. It never contradicts any of it. */
   recover(entries: readonly Uint8Array[]): void;
   position(): { height: number; round: number; step: 'waiting' | 'propose' | 'prevote' | 'precommit' | 'commit' };
-  /** Votes and proposal of this height that a peer may lack; at most `limit`. For gossip after a break. */
-  known(limit: number): { proposals: readonly Proposal[]; votes: readonly Vote[] };
+  /**
+   * Votes and proposals of this height that a peer may lack, what it needs most first; at most `limit` of each. Nothing here is
+   * sent twice by itself, so whoever drives it hands these to its peers from time to time.
+   *
+   * @param round - where the peer is. @default the round of this node
+   */
+  known(limit: number, round?: number): { proposals: readonly Proposal[]; votes: readonly Vote[] };
+  /**
+   * What made the block before final, with all precommits that have come in since: for the next block. Null where this core
+   * did not see that decision; what the store has does then.
+   */
+  lastCommit(): Commit | null;
 }
 export interface CoreInit {
   network: Hash;
-  /** Votes of other rounds and heights that are kept at most, per validator. */
+  /** Votes of later rounds that are kept at most, per validator; the same again of the next height. @default 8 */
   futureVotesMax?: number;
 }
