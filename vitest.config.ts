@@ -9,6 +9,9 @@ const MEASURED = [
   'test/compliance/!(stoq-*|network-*|lending-*|lease-*|forward-*|proxy-*|far-*|vpn|identity-*|restored-*|images|remote-*).test.ts',
 ];
 
+/** The same cases of every property at each run; see there. */
+const SEED = 'test/support/property-seed.ts';
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,6 +22,7 @@ export default defineConfig({
           environment: 'node',
           include: ['test/{unit,vectors,compliance}/**/*.test.ts'],
           exclude: ['test/unit/renderer/**', ...MEASURED],
+          setupFiles: [SEED],
           pool: 'forks',
           maxWorkers: 2,
           testTimeout: 60_000,
@@ -32,6 +36,7 @@ export default defineConfig({
           name: 'measured',
           environment: 'node',
           include: MEASURED,
+          setupFiles: [SEED],
           pool: 'forks',
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
@@ -48,7 +53,7 @@ export default defineConfig({
           maxWorkers: 2,
           include: ['test/unit/renderer/**/*.test.{ts,tsx}'],
           testTimeout: 60_000,
-          setupFiles: ['test/unit/renderer/setup.ts'],
+          setupFiles: [SEED, 'test/unit/renderer/setup.ts'],
         },
       },
     ],

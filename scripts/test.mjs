@@ -113,6 +113,7 @@ async function main() {
   const total = add([noCounts(), ...results]);
   process.stdout.write('\n');
   for (const line of skipLines(total.skips)) process.stdout.write(`${line}\n`);
+  for (const name of total.unsteady) process.stdout.write(`unsteady: ${name}\n`);
   for (const failure of total.failures) process.stdout.write(`failed: ${failure}\n`);
   if (total.failed > 0) process.stdout.write(`Logs of every step: ${logFolder}\n`);
   process.stdout.write(`${closingLine(total)}\n`);

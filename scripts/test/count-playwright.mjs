@@ -1,6 +1,7 @@
 // Reporter for Playwright that writes how many tests passed, failed and were skipped (and why) to the file named by HYPERMESH_TEST_COUNTS.
 import { relative } from 'node:path';
 import { writeWhole } from '../setup/stamp.mjs';
+import { noCounts } from './counts.mjs';
 
 export default class CountReporter {
   /** @type {import('@playwright/test/reporter').Suite | null} */
@@ -26,13 +27,12 @@ export default class CountReporter {
     if (path === undefined) return;
     /** @type {import('./counts.mjs').Counts} */
     const counts = {
-      passed: 0,
-      failed: 0,
+      ...noCounts(),
       failures: this.#errors.map((error) => `outside of any test: ${error.split('\n')[0]}`),
-      skips: [],
     };
     for (const test of this.#suite?.allTests() ?? []) {
-      const name = `${relative(process.cwd(), test.location.file)} > ${test.titlePath().slice(3).join(' > ')}`;
+      const file = relative(process.cwd(), test.location.file);
+      const name = `${file} > ${test.titlePath().slice(3).join(' > ')}`;
       const outcome = test.outcome();
       if (outcome === 'expected') counts.passed += 1;
       else if (outcome === 'skipped') {
@@ -42,7 +42,10 @@ export default class CountReporter {
         )?.description;
         // Without an annotation it never began, because one before it in a serial group failed.
         counts.skips.push({ name, reason: why ?? 'an earlier step of the same walk failed' });
-      } else counts.failures.push(outcome === 'flaky' ? `${name} (passed only when tried again)` : name);
+      } else {
+        counts.failures.push(outcome === 'flaky' ? `${name} (passed only when tried again)` : name);
+        if (!counts.failedFiles.includes(file)) counts.failedFiles.push(file);
+      }
     }
     counts.failed = counts.failures.length;
     writeWhole(path, JSON.stringify(counts));

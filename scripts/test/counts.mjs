@@ -12,11 +12,13 @@
  * @property {number} failed
  * @property {string[]} failures - names, one per failure
  * @property {Skip[]} skips
+ * @property {string[]} unsteady - names of what failed among all others and passed by itself; counted as passed, and always told
+ * @property {string[]} failedFiles - files that the failures are in, relative to the root; a failure of none is no test's
  */
 
 /** @returns {Counts} */
 export function noCounts() {
-  return { passed: 0, failed: 0, failures: [], skips: [] };
+  return { passed: 0, failed: 0, failures: [], skips: [], unsteady: [], failedFiles: [] };
 }
 
 /**
@@ -66,6 +68,48 @@ export function add(all) {
     failed: all.reduce((sum, { failed }) => sum + failed, 0),
     failures: all.flatMap(({ failures }) => failures),
     skips: all.flatMap(({ skips }) => skips),
+    unsteady: all.flatMap(({ unsteady }) => unsteady),
+    failedFiles: all.flatMap(({ failedFiles }) => failedFiles),
+  };
+}
+
+/** More files than this do not fail by chance: nothing is tried again then. */
+export const TRIED_AGAIN_FILES_MAX = 4;
+
+/**
+ * Whether the failures may come from what ran beside them (docs/decisions/0016): few, each in a file that can be run by itself.
+ *
+ * @param {Counts} counts
+ * @returns {boolean}
+ */
+export function isWorthTryingAgain({ failures, failedFiles }) {
+  const files = new Set(failedFiles);
+  return (
+    failures.length > 0 &&
+    files.size > 0 &&
+    files.size <= TRIED_AGAIN_FILES_MAX &&
+    [...files].every((file) => /\.(test|e2e)\.tsx?$/.test(file)) &&
+    failures.every((failure) => [...files].some((file) => failure.startsWith(`${file} > `)))
+  );
+}
+
+/**
+ * What a run counts once those of its files that failed have been run again by themselves.
+ *
+ * @param {Counts} first
+ * @param {Counts} again - of the failed files alone
+ * @returns {Counts} what failed in both runs has failed; what failed in the first alone is unsteady
+ */
+export function afterTryingAgain(first, again) {
+  const failures = [...new Set([...first.failures.filter((name) => again.failures.includes(name)), ...again.failures])];
+  const unsteady = first.failures.filter((name) => !failures.includes(name));
+  return {
+    ...first,
+    passed: first.passed + unsteady.length,
+    failed: failures.length,
+    failures,
+    unsteady: [...first.unsteady, ...unsteady],
+    failedFiles: again.failedFiles,
   };
 }
 
@@ -73,8 +117,9 @@ export function add(all) {
  * @param {Counts} counts
  * @returns {string} `N passed, N failed, N skipped`
  */
-export function closingLine({ passed, failed, skips }) {
-  return `${passed} passed, ${failed} failed, ${skips.length} skipped`;
+export function closingLine({ passed, failed, skips, unsteady }) {
+  const again = unsteady.length === 0 ? '' : `, ${unsteady.length} of them only by themselves`;
+  return `${passed} passed${again}, ${failed} failed, ${skips.length} skipped`;
 }
 
 /**

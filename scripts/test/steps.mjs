@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { which } from '../setup/command.mjs';
 import { pinnedNode, root } from '../setup/project.mjs';
-import { judge, oneCheck, skippedStep } from './counts.mjs';
+import { afterTryingAgain, isWorthTryingAgain, judge, oneCheck, skippedStep } from './counts.mjs';
 import { runStep } from './run-step.mjs';
 
 /** @typedef {import('./counts.mjs').Counts} Counts */
@@ -52,6 +52,24 @@ function check(name, title, args) {
   };
 }
 
+/**
+ * Runs tests, and the files of those that failed once more by themselves (docs/decisions/0016).
+ *
+ * @param {string} name
+ * @param {string} title
+ * @param {(name: string, files: readonly string[]) => ReturnType<typeof runStep>} run - all of them where no files are named
+ * @returns {Promise<Counts>}
+ */
+async function tests(name, title, run) {
+  const first = await run(name, []);
+  const counts = judge(title, first.counts, first.exitCode);
+  if (!isWorthTryingAgain(counts)) return counts;
+  const files = [...new Set(counts.failedFiles)];
+  process.stdout.write(`\nFailed beside all others, run again by themselves: ${files.join(', ')}\n`);
+  const again = await run(`${name}-again`, files);
+  return afterTryingAgain(counts, judge(title, again.counts, again.exitCode));
+}
+
 const vitest = [tool('vitest/vitest.mjs'), 'run', '--reporter=default', '--reporter=./scripts/test/count-vitest.mjs'];
 
 /**
@@ -97,10 +115,8 @@ export const STEPS = [
     name: 'unit',
     title: 'Unit, property, vector and compliance tests on Node',
     services: ['docker'],
-    run: async ({ env }) => {
-      const { counts, exitCode } = await runStep('unit', pinnedNode(), vitest, { env });
-      return judge('Unit tests', counts, exitCode);
-    },
+    run: async ({ env }) =>
+      await tests('unit', 'Unit tests', (name, files) => runStep(name, pinnedNode(), [...vitest, ...files], { env })),
   },
   {
     name: 'unit-electron',
@@ -108,15 +124,14 @@ export const STEPS = [
     needsElectron: true,
     run: async ({ env, electron }) => {
       const folders = UNDER_ELECTRON.filter((folder) => existsSync(join(root, folder)));
-      const { counts, exitCode } = await runStep(
-        'unit-electron',
-        electron?.executable ?? '',
-        [...vitest, '--project', 'node', ...folders],
-        {
-          env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
-        },
+      return await tests('unit-electron', 'Tests under Electron', (name, files) =>
+        runStep(
+          name,
+          electron?.executable ?? '',
+          [...vitest, '--project', 'node', ...(files.length > 0 ? files : folders)],
+          { env: { ...env, ELECTRON_RUN_AS_NODE: '1' } },
+        ),
       );
-      return judge('Tests under Electron', counts, exitCode);
     },
   },
   {
@@ -184,10 +199,12 @@ async function endToEnd(name, project, { env, electron, unmet }, extra) {
     `--project=${project}`,
     '--reporter=list,./scripts/test/count-playwright.mjs',
   ];
-  const { counts, exitCode } = await runStep(name, pinnedNode(), args, {
-    env: { ...env, HYPERMESH_TEST_ELECTRON: electron?.folder ?? '', ...extra },
-  });
-  return judge(name, counts, exitCode);
+  return await tests(name, name, (run, files) =>
+    // Set-up and removal of the package belong to the project and run with whatever is asked of it.
+    runStep(run, pinnedNode(), [...args, ...files.filter((file) => file.endsWith('.e2e.ts'))], {
+      env: { ...env, HYPERMESH_TEST_ELECTRON: electron?.folder ?? '', ...extra },
+    }),
+  );
 }
 
 /** @returns {string | null} the package that was made last */

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { subjectProblem } from '../../../scripts/check-commits.mjs';
 import { parseArguments } from '../../../scripts/test.mjs';
-import { add, closingLine, judge, noCounts, oneCheck, skipLines, skippedStep } from '../../../scripts/test/counts.mjs';
+import {
+  add,
+  afterTryingAgain,
+  closingLine,
+  isWorthTryingAgain,
+  judge,
+  noCounts,
+  oneCheck,
+  skipLines,
+  skippedStep,
+} from '../../../scripts/test/counts.mjs';
 import { chooseSteps, STEPS } from '../../../scripts/test/steps.mjs';
 import { closure, isPermissive } from '../../../scripts/third-party.mjs';
 
@@ -119,5 +129,56 @@ describe('licences', () => {
       'node_modules/c',
       'node_modules/p',
     ]);
+  });
+});
+
+describe('tests that are tried again', () => {
+  const failed = (failures: string[], failedFiles: string[]) => ({
+    ...noCounts(),
+    passed: 10,
+    failed: failures.length,
+    failures,
+    failedFiles,
+  });
+
+  it('are those of few files, and nothing that is no test', () => {
+    expect(isWorthTryingAgain(noCounts())).toBe(false);
+    expect(isWorthTryingAgain(failed(['a.test.ts > one', 'a.test.ts > two'], ['a.test.ts']))).toBe(true);
+    expect(isWorthTryingAgain(failed(['unhandled error: x'], []))).toBe(false);
+    expect(isWorthTryingAgain(failed(['a.test.ts > one', 'unhandled error: x'], ['a.test.ts']))).toBe(false);
+    expect(isWorthTryingAgain(failed(['install.setup.ts > one'], ['install.setup.ts']))).toBe(false);
+    const many = ['a', 'b', 'c', 'd', 'e'].map((name) => `${name}.test.ts`);
+    expect(
+      isWorthTryingAgain(
+        failed(
+          many.map((file) => `${file} > one`),
+          many,
+        ),
+      ),
+    ).toBe(false);
+  });
+
+  it('pass when they pass by themselves, and are told', () => {
+    const first = failed(['a.test.ts > one', 'a.test.ts > two'], ['a.test.ts']);
+    const after = afterTryingAgain(first, { ...noCounts(), passed: 2 });
+    expect(after).toMatchObject({
+      passed: 12,
+      failed: 0,
+      failures: [],
+      unsteady: ['a.test.ts > one', 'a.test.ts > two'],
+    });
+    expect(closingLine(after)).toBe('12 passed, 2 of them only by themselves, 0 failed, 0 skipped');
+  });
+
+  it('fail when they fail again, when another one does, or when the second run counts nothing', () => {
+    const first = failed(['a.test.ts > one', 'a.test.ts > two'], ['a.test.ts']);
+    expect(afterTryingAgain(first, failed(['a.test.ts > two'], ['a.test.ts']))).toMatchObject({
+      passed: 11,
+      failed: 1,
+      failures: ['a.test.ts > two'],
+      unsteady: ['a.test.ts > one'],
+    });
+    expect(afterTryingAgain(first, failed(['a.test.ts > three'], ['a.test.ts'])).failed).toBe(1);
+    expect(afterTryingAgain(first, judge('again', null, 1)).failed).toBe(1);
   });
 });
