@@ -1,6 +1,6 @@
 export type * from './interface.ts';
 export { BlockError, BlockFormatError } from './errors.ts';
-export { GENESIS_KIND } from './constants.ts';
+export { GENESIS_KIND, STATE_KEY, STATE_VALUE_BYTES_MAX } from './constants.ts';
 export type { ChainComponents, ChainInit } from './chain-core.ts';
 export { createChain } from './create-chain.ts';
 export { type FileVerification, type VerifyFileComponents, verifyChainFile } from './verify-file.ts';

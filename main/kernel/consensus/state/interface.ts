@@ -3,33 +3,46 @@ import type { Hash, LedgerState, StateUpdate } from '../../blocks/index.ts';
 /** Shows that a key has a value under a root, or that it has none. docs/formats/state-proof.md */
 export type StateProof = Uint8Array;
 
-/**
- * The whole state of a ledger in memory, as a Merkle tree whose shape depends on nothing but what is in it. Made for a million
- * entries: a block's changes cost hashes in proportion to them, not to the size.
- */
-export interface LedgerTree extends LedgerState {
+/** A state as it was at one moment, whatever is applied to the tree that it came from. */
+export interface FrozenState extends LedgerState {
   readonly size: number;
-  /** @returns the updates that lead back */
-  apply(updates: readonly StateUpdate[]): StateUpdate[];
   root(): Hash;
-  /** Of this very moment. */
   prove(key: string): StateProof;
-  /** As of now, whatever is applied later; cheap. Read-only. */
-  frozen(): LedgerState;
   /** All entries in pieces of about `bytes`, each checkable by itself against the root. docs/formats/state-snapshot.md */
   snapshot(bytes: number): StateSnapshot;
+}
+
+/**
+ * The whole state of a ledger in memory, as a Merkle tree whose shape depends on nothing but what is in it. Made for a million
+ * entries: a block's changes cost hashes in proportion to them, not to the size. Values are copied on the way in and out.
+ */
+export interface LedgerTree extends FrozenState {
+  /**
+   * The last word on a key counts.
+   *
+   * @returns the updates that lead back
+   */
+  apply(updates: readonly StateUpdate[]): StateUpdate[];
+  /** Like `root`, with pauses for others, a few ms of work each: for more than some thousand changes at once. */
+  rootInTurns(): Promise<Hash>;
+  /** As of now; at no cost. */
+  frozen(): FrozenState;
 }
 export interface StateSnapshot {
   readonly root: Hash;
   readonly chunks: number;
-  /** SHA-256 of each chunk, and what ties all of them to the root. */
+  /** What ties all chunks to the root; the same for the same state and size. */
   readonly manifest: Uint8Array;
   chunk(index: number): Uint8Array;
 }
-/** Takes chunks in any order, each refused at once if it is not what the manifest says. */
+/** Takes chunks in any order, each refused at once if it is not what belongs under the root. */
 export interface SnapshotReader {
   readonly chunks: number;
-  /** @throws {StateError} `CHUNK_WRONG` */
+  /**
+   * @returns the entries of the chunk, in the order of the keys; those of chunk after chunk are the whole state in order
+   * @throws {StateError} `CHUNK_WRONG`
+   */
   take(index: number, chunk: Uint8Array): readonly StateUpdate[];
+  /** Not taken yet, in order. */
   readonly missing: readonly number[];
 }
