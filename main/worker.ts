@@ -14,6 +14,7 @@ serveTasks(
     hardware: async () => (await import('./kernel/assets/adapters/tasks.ts')).hardwareTasks,
     benchmark: async () => (await import('./kernel/assets/benchmark/tasks.ts')).benchmarkTasks,
     blocks: async () => (await import('./kernel/blocks/tasks.ts')).blockTasks,
+    consensus: async () => (await import('./kernel/consensus/tasks.ts')).consensusTasks,
     proof: async () => (await import('./kernel/proof/tasks.ts')).proofTasks,
     space: async () => (await import('./kernel/proof/tasks.ts')).proofTasks,
     leases: async () => (await import('./kernel/leases/tasks.ts')).leaseTasks,

@@ -8,4 +8,4 @@ export { type FileVerification, type VerifyFileComponents, verifyChainFile } fro
 export { LedgerRules } from './ledger.ts';
 export { StateOverlay } from './state-tree.ts';
 export { Strict } from './format/strict.ts';
-export { encodeTransaction, readTransaction, transactionHash } from './format/transaction.ts';
+export { encodeTransaction, openTransaction, readTransaction, transactionHash } from './format/transaction.ts';

@@ -1,0 +1,12 @@
+export * from './block.ts';
+export * from './commit.ts';
+export * from './evidence.ts';
+export * from './genesis.ts';
+export * from './header.ts';
+export * from './light-block.ts';
+export * from './messages.ts';
+export { hexOf, sameBytes, createReader, type Reader } from './reader.ts';
+export * from './signature-check.ts';
+export * from './signing.ts';
+export * from './validators.ts';
+export * from './vote.ts';
