@@ -240,6 +240,16 @@ class Satchel implements Identity {
   account(): ReturnType<Identity['account']> {
     return this.#state.status === 'unlocked' ? this.#state.keys.account : null;
   }
+  async accountAt(place: number): ReturnType<Identity['accountAt']> {
+    const { keys } = this.#unlocked();
+    try {
+      return await keys.accountAt(place);
+    } catch (error) {
+      // Locked while they were derived.
+      if (isNodeError(error) && error.code === 'LOCKED') throw this.#lockedError();
+      throw error;
+    }
+  }
   createdHere(): boolean {
     return this.#createdHere;
   }
@@ -384,6 +394,20 @@ class Satchel implements Identity {
       this.#told(false);
       const day = new Date(madeAtMs).toISOString().slice(0, 10);
       return { fileName: `hypermesh-identity-${day}.hmbackup`, backup };
+    });
+  }
+
+  confirmOwner({ passphrase }: Parameters<Identity['confirmOwner']>[0]): Promise<void> {
+    return this.#exclusive(async () => {
+      const { part } = this.#unlocked();
+      if (part.sealedBy === 'keyStore')
+        throw new IdentityError(
+          { code: 'PASSPHRASE_NEEDED' },
+          'The keys lie under the operating system’s key store, so there is no passphrase to show who you are; agree in the program’s window, or set a passphrase with `hypermesh identity seal`.',
+        );
+      wipe((await this.#open(part, passphrase)).secrets);
+      // Locked while the passphrase was tried: then nothing is to be signed either.
+      this.#unlocked();
     });
   }
 

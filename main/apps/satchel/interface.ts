@@ -43,6 +43,19 @@ export interface Identity extends Startable, EventSource<IdentityEvents> {
   node(): { signer: Signer; opener: Opener; certificate: Uint8Array } | null;
   account(): { signer: Signer } | null;
   /**
+   * One more account of the same phrase, docs/formats/keys.md; place 0 is {@link account}. The first time takes a second.
+   * @param place - from 0
+   * @throws {IdentityError} `IDENTITY_NONE` | `IDENTITY_LOCKED`
+   */
+  accountAt(place: number): Promise<{ signer: Signer }>;
+  /**
+   * Shows that whoever asks knows the passphrase of an unlocked identity: what is done in its owner's name by a face that anybody
+   * could drive. Tries are counted with those of {@link unlock}.
+   * @throws {IdentityError} `IDENTITY_NONE` | `IDENTITY_LOCKED` | `PASSPHRASE_NEEDED`, also where the keys lie under a key store
+   *   and there is no passphrase | `PASSPHRASE_WRONG` | `TOO_MANY_ATTEMPTS` | `IDENTITY_DAMAGED` | `IDENTITY_UNREADABLE`
+   */
+  confirmOwner(request: { passphrase?: string | undefined }): Promise<void>;
+  /**
    * Whether it was created in this folder, on this database. One that was restored, or whose database was lost, may have
    * made something before that is not here.
    */

@@ -5,12 +5,16 @@ import {
   type Opener,
   PAYLOAD_BYTES_MAX,
   RecordError,
+  type AccountInput,
+  type DerivedKeys,
   type SelfMadeCertificate,
   SealError,
   type SignInput,
   type Signer,
   type SignerSecrets,
   isKemCipherText,
+  keyIdBytesOf,
+  keyIdText,
 } from '../../base/crypto/index.ts';
 import { type Secrets, wipe } from './identity-file.ts';
 import type { SatchelMetrics } from './metrics.ts';
@@ -25,10 +29,21 @@ const locked = (): RecordError =>
 export interface KeysInUse {
   readonly node: { signer: Signer; opener: Opener; certificate: Uint8Array };
   readonly account: { signer: Signer };
+  /**
+   * One more account of the phrase. Its keys are derived when it is first asked for, which takes a second, and kept until all
+   * are locked.
+   * @throws {RecordError} `LOCKED`
+   */
+  accountAt(place: number): Promise<{ signer: Signer }>;
   /** A copy for one piece of work, which its taker wipes. Null once locked. */
   copy(): Secrets | null;
   lock(): void;
 }
+
+const wipeSigner = ({ ed25519, falcon1024 }: SignerSecrets): void => {
+  ed25519.fill(0);
+  falcon1024.fill(0);
+};
 
 export const copySecrets = ({ entropy, node, kem, account }: Secrets): Secrets => ({
   entropy: entropy.slice(),
@@ -45,6 +60,9 @@ export const createKeysInUse = (
   secrets: Secrets,
 ): KeysInUse => {
   let kept: Secrets | null = secrets;
+  /** By place. Those of the first account are among the secrets themselves. */
+  const further = new Map<number, Promise<{ signer: Signer }>>();
+  const furtherSecrets: SignerSecrets[] = [];
 
   const signerOf = (
     { keys, keyId, keyIdBytes }: SelfMadeCertificate['node'],
@@ -81,6 +99,27 @@ export const createKeysInUse = (
     },
   });
 
+  const derive = async (place: number): Promise<{ signer: Signer }> => {
+    if (kept === null) throw locked();
+    const entropy = kept.entropy.slice();
+    let derived: DerivedKeys['account'];
+    try {
+      derived = await workers.run<AccountInput, DerivedKeys['account']>('crypto.deriveAccount', { entropy, place });
+    } finally {
+      entropy.fill(0);
+    }
+    const { public: keys, secret } = derived;
+    // Locked meanwhile: nobody is to have them any more.
+    if (kept === null) {
+      wipeSigner(secret);
+      throw locked();
+    }
+    furtherSecrets.push(secret);
+    const keyIdBytes = keyIdBytesOf(keys);
+    return { signer: signerOf({ keys, keyIdBytes, keyId: keyIdText(keyIdBytes) }, () => secret) };
+  };
+  const account = { signer: signerOf(certificate.account, (from) => from.account) };
+
   return {
     node: {
       signer: signerOf(certificate.node, (from) => from.node),
@@ -103,11 +142,24 @@ export const createKeysInUse = (
       },
       certificate: encoded,
     },
-    account: { signer: signerOf(certificate.account, (from) => from.account) },
+    account,
+    accountAt: async (place) => {
+      if (kept === null) throw locked();
+      if (place === 0) return account;
+      let found = further.get(place);
+      if (found === undefined) {
+        found = derive(place);
+        further.set(place, found);
+        found.catch(() => further.delete(place));
+      }
+      return await found;
+    },
     copy: () => kept && copySecrets(kept),
     lock: () => {
       if (kept !== null) wipe(kept);
       kept = null;
+      furtherSecrets.splice(0).forEach(wipeSigner);
+      further.clear();
     },
   };
 };

@@ -32,19 +32,44 @@ export const keySeeds = (entropy: Uint8Array): Record<keyof typeof KEY_LABELS, U
   };
 };
 
+const signerOf = (ed25519: Uint8Array, falconSeed: Uint8Array): { public: SignerKeys; secret: SignerSecrets } => {
+  const falcon = falconKeys(falconSeed);
+  return {
+    public: { ed25519: ed25519PublicKey(ed25519), falcon1024: falcon.public },
+    secret: { ed25519, falcon1024: falcon.secret },
+  };
+};
+
+/** Further accounts of one phrase. The first has the place 0. */
+export const ACCOUNT_PLACE_MAX = 2 ** 31 - 1;
+
+/**
+ * Derives the keys of one account. Takes some 0.6 s (a FALCON key): only in a worker.
+ *
+ * @param entropy - 32 bytes
+ * @param place - of the account in the phrase, from 0 to {@link ACCOUNT_PLACE_MAX}
+ */
+export const deriveAccount = (entropy: Uint8Array, place: number): DerivedKeys['account'] => {
+  assert(entropy.length === ENTROPY_BYTES, 'an account is derived from 32 bytes');
+  assert(
+    Number.isSafeInteger(place) && place >= 0 && place <= ACCOUNT_PLACE_MAX,
+    'accounts of a phrase are counted from 0',
+  );
+  const seed = seedOfPhrase(entropy);
+  const keys = signerOf(
+    hkdfSha512(seed, SALT, `account/${place}/ed25519`, 32),
+    hkdfSha512(seed, SALT, `account/${place}/falcon-1024`, 48),
+  );
+  seed.fill(0);
+  return keys;
+};
+
 /** Derives every key of an identity. Takes more than a second (two FALCON keys): only in a worker. @param entropy - 32 bytes */
 export const deriveKeys = (entropy: Uint8Array): DerivedKeys => {
   const seeds = keySeeds(entropy);
-  const signer = (ed25519: Uint8Array, falconSeed: Uint8Array): { public: SignerKeys; secret: SignerSecrets } => {
-    const falcon = falconKeys(falconSeed);
-    return {
-      public: { ed25519: ed25519PublicKey(ed25519), falcon1024: falcon.public },
-      secret: { ed25519, falcon1024: falcon.secret },
-    };
-  };
   return {
-    node: signer(seeds.nodeEd25519, seeds.nodeFalcon),
+    node: signerOf(seeds.nodeEd25519, seeds.nodeFalcon),
     kem: kemKeys(seeds.nodeKem),
-    account: signer(seeds.accountEd25519, seeds.accountFalcon),
+    account: signerOf(seeds.accountEd25519, seeds.accountFalcon),
   };
 };

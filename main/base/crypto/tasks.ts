@@ -10,6 +10,11 @@ export interface SignInput {
   /** 48 fresh bytes, in simulations only; see `falconSign`. */
   random?: Uint8Array;
 }
+export interface AccountInput {
+  entropy: Uint8Array;
+  /** Of the account in the phrase, from 0. */
+  place: number;
+}
 export interface PassphraseKeyInput {
   passphrase: string;
   salt: Uint8Array;
@@ -23,6 +28,16 @@ export interface PassphraseKeyInput {
 export const cryptoTasks: Record<string, Task> = {
   /** Takes 32 bytes of entropy, gives {@link DerivedKeys}. */
   'crypto.deriveKeys': async (input) => (await import('./derive-keys.ts')).deriveKeys(input as Uint8Array),
+  /** Takes 32 bytes of entropy and a place, gives the keys of that account. */
+  'crypto.deriveAccount': async (input) => {
+    const { entropy, place } = input as AccountInput;
+    const { deriveAccount } = await import('./derive-keys.ts');
+    try {
+      return deriveAccount(entropy, place);
+    } finally {
+      entropy.fill(0);
+    }
+  },
   /** Takes all keys and the time, gives the encoded certificate. */
   'crypto.makeCertificate': async (input) => {
     const { keys, issuedAtMs } = input as { keys: DerivedKeys; issuedAtMs: number };

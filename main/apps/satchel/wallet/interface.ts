@@ -51,9 +51,7 @@ export interface Wallet extends Startable, EventSource<WalletEvents> {
   settled(
     transaction: string,
   ): Promise<{ state: 'waiting' | 'final' | 'dropped'; height: number | null; reason: string }>;
-  verifyMessage(
-    file: Uint8Array,
-  ): Promise<{
+  verifyMessage(file: Uint8Array): Promise<{
     passed: boolean;
     address: string | null;
     name: string;
