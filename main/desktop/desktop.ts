@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { app, dialog, session } from 'electron';
 import type { Dispatcher, WindowControl } from '../api/interface.ts';
 import { messageOf } from '../base/errors.ts';
+import type { ApprovalDialog } from '../apps/satchel/index.ts';
 import type { Clock, Logger } from '../base/index.ts';
 import type { GpuProbe } from '../kernel/assets/adapters/index.ts';
 import type { PresenceSource } from '../kernel/monitor/index.ts';
 import type { GpuMultiplier } from '../kernel/prover/index.ts';
 import type { Config } from '../../preload/contract/index.ts';
+import { createApprovalDialog } from './approval.ts';
 import { type Autostart, createAutostart } from './autostart.ts';
 import { PAGE_URL } from './constants.ts';
 import { createGpuWindow } from './gpu-window.ts';
@@ -25,6 +27,8 @@ export interface Desktop {
   readonly gpuMultiplier: GpuMultiplier;
   readonly presence: PresenceSource;
   readonly windowControl: WindowControl;
+  /** Asks before anything is signed in the owner's name. */
+  readonly approval: ApprovalDialog;
   /** Connects the node, once it is ready, to the page, the tray, the theme and start at login. */
   attach(dispatcher: Dispatcher): Promise<void>;
   /** The node could not start: calls of the page are answered with `STOPPING` instead of waiting for ever. */
@@ -135,6 +139,12 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
     gpuMultiplier: gpuWindow,
     presence: createPresenceSource({ blindReason: init.presenceBlindReason }),
     windowControl: { show: () => window.show() },
+    approval: createApprovalDialog({
+      logger,
+      show: () => window.show(),
+      current: () => window.current(),
+      showMessageBox: (above, options) => dialog.showMessageBox(above, options),
+    }),
     async attach(attached) {
       dispatcher = attached;
       setReady(attached);
