@@ -13,3 +13,16 @@ export class AccountTextError extends NodeError<
 > {
   override readonly name = 'AccountTextError';
 }
+
+/** What the economy of a node refuses, or cannot do now. */
+export class CaesarError extends NodeError<
+  /** There is no identity yet, or it follows no such network. */
+  | { code: 'LEDGER_NONE' }
+  | { code: 'NOT_ENOUGH'; reason: string }
+  /** `refusal` is the code of the ledger's rules. */
+  | { code: 'TRANSACTION_REFUSED'; refusal: string; reason: string }
+  | { code: 'REWARD_UNKNOWN'; id: string }
+  | { code: 'NOT_SETTLED'; lease: string }
+> {
+  override readonly name = 'CaesarError';
+}
