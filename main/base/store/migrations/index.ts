@@ -6,6 +6,7 @@ import { migration as leases } from './0050-leases.ts';
 import { migration as jobs } from './0060-jobs.ts';
 import { migration as content } from './0061-content.ts';
 import { migration as orders } from './0062-orders.ts';
+import { migration as ledgers } from './0070-ledgers.ts';
 import { migration as caesar } from './0071-caesar.ts';
 import { migration as wallet } from './0072-wallet.ts';
 import type { Migration } from './migration.ts';
@@ -20,6 +21,7 @@ export const migrations: readonly Migration[] = [
   jobs,
   content,
   orders,
+  ledgers,
   caesar,
   wallet,
 ];
