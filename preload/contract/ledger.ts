@@ -313,6 +313,7 @@ export const ledgerCalls = defineCalls({
     request: z.strictObject({ ledger: ledgerName }),
     response: z.strictObject({ ledgers: z.array(ledgerSummary) }),
     errors: [...ledgerErrors, 'HOME_STAYS', 'STILL_VALIDATOR'],
+    cli: { command: 'network leave', positionals: ['ledger'], examples: ['hypermesh network leave lab'] },
   },
   'ledgers:blocks': {
     method: 'GET',

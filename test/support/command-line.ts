@@ -47,6 +47,7 @@ export const runCommandLine = async (
       verifyProofFile: refuse,
       // The real check: it asks no node.
       verifyLeaseFile: async (file) => verifyLeaseFile(file),
+      verifyReceiptFile: async (file) => verifyReceipt(file),
       verifyJobResult: async (file) => verifyJobResult(file),
       verifyChainFile: refuse,
     },

@@ -27,6 +27,8 @@ export class CliError extends NodeError<
   | { code: 'TOO_MANY_FILES'; files: number; filesMax: number }
   /** What a job left would be written outside of the folder that was named. */
   | { code: 'PATH_OUTSIDE'; path: string }
+  /** Somebody was asked whether to sign, and did not agree. */
+  | { code: 'DECLINED' }
   /** Ctrl-C. */
   | { code: 'INTERRUPTED' }
 > {

@@ -1,4 +1,10 @@
-import type { ChainVerification, LeaseVerdict, ProofVerdict, ResultVerdict } from '../../../preload/contract/index.ts';
+import type {
+  ChainVerification,
+  LeaseVerdict,
+  ProofVerdict,
+  ReceiptVerdict,
+  ResultVerdict,
+} from '../../../preload/contract/index.ts';
 import type { Clock, RunningNode } from '../../base/index.ts';
 import type { ConfigSource } from '../interface.ts';
 
@@ -80,6 +86,13 @@ export type VerifyChainFile = (
  */
 export type VerifyLeaseFile = (file: Uint8Array) => Promise<LeaseVerdict>;
 
+/**
+ * Checks a receipt with what it holds and nothing else. Given by the entry, which loads that half of the program when asked.
+ *
+ * @throws {ReceiptError} `RECEIPT_MALFORMED` | `RECEIPT_NEWER`
+ */
+export type VerifyReceiptFile = (file: Uint8Array) => Promise<ReceiptVerdict>;
+
 /** Checks the signed result of a job with what it holds and nothing else. @throws {RuntimeError} `RESULT_MALFORMED` when it is no such file */
 export type VerifyJobResult = (file: Uint8Array) => Promise<ResultVerdict>;
 
@@ -91,6 +104,7 @@ export interface CliComponents {
   withSettings: WithSettings;
   verifyProofFile: VerifyProofFile;
   verifyLeaseFile: VerifyLeaseFile;
+  verifyReceiptFile: VerifyReceiptFile;
   verifyJobResult: VerifyJobResult;
   verifyChainFile: VerifyChainFile;
 }

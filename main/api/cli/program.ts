@@ -8,6 +8,7 @@ import { addDiagnosticCommands } from './commands/diagnostic-commands.ts';
 import { addGenericCommands } from './commands/generic-commands.ts';
 import { addIdentityCommands } from './commands/identity-commands.ts';
 import { addJobCommands } from './commands/job-commands.ts';
+import { addLedgerCommands } from './commands/ledger-commands.ts';
 import { addLendingCommands } from './commands/lending-commands.ts';
 import { addNetworkCommands } from './commands/network-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
@@ -16,6 +17,7 @@ import { addProofFileCommands } from './commands/proof-file-commands.ts';
 import { addProofCommands } from './commands/proof-commands.ts';
 import { addShareCommands } from './commands/share-commands.ts';
 import { addTunnelCommands } from './commands/tunnel-commands.ts';
+import { addWalletCommands } from './commands/wallet-commands.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { CliComponents, CliInit } from './interface.ts';
 import { type GlobalOptions, Session } from './session.ts';
@@ -90,6 +92,17 @@ export const HAND_WRITTEN: Readonly<Partial<Record<Call, string>>> = {
   'memory:get': 'mem get',
   'memory:mirror': 'mem mirror',
   'memory:bench': 'mem bench',
+  'ledgers:create': 'network create',
+  'ledgers:genesis': 'network genesis',
+  'ledgers:join': 'network join',
+  'receipts:file': 'receipt file',
+  'receipts:verify': 'receipt verify',
+  'wallet:exportHistory': 'wallet export',
+  'wallet:draft': 'wallet send',
+  'wallet:approve': 'wallet send',
+  'wallet:settled': 'wallet send',
+  'wallet:verifyMessage': 'wallet verify',
+  'rewards:setElectricity': 'rewards electricity',
 };
 
 /** All commands, none of them run yet. */
@@ -128,6 +141,8 @@ export const buildProgram = (session: Session): Command => {
   addNetworkCommands(program, session);
   addLendingCommands(program, session);
   addTunnelCommands(program, session);
+  addWalletCommands(program, session);
+  addLedgerCommands(program, session);
   addGenericCommands(program, session);
   program.addHelpText(
     'after',

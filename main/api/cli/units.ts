@@ -157,3 +157,12 @@ export const parseMoment = (text: string, nowMs: number): number | null => {
 
 /** `1 job`, `2 jobs`. @param one - a word whose plural ends in s */
 export const formatCount = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
+
+/** `1 234.5 CAES`: whole micro-CAES as decimal text, exact. */
+export const formatCaes = (micro: string): string => {
+  const sign = micro.startsWith('-') ? '-' : '';
+  const digits = micro.replace('-', '').padStart(7, '0');
+  const whole = digits.slice(0, -6).replaceAll(/\B(?=(\d{3})+$)/g, ' ');
+  const part = digits.slice(-6).replace(/0+$/, '');
+  return `${sign}${whole}${part === '' ? '' : `.${part}`} CAES`;
+};

@@ -2,9 +2,11 @@ import { type Call, GRID_CELLS, type Level, type ResponseOf } from '../../../pre
 import { chainViews } from './views-chain.ts';
 import { identityViews } from './views-identity.ts';
 import { jobViews } from './views-jobs.ts';
+import { ledgerViews } from './views-ledger.ts';
 import { lendingViews } from './views-lending.ts';
 import { networkViews } from './views-network.ts';
 import { tunnelViews } from './views-tunnels.ts';
+import { walletViews } from './views-wallet.ts';
 import { type Style, formatFields, formatTable, printable, wrap } from './table.ts';
 import {
   asAside,
@@ -393,6 +395,8 @@ export const views: { readonly [C in Call]: (value: ResponseOf<C>, style: Style)
   ...identityViews,
   ...lendingViews,
   ...tunnelViews,
+  ...ledgerViews,
+  ...walletViews,
   'node:status': (status, style) =>
     formatFields(
       [

@@ -15,6 +15,7 @@ const HOLDS_SECRETS: ReadonlySet<string> = new Set<Call>([
   'identity:drill',
   'network:create',
   'tunnels:proxy',
+  'wallet:approve',
 ]);
 /** The largest request there is carries a module of 16 MiB. */
 const REQUEST_BYTES_MAX = 32 * 1024 * 1024;

@@ -25,6 +25,7 @@ const session = new Session(
     withSettings: refuse,
     verifyProofFile: refuse,
     verifyLeaseFile: refuse,
+    verifyReceiptFile: refuse,
     verifyJobResult: refuse,
     verifyChainFile: refuse,
   },

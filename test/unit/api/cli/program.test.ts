@@ -32,6 +32,7 @@ const createPipe = (): { components: CliComponents; out: () => string; error: ()
       withSettings: () => Promise.reject(new Error('no settings in this test')),
       verifyProofFile: () => Promise.reject(new Error('no proof in this test')),
       verifyLeaseFile: () => Promise.reject(new Error('no lease in this test')),
+      verifyReceiptFile: () => Promise.reject(new Error('no receipt in this test')),
       verifyJobResult: () => Promise.reject(new Error('no result in this test')),
       verifyChainFile: () => Promise.reject(new Error('no chain in this test')),
     },
