@@ -56,15 +56,9 @@ export const ANSWER_BLOCKS_MAX = 256;
 /** Votes in one answer: two kinds of two rounds of the largest set. */
 export const ANSWER_VOTES_MAX = 4 * VALIDATORS_MAX;
 export const ANSWER_PROPOSALS_MAX = 8;
-/** Of a snapshot of a million entries: some thousand chunks with 32 bytes each, and paths. */
-export const MANIFEST_BYTES_MAX = 1024 * 1024;
-export const CHUNK_BYTES_MAX = 2 * 1024 * 1024;
-export const CHUNKS_MAX = 16_384;
+/** More chunks than the largest manifest can name. */
+export const CHUNKS_MAX = 2 ** 16;
 
-/** Largest key of a state, as blocks/ has it. */
-export const STATE_KEY_PATTERN = /^[\x21-\x7e]{1,256}$/;
-/** A path of hashes and one value of at most 64 KiB. */
-export const STATE_PROOF_BYTES_MAX = 128 * 1024;
 /** Headers that lead from a set that is known to the one that signed. */
 export const PROOF_PATH_MAX = 32;
 export const LEDGER_PROOF_BYTES_MAX = 16 * 1024 * 1024;

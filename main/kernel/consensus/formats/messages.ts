@@ -6,20 +6,19 @@ import {
   ANSWER_PROPOSALS_MAX,
   ANSWER_VOTES_MAX,
   BLOCK_BYTES_MAX,
-  CHUNK_BYTES_MAX,
   CHUNKS_MAX,
   COMMIT_BYTES_MAX,
   EVIDENCE_BYTES_MAX,
   HEADER_BYTES_MAX,
   HEIGHT_MAX,
   INLINE_BLOCK_BYTES_MAX,
-  MANIFEST_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   MESSAGE_TRANSACTIONS_MAX,
   PARAM_BOUNDS,
   QUESTION_BYTES_MAX,
   SET_BYTES_MAX,
 } from '../constants.ts';
+import { CHUNK_BYTES_MAX, MANIFEST_BYTES_MAX } from '../state/index.ts';
 import type { Proposal, Vote } from '../interface.ts';
 import { type LightBlock, lightBlockValue, readLightBlock } from './light-block.ts';
 import { createReader } from './reader.ts';

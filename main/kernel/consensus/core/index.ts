@@ -1,0 +1,3 @@
+export type * from './interface.ts';
+export { createCore } from './create-core.ts';
+export { proposerPlace } from './proposer.ts';
