@@ -122,6 +122,8 @@ export const ledgerView = ledgerSummary.extend({
     z.strictObject({
       kind: resourceKind,
       unit: capacityUnit,
+      /** What the price is for, in the unit, for an hour: a core, a GiB. */
+      reference: z.int(),
       priceMicro: microCaes,
       minMicro: microCaes,
       maxMicro: microCaes,

@@ -111,13 +111,13 @@ const viewLedger = (ledger: LedgerView, style: Style): string =>
       : `\n${formatTable(
           [
             { title: 'PRICE OF' },
-            { title: 'PER UNIT AND HOUR', right: true },
+            { title: 'FOR AN HOUR', right: true },
             { title: 'FROM', right: true },
             { title: 'TO', right: true },
             { title: 'USED', right: true },
           ],
-          ledger.prices.map(({ kind, unit, priceMicro, minMicro, maxMicro, utilisationPermille }) => [
-            `${kind}, ${formatAmount(1, unit)}`,
+          ledger.prices.map(({ kind, unit, reference, priceMicro, minMicro, maxMicro, utilisationPermille }) => [
+            `${formatAmount(reference, unit)} of ${kind}`,
             formatCaes(priceMicro),
             formatCaes(minMicro),
             formatCaes(maxMicro),
