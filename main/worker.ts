@@ -10,6 +10,7 @@ serveTasks(
   },
   {
     crypto: async () => (await import('./base/crypto/tasks.ts')).cryptoTasks,
+    caesar: async () => (await import('./apps/caesar/tasks.ts')).caesarTasks,
     satchel: async () => (await import('./apps/satchel/tasks.ts')).satchelTasks,
     hardware: async () => (await import('./kernel/assets/adapters/tasks.ts')).hardwareTasks,
     benchmark: async () => (await import('./kernel/assets/benchmark/tasks.ts')).benchmarkTasks,

@@ -1,0 +1,117 @@
+import type { KeyIdBytes } from '../../../base/crypto/index.ts';
+import type { EconomyGenesis, EconomyParams } from './interface.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** Micro-CAES of one CAES. */
+export const CAES = 1_000_000n;
+
+/** Unit-seconds of an hour of the reference amounts, and so many points for it: a core-hour is a million. */
+const POINTS_PER_HOUR = {
+  cpu: [1000n, 1_000_000n],
+  gpu: [1000n, 20_000_000n],
+  memory: [2n ** 30n, 250_000n],
+  storage: [2n ** 30n, 2_000n],
+  network: [2n ** 20n, 500_000n],
+  container: [1n, 100_000n],
+  economic: [1_000_000n, 0n],
+} as const;
+const weight = ([reference, points]: readonly [bigint, bigint]): bigint =>
+  (points * 2n ** 40n + (reference * 3600n) / 2n) / (reference * 3600n);
+/** Per reference amount and hour; bounds are a hundredth and a hundred times of where it begins. */
+const price = (start: bigint): { start: bigint; min: bigint; max: bigint } => ({
+  start,
+  min: (start + 99n) / 100n,
+  max: start * 100n,
+});
+
+/** What both kinds of network begin with. docs/economy.md gives the reasons. */
+const COMMON: EconomyParams = {
+  feePerByte: 1n,
+  feeBurnPermille: 500,
+  dustMicro: 10_000n,
+  transactionMs: HOUR_MS,
+  burnPermille: 10,
+  disputeMs: HOUR_MS,
+  leaseMsMax: 366 * DAY_MS,
+  unbondMs: 7 * DAY_MS,
+  slashPermille: 100,
+  signedMinPermille: 500,
+  validatorStakeMin: 1_000n * CAES,
+  stakePerPower: CAES,
+  validatorsMax: 100,
+  epochMs: DAY_MS,
+  emissionPerEpoch: 1_000n * CAES,
+  halvingEpochs: 730,
+  stakePermille: 300,
+  rewardPermille: 700,
+  rewardStakePermille: 10,
+  rewardFree: 10n * CAES,
+  keepEpochs: 400,
+  weights: {
+    cpu: weight(POINTS_PER_HOUR.cpu),
+    gpu: weight(POINTS_PER_HOUR.gpu),
+    memory: weight(POINTS_PER_HOUR.memory),
+    storage: weight(POINTS_PER_HOUR.storage),
+    network: weight(POINTS_PER_HOUR.network),
+    container: weight(POINTS_PER_HOUR.container),
+    economic: weight(POINTS_PER_HOUR.economic),
+  },
+  qualityBase: 400,
+  qualityProof: { space: 125, stake: 125, work: 125, time: 125 },
+  qualityUptime: 100,
+  privacy: { Private: 400, PrivateNetwork: 550, P2P: 700, PublicNetwork: 850, FullPublic: 1000 },
+  demandMin: 500,
+  prices: {
+    cpu: price(10_000n),
+    gpu: price(200_000n),
+    memory: price(2_500n),
+    storage: price(20n),
+    network: price(5_000n),
+    container: price(1_000n),
+    economic: price(0n),
+  },
+  priceTargetPermille: 600,
+  priceStepPermille: 100,
+};
+/** An owner who lends to own machines waits for nobody. */
+const HOME: Partial<EconomyParams> = { disputeMs: 5 * MINUTE_MS, unbondMs: DAY_MS, validatorStakeMin: CAES };
+
+/** What the owner of a home network begins with, in micro-CAES. */
+export const HOME_BALANCE = 1_000_000n * CAES;
+/** What each founding member of a group begins with: free to be spent, and staked by its validator. */
+export const GROUP_BALANCE = 100_000n * CAES;
+export const GROUP_STAKE = 10_000n * CAES;
+
+/** One owner with one node that signs: everything is the owner's. */
+export const homeEconomy = (
+  owner: { account: KeyIdBytes; node: KeyIdBytes },
+  params: Partial<EconomyParams> = {},
+): EconomyGenesis => ({
+  kind: 'caesar',
+  version: 1,
+  params: { ...COMMON, ...HOME, ...params },
+  accounts: [{ id: owner.account, balance: HOME_BALANCE, staked: 0n }],
+  validators: [{ node: owner.node, account: owner.account }],
+  admins: [owner.account],
+  members: [{ account: owner.account, validator: true }],
+});
+
+/** Some people who know each other: all begin alike; those who bring a node sign with it. */
+export const groupEconomy = (
+  founders: readonly { account: KeyIdBytes; node: KeyIdBytes | null; admin: boolean }[],
+  params: Partial<EconomyParams> = {},
+): EconomyGenesis => ({
+  kind: 'caesar',
+  version: 1,
+  params: { ...COMMON, ...params },
+  accounts: founders.map(({ account, node }) => ({
+    id: account,
+    balance: GROUP_BALANCE,
+    staked: node === null ? 0n : GROUP_STAKE,
+  })),
+  validators: founders.flatMap(({ account, node }) => (node === null ? [] : [{ node, account }])),
+  admins: founders.filter(({ admin }) => admin).map(({ account }) => account),
+  members: founders.map(({ account, node }) => ({ account, validator: node !== null })),
+});

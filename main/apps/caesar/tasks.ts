@@ -1,0 +1,8 @@
+import type { Task } from '../../base/index.ts';
+import type { FactInput } from './ledger/fact.ts';
+
+/** Signatures of leases and certificates, and proofs: milliseconds to tenths of a second. */
+export const caesarTasks: Record<string, Task> = {
+  /** Takes a `FactInput`, gives a `TransactionFact`. */
+  'caesar.fact': async (input) => (await import('./ledger/fact.ts')).findFact(input as FactInput),
+};
