@@ -76,6 +76,16 @@ export const createVoteBook = (validators: readonly Validator[], futureVotesMax:
   /** Too far behind to matter, unless the proposal of the present round rests on it. */
   const isPast = (round: number, now: number): boolean =>
     round < now - ROUNDS_BEHIND_MAX && !rounds.has(round) && rounds.get(now)?.proposal?.validRound !== round;
+  /**
+   * A proposal rests on prevotes of an earlier round, and this is one of them. It counts although its signer has said two other
+   * things already: otherwise a liar who said them here, and this elsewhere, would keep the two sides from ever agreeing.
+   */
+  const isWanted = ({ kind, round, block }: Vote): boolean =>
+    kind === 'prevote' &&
+    block !== null &&
+    [...rounds.values()].some(
+      ({ proposal }) => proposal !== null && proposal.validRound === round && sameBytes(proposal.block, block),
+    );
   const hear = (block: Hash | null, from: string | null): void => {
     if (block !== null && from !== null) speakers.set(hexOf(block), from);
   };
@@ -105,12 +115,14 @@ export const createVoteBook = (validators: readonly Validator[], futureVotesMax:
       if (isPast(vote.round, now)) return nothing;
       const before = rounds.get(vote.round)?.[vote.kind].get(place) ?? [];
       const block = vote.block === null ? null : hexOf(vote.block);
-      if (before.length >= PER_VALIDATOR_MAX || before.some((held) => held.block === block)) return nothing;
+      if (before.some((held) => held.block === block)) return nothing;
+      if (before.length >= PER_VALIDATOR_MAX && !isWanted(vote)) return nothing;
       if (vote.round > now && !hasRoom(place, vote.round, now)) return nothing;
       const contradicted = before[0];
       hear(vote.block, from);
       roundAt(vote.round)[vote.kind].set(place, [...before, { vote, block }]);
-      return { added: true, evidence: contradicted === undefined ? null : evidenceOfVotes(contradicted.vote, vote) };
+      const isFirst = before.length === 1 && contradicted !== undefined;
+      return { added: true, evidence: isFirst ? evidenceOfVotes(contradicted.vote, vote) : null };
     },
     addProposal: (proposal, from, now) => {
       const nothing = { added: false, evidence: null };
