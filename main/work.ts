@@ -160,6 +160,7 @@ export const createWork = (components: WorkComponents, init: WorkInit): Work => 
       await runtime.stop();
       await images.stop();
       await engine.stop();
+      await exchange.stop();
       await content.stop();
     },
   };

@@ -26,7 +26,7 @@ const everything = async ({ client }: TestEngine): Promise<unknown> => {
   };
 };
 
-describe.skipIf(engineMissing !== null)('the container doctor on a real engine', () => {
+describe.skipIf(engineMissing !== null)(`the container doctor on a real engine (${engineMissing ?? 'here'})`, () => {
   let engine: TestEngine;
   let bench: DoctorBench;
   beforeAll(async () => {
@@ -89,28 +89,31 @@ describe.skipIf(engineMissing !== null)('the container doctor on a real engine',
       [theirs, ofAnotherNode].toSorted(),
     );
   });
-  it.skipIf(whyNoOrdinaryUser() !== null)('tells an ordinary user without rights what to do', async () => {
-    chmodSync(engine.folder, 0o755);
-    chmodSync(engine.socketPath, 0o660);
-    const script = `
+  it.skipIf(whyNoOrdinaryUser() !== null)(
+    `tells an ordinary user without rights what to do (${whyNoOrdinaryUser() ?? 'one of this machine'})`,
+    async () => {
+      chmodSync(engine.folder, 0o755);
+      chmodSync(engine.socketPath, 0o660);
+      const script = `
       const { createDoctorBench } = await import(${JSON.stringify(new URL('../support/engine/doctor-bench.ts', import.meta.url).href)});
       const bench = await createDoctorBench(${JSON.stringify(engine.endpoint)}, { init: { user: { name: 'ada', uid: ${ORDINARY_UID}, groups: [${ORDINARY_UID}] } } });
       console.log(JSON.stringify(await bench.examine()));
       await bench.close();`;
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
-      uid: ORDINARY_UID,
-      gid: ORDINARY_UID,
-      cwd: '/',
-    });
-    const state = JSON.parse(stdout) as ContainerDoctorState;
-    expect(checkOf(state, 'rights')).toMatchObject({
-      result: 'bad',
-      sentence: `The user ada may not use the socket ${engine.endpoint}.`,
-      command: 'sudo usermod -aG docker ada',
-      fixable: false,
-    });
-    expect(state.checks.filter(({ result }) => result === 'bad')).toHaveLength(1);
-  });
+      const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+        uid: ORDINARY_UID,
+        gid: ORDINARY_UID,
+        cwd: '/',
+      });
+      const state = JSON.parse(stdout) as ContainerDoctorState;
+      expect(checkOf(state, 'rights')).toMatchObject({
+        result: 'bad',
+        sentence: `The user ada may not use the socket ${engine.endpoint}.`,
+        command: 'sudo usermod -aG docker ada',
+        fixable: false,
+      });
+      expect(state.checks.filter(({ result }) => result === 'bad')).toHaveLength(1);
+    },
+  );
   it('survives the engine being killed while it is examined, says so, and looks again when it is back', async () => {
     const second = await createDoctorBench(engine.endpoint, { init: { probe: probeProgram(), settleMs: 300 } });
     try {
@@ -145,26 +148,29 @@ describe.skipIf(engineMissing !== null)('the container doctor on a real engine',
   });
 });
 
-describe.skipIf(engineMissing !== null || !canMount)('the container doctor on an engine whose disk is full', () => {
-  it('says so with what is free, and that no image fits', async () => {
-    const disk = mountTinyDisk(8 * 1024 * 1024);
-    if (disk === null) throw new Error('cannot mount');
-    const engine = await startTestEngine({ dataRoot: join(disk.path, 'data') });
-    const bench = await createDoctorBench(engine.endpoint, { init: { probe: probeProgram() } });
-    try {
-      spawnSync('dd', ['if=/dev/zero', `of=${join(disk.path, 'fill')}`, 'bs=64k'], { stdio: 'ignore' });
-      expect(statSync(join(disk.path, 'fill')).size).toBeGreaterThan(0);
-      const state = await bench.examine();
-      expect(checkOf(state, 'disk')).toMatchObject({
-        result: 'bad',
-        sentence: expect.stringMatching(/^0 MiB are free at /),
-      });
-      expect(checkOf(state, 'test-image').result).toBe('bad');
-      expect(state.sentence).toBe(checkOf(state, 'disk').sentence);
-    } finally {
-      await bench.close();
-      await engine.stop();
-      disk.remove();
-    }
-  });
-});
+describe.skipIf(engineMissing !== null || !canMount)(
+  `the container doctor on an engine whose disk is full (${engineMissing ?? (canMount ? 'a small file system' : 'no right to mount here')})`,
+  () => {
+    it('says so with what is free, and that no image fits', async () => {
+      const disk = mountTinyDisk(8 * 1024 * 1024);
+      if (disk === null) throw new Error('cannot mount');
+      const engine = await startTestEngine({ dataRoot: join(disk.path, 'data') });
+      const bench = await createDoctorBench(engine.endpoint, { init: { probe: probeProgram() } });
+      try {
+        spawnSync('dd', ['if=/dev/zero', `of=${join(disk.path, 'fill')}`, 'bs=64k'], { stdio: 'ignore' });
+        expect(statSync(join(disk.path, 'fill')).size).toBeGreaterThan(0);
+        const state = await bench.examine();
+        expect(checkOf(state, 'disk')).toMatchObject({
+          result: 'bad',
+          sentence: expect.stringMatching(/^0 MiB are free at /),
+        });
+        expect(checkOf(state, 'test-image').result).toBe('bad');
+        expect(state.sentence).toBe(checkOf(state, 'disk').sentence);
+      } finally {
+        await bench.close();
+        await engine.stop();
+        disk.remove();
+      }
+    });
+  },
+);

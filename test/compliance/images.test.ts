@@ -20,7 +20,7 @@ import { hashOf, inPieces, type MadeEntry, tarOf } from '../support/runtime/tar.
 const signal = new AbortController().signal;
 const silent = { signal, progress: () => undefined };
 
-describe.skipIf(engineMissing !== null)('images between two engines', () => {
+describe.skipIf(engineMissing !== null)(`images between two engines (${engineMissing ?? 'real'})`, () => {
   let nearEngine: TestEngine;
   let farEngine: TestEngine;
   let net: LinkNet;

@@ -4,7 +4,7 @@ import { testRuntimeDriver } from './runtime-driver.ts';
 
 const bomb = 'x=0123456789abcdef; while true; do x=$x$x; done';
 
-describe.skipIf(containersMissing !== null)('containers of a real engine', () => {
+describe.skipIf(containersMissing !== null)(`containers of a real engine (${containersMissing ?? 'here'})`, () => {
   testRuntimeDriver(
     'container',
     async () => {

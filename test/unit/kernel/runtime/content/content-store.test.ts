@@ -333,7 +333,7 @@ describe('uploads', () => {
   });
 });
 
-describe.skipIf(!canMount)('a full disk', () => {
+describe.skipIf(!canMount)(`a full disk (${canMount ? 'mounted here' : 'no right to mount here'})`, () => {
   it('is told as such, and loses nothing that was kept', async () => {
     const disk = mountTinyDisk(2 * 1024 * 1024);
     if (disk === null) throw new Error('no disk');

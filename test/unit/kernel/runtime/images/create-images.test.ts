@@ -6,7 +6,7 @@ import { type ImageNode, startImageNode } from '../../../../support/runtime/imag
 const signal = new AbortController().signal;
 const silent = { signal, progress: () => undefined };
 
-describe.skipIf(engineMissing !== null)('images of a real engine', () => {
+describe.skipIf(engineMissing !== null)(`images of a real engine (${engineMissing ?? 'here'})`, () => {
   let engine: TestEngine;
   let node: ImageNode;
   let image: string;

@@ -114,28 +114,31 @@ describe('frames of a holder', () => {
     expect(() => readerInStep().reader.take(Uint8Array.of(0, 0, 2, 0, 0x81, 0, 0, 0, 0))).toThrow(/too long/);
   });
 
-  it.skipIf(holderMissing !== null)('are understood by the program, which hashes blocks as published', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'hm-holder-'));
-    const program = join(folder, 'holder');
-    await compileCheckedHolder(program);
-    const holder = startHolderProcess(program, vectors.key, folder, [await freePort(), await freePort()]);
-    const session = createHolderSession(
-      { outside: createSystemOutside(), logger: createSilentLogger() },
-      { key, doors: false, attach: async () => holder.attach(), opened: () => undefined, lost: () => undefined },
-    );
-    try {
-      await session.start();
-      const files = createHolderWorkFolder(session);
-      for (const { name, text, hash } of vectors.hashes) {
-        writeFileSync(join(folder, 'block'), fromHex(text));
-        const block = await files.blocks!.read('block', 0);
-        expect(toHex(Buffer.from(block.hash, 'base64')), name).toBe(hash);
-        expect(toHex(block.bytes), name).toBe(text);
+  it.skipIf(holderMissing !== null)(
+    `are understood by the program, which hashes blocks as published (${holderMissing ?? 'compiled here'})`,
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'hm-holder-'));
+      const program = join(folder, 'holder');
+      await compileCheckedHolder(program);
+      const holder = startHolderProcess(program, vectors.key, folder, [await freePort(), await freePort()]);
+      const session = createHolderSession(
+        { outside: createSystemOutside(), logger: createSilentLogger() },
+        { key, doors: false, attach: async () => holder.attach(), opened: () => undefined, lost: () => undefined },
+      );
+      try {
+        await session.start();
+        const files = createHolderWorkFolder(session);
+        for (const { name, text, hash } of vectors.hashes) {
+          writeFileSync(join(folder, 'block'), fromHex(text));
+          const block = await files.blocks!.read('block', 0);
+          expect(toHex(Buffer.from(block.hash, 'base64')), name).toBe(hash);
+          expect(toHex(block.bytes), name).toBe(text);
+        }
+      } finally {
+        session.close();
+        await holder.kill();
+        rmSync(folder, { recursive: true, force: true });
       }
-    } finally {
-      session.close();
-      await holder.kill();
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
+    },
+  );
 });
