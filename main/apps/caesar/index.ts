@@ -4,3 +4,10 @@ export type * from './ledger/interface.ts';
 export { CAES, GROUP_BALANCE, GROUP_STAKE, groupEconomy, HOME_BALANCE, homeEconomy } from './ledger/economies.ts';
 export { type CaesarAppComponents, type CaesarAppInit, createCaesarApp } from './ledger/create-caesar-app.ts';
 export * from './ledger/read-state.ts';
+// What the wallet reads of final blocks, and asks before something is signed.
+export { changeConsensusParams, decodeConsensusParams } from './ledger/consensus-params.ts';
+export { readCaesarTransaction } from './ledger/fields.ts';
+export { readEconomyGenesis } from './ledger/genesis.ts';
+export { CONSENSUS_KEY, PAYOUT, SETTLEMENT } from './ledger/keys.ts';
+export { changeEconomyParams } from './ledger/params.ts';
+export { Refusal } from './ledger/refusal.ts';
