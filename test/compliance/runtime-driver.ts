@@ -199,15 +199,15 @@ export const testRuntimeDriver = (
       expect(run.told.end).toBeNull();
     });
 
-    if (asks)
-      it('asks it to end', async () => {
-        const run = await start(world.programs.askable!);
-        await until(() => run.told.text('stdout') === 'ready\n');
-        run.driven.stop(10_000);
-        await toGone(run);
-        expect(run.told.text('stdout')).toBe('ready\nasked\n');
-        expect(run.told.end).toEqual({ why: 'exited', exitCode: 0 });
-      });
+    it('asks it to end', async ({ skip }) => {
+      skip(!asks, 'nothing asks a program of this driver to end');
+      const run = await start(world.programs.askable!);
+      await until(() => run.told.text('stdout') === 'ready\n');
+      run.driven.stop(10_000);
+      await toGone(run);
+      expect(run.told.text('stdout')).toBe('ready\nasked\n');
+      expect(run.told.end).toEqual({ why: 'exited', exitCode: 0 });
+    });
 
     it('kills what does not end when it is asked', async () => {
       const run = await start(world.programs.deaf);
@@ -252,31 +252,31 @@ export const testRuntimeDriver = (
       await expect(work!.read('out/nothing', 0, 10)).rejects.toMatchObject({ code: 'FILE_MISSING' });
     });
 
-    if (holds)
-      it('makes a work folder ready before the program begins, and lets it be read while it runs', async () => {
-        const run = await start(world.programs.copy, { held: true });
-        const { work } = run.driven;
-        await work!.makeFolder('data');
-        await work!.write('data/in.txt', 0, Buffer.from('one two'));
-        await work!.write('data/in.txt', 4, Buffer.from('six and more'));
-        await work!.truncate('data/in.txt', 7, false);
-        const [written] = (await work!.list()).filter(({ path }) => path === 'data/in.txt');
-        expect(written).toMatchObject({ kind: 'file', bytes: 7 });
-        await work!.write('data/gone.txt', 0, Buffer.from('x'));
-        await work!.remove('data/gone.txt');
-        await clock.sleep(300);
-        expect([run.told.isRunning, run.told.bytes]).toEqual([false, 0]);
-        await run.driven.begin!();
-        await until(() => run.told.isRunning);
-        await toGone(run);
-        expect(run.told.end).toEqual({ why: 'exited', exitCode: 0 });
-        expect(Buffer.from(await work!.read('out/copy.txt', 0, 100)).toString()).toBe('one six');
-        const paths = (await work!.list()).map(({ path }) => path);
-        expect(paths).toEqual(expect.arrayContaining(['data/in.txt', 'out/copy.txt']));
-        expect(paths).not.toContain('data/gone.txt');
-        for (const path of ['../x', '/etc/passwd', 'data/../../x'])
-          await expect(work!.write(path, 0, Buffer.from('x'))).rejects.toThrow(/./);
-      });
+    it('makes a work folder ready before the program begins, and lets it be read while it runs', async ({ skip }) => {
+      skip(!holds, 'this driver makes its work folder with the program');
+      const run = await start(world.programs.copy, { held: true });
+      const { work } = run.driven;
+      await work!.makeFolder('data');
+      await work!.write('data/in.txt', 0, Buffer.from('one two'));
+      await work!.write('data/in.txt', 4, Buffer.from('six and more'));
+      await work!.truncate('data/in.txt', 7, false);
+      const [written] = (await work!.list()).filter(({ path }) => path === 'data/in.txt');
+      expect(written).toMatchObject({ kind: 'file', bytes: 7 });
+      await work!.write('data/gone.txt', 0, Buffer.from('x'));
+      await work!.remove('data/gone.txt');
+      await clock.sleep(300);
+      expect([run.told.isRunning, run.told.bytes]).toEqual([false, 0]);
+      await run.driven.begin!();
+      await until(() => run.told.isRunning);
+      await toGone(run);
+      expect(run.told.end).toEqual({ why: 'exited', exitCode: 0 });
+      expect(Buffer.from(await work!.read('out/copy.txt', 0, 100)).toString()).toBe('one six');
+      const paths = (await work!.list()).map(({ path }) => path);
+      expect(paths).toEqual(expect.arrayContaining(['data/in.txt', 'out/copy.txt']));
+      expect(paths).not.toContain('data/gone.txt');
+      for (const path of ['../x', '/etc/passwd', 'data/../../x'])
+        await expect(work!.write(path, 0, Buffer.from('x'))).rejects.toThrow(/./);
+    });
 
     it('measures what it takes', async () => {
       const run = await start(world.programs.spin);
@@ -302,26 +302,26 @@ export const testRuntimeDriver = (
       await expect(run.driven.connect(4711)).rejects.toMatchObject({ code: 'PORT_CLOSED' });
     });
 
-    if (adopts)
-      it('takes up what a node that went down left', async () => {
-        const { job, record, other } = await leave();
-        const told = createDriverTold();
-        const driven = await other.adopt(job, record, told);
-        expect(driven).not.toBeNull();
-        driven!.kill();
-        await until(() => told.how !== null);
-        await driven!.release();
-        expect(told.late).toEqual([]);
-        await other.stop();
-      });
+    it('takes up what a node that went down left', async ({ skip }) => {
+      skip(!adopts, 'what this driver runs ends with the node');
+      const { job, record, other } = await leave();
+      const told = createDriverTold();
+      const driven = await other.adopt(job, record, told);
+      expect(driven).not.toBeNull();
+      driven!.kill();
+      await until(() => told.how !== null);
+      await driven!.release();
+      expect(told.late).toEqual([]);
+      await other.stop();
+    });
 
-    if (!adopts)
-      it('says that what a node that went down left is gone, and it is', async () => {
-        const { job, record, other } = await leave();
-        expect(await other.adopt(job, record, createDriverTold())).toBeNull();
-        expect(await world.leftovers()).toEqual(before);
-        await other.stop();
-      });
+    it('says that what a node that went down left is gone, and it is', async ({ skip }) => {
+      skip(adopts, 'what this driver runs goes on without the node');
+      const { job, record, other } = await leave();
+      expect(await other.adopt(job, record, createDriverTold())).toBeNull();
+      expect(await world.leftovers()).toEqual(before);
+      await other.stop();
+    });
 
     it('takes up nothing by a record that is none, and sweeps what is nobody’s', async () => {
       const { job, other } = await leave();
