@@ -302,6 +302,8 @@ export interface ReplicaEvents {
   /** A transaction was put among the waiting ones, or left them without having become final. */
   waiting: { hash: Hash; state: 'waiting' | 'dropped'; reason: string };
   evidence: Evidence;
+  /** The state of a height was taken over from peers; what happened before it is not known here. */
+  adopted: { height: number };
 }
 /** One network's ledger on this node: follows it, and agrees on it where this node is a validator. */
 export interface Replica extends Startable, EventSource<ReplicaEvents> {
