@@ -1,5 +1,6 @@
 export { accountText, parseAccount } from './address.ts';
-export { AccountTextError, EconomyError } from './errors.ts';
+export { AccountTextError, CaesarError, EconomyError } from './errors.ts';
+export type * from './interface.ts';
 export type * from './ledger/interface.ts';
 export { CAES, GROUP_BALANCE, GROUP_STAKE, groupEconomy, HOME_BALANCE, homeEconomy } from './ledger/economies.ts';
 export { type CaesarAppComponents, type CaesarAppInit, createCaesarApp } from './ledger/create-caesar-app.ts';
@@ -11,3 +12,5 @@ export { readEconomyGenesis } from './ledger/genesis.ts';
 export { CONSENSUS_KEY, PAYOUT, SETTLEMENT } from './ledger/keys.ts';
 export { changeEconomyParams } from './ledger/params.ts';
 export { Refusal } from './ledger/refusal.ts';
+export { createSender, type SenderComponents, type SenderControl, type SentOutcome } from './sender.ts';
+export { createCaesarMetrics, type CaesarMetrics } from './metrics.ts';
