@@ -1,0 +1,444 @@
+import { assert, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
+import { type SignedTransaction, StateOverlay, type StateUpdate } from '../../blocks/index.ts';
+import { bodyBytesOf, createBlock, encodeBlock } from '../formats/block.ts';
+import { decodeCommit, encodeCommit } from '../formats/commit.ts';
+import { decodeEvidence, encodeEvidence } from '../formats/evidence.ts';
+import { encodeGenesis } from '../formats/genesis.ts';
+import { decodeHeader } from '../formats/header.ts';
+import { hexOf, sameBytes } from '../formats/reader.ts';
+import { decodeValidators, encodeValidators, placeOf, setHash, sortValidators } from '../formats/validators.ts';
+import type {
+  AdoptedState,
+  Application,
+  Commit,
+  Evidence,
+  Genesis,
+  LedgerBlock,
+  ReplicaRecord,
+  ReplicaStore,
+  Validator,
+} from '../interface.ts';
+import type { ConsensusMetrics } from '../metrics.ts';
+import type { LedgerTree } from '../state/interface.ts';
+import { DISK_PAUSE_MS } from './constants.ts';
+import { ReplicaError } from './errors.ts';
+import type { Executed, Refused, Tip } from './interface.ts';
+import type { Verify } from './verify.ts';
+
+/** What a block is checked against besides its own content. */
+export interface CheckOptions {
+  /** A commit vouches for its header: time and the commit in it were judged by more than two thirds. */
+  vouched: boolean;
+}
+/** The newest final block, the state after it, and what may follow. One at a time changes it. */
+export interface Head {
+  tip(): Tip;
+  tree(): LedgerTree;
+  /** What was remembered before a crash. */
+  load(): Promise<readonly Uint8Array[]>;
+  /** Carries a block out on the state after the newest one, which stays as it is. Never throws for what is wrong with the block. */
+  execute(block: LedgerBlock, encoded: Uint8Array, options: CheckOptions): Promise<Executed | Refused>;
+  /** Makes a block of what may stand in it. Null: something else became final meanwhile. */
+  build(input: BuildInput): Promise<Executed | null>;
+  /** Writes it down, then applies it. @returns false when another one of that height was first */
+  append(executed: Executed, commit: Commit): Promise<boolean>;
+  /** Takes over the state of a height that a commit vouches for. */
+  adopt(change: AdoptedState): Promise<void>;
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>;
+  /** Writes again and again while the disk is full; says so meanwhile. @throws what else goes wrong */
+  writing<T>(write: () => Promise<T>): Promise<T>;
+}
+export interface BuildInput {
+  proposer: Uint8Array;
+  transactions: readonly SignedTransaction[];
+  evidence: readonly Evidence[];
+  /** Commit of the newest block with all that came in since; null where what is on disk has to do. */
+  lastCommit: Commit | null;
+}
+export interface HeadComponents {
+  outside: Outside;
+  logger: Logger;
+  metrics: ConsensusMetrics | null;
+  store: ReplicaStore;
+  app: Application;
+  verify: Verify;
+  createTree(state: AsyncIterable<readonly StateUpdate[]>): Promise<LedgerTree>;
+  /** Takes transactions apart and checks them; null where one does not hold. */
+  open(encoded: readonly Uint8Array[]): Promise<readonly SignedTransaction[] | null>;
+  /** Told why it goes no further, and null when it does again. */
+  halt(reason: string | null): void;
+  /** A block is on disk and applied. */
+  advanced(executed: Executed, commit: Commit): void;
+  stopped: AbortSignal;
+}
+
+async function* pieces(updates: readonly StateUpdate[]): AsyncIterable<readonly StateUpdate[]> {
+  yield updates;
+}
+
+export const createHead = (components: HeadComponents, init: { genesis: Genesis; network: Uint8Array }): Head => {
+  const { outside, logger, metrics, store, app, verify, createTree, open, halt, advanced, stopped } = components;
+  const { genesis, network } = init;
+  let tree: LedgerTree | null = null;
+  let tip: Tip | null = null;
+  let line: Promise<unknown> = Promise.resolve();
+
+  const treeNow = (): LedgerTree => {
+    assert(tree !== null, 'The ledger is looked at before it has started.');
+    return tree;
+  };
+  const tipNow = (): Tip => {
+    assert(tip !== null, 'The ledger is looked at before it has started.');
+    return tip;
+  };
+  /** One after the other. */
+  const serial = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = line.then(work);
+    line = done.catch(() => undefined);
+    return done;
+  };
+
+  const writing = async <T>(write: () => Promise<T>): Promise<T> => {
+    for (let waited = false; ; waited = true) {
+      try {
+        const result = await write();
+        if (waited) halt(null);
+        return result;
+      } catch (error) {
+        if (!isNodeError(error) || error.code !== 'DISK_FULL') throw error;
+        if (!waited) logger.error('The disk is full; the ledger waits for room', { height: tip?.height ?? 0 });
+        halt('The disk has no room for the next block; make room, and it goes on by itself.');
+        await outside.clock.sleep(DISK_PAUSE_MS, stopped);
+      }
+    }
+  };
+
+  const validatorsOf = (state: Tip['state']): readonly Validator[] => sortValidators(app.validators(state));
+  const begin = async (): Promise<void> => {
+    const updates = app.genesis(genesis);
+    const encoded = encodeGenesis(genesis);
+    await writing(() => store.begin(encoded, updates));
+    tree = await createTree(pieces(updates));
+    tipAtGenesis();
+  };
+  const tipAtGenesis = (): void => {
+    const state = treeNow().frozen();
+    tip = {
+      height: 0,
+      hash: network,
+      header: null,
+      timeMs: genesis.createdAtMs,
+      commit: null,
+      signers: [],
+      validators: validatorsOf(state),
+      params: app.params(state),
+      state,
+      encoded: null,
+    };
+  };
+  const resume = async (record: ReplicaRecord): Promise<void> => {
+    if (!sameBytes(record.genesis, encodeGenesis(genesis)))
+      throw new ReplicaError(
+        { code: 'GENESIS_OTHER' },
+        'The disk holds the ledger of another network under this name; give this one a place of its own.',
+      );
+    tree = await createTree(record.state);
+    if (record.height === 0) return tipAtGenesis();
+    const [stored, signers] = await Promise.all([store.block(record.height), store.validators(record.height)]);
+    const state = tree.frozen();
+    const header = stored === null ? null : decodeHeader(stored.header);
+    const validators = validatorsOf(state);
+    if (
+      stored === null ||
+      signers === null ||
+      header === null ||
+      !sameBytes(header.stateRoot, tree.root()) ||
+      !sameBytes(header.nextValidators, setHash(validators))
+    )
+      throw new ReplicaError(
+        { code: 'STATE_DAMAGED', height: record.height },
+        `The state on disk is not the one that block ${record.height} names; remove this network’s data and let it catch up again.`,
+      );
+    tip = {
+      height: record.height,
+      hash: stored.hash,
+      header,
+      timeMs: header.timeMs,
+      commit: decodeCommit(stored.commit),
+      signers: decodeValidators(signers),
+      validators,
+      params: app.params(state),
+      state,
+      encoded: stored.block,
+    };
+  };
+
+  const signersOf = (
+    lastCommit: Commit | null,
+    signers: readonly Validator[],
+  ): { validator: Uint8Array; signed: boolean }[] =>
+    signers.map(({ id }, place) => ({ validator: id, signed: (lastCommit?.signatures[place] ?? null) !== null }));
+
+  /** Root after changes that are taken back at once: nobody else looks in between. */
+  const rootAfter = (updates: readonly StateUpdate[]): Uint8Array => {
+    const now = treeNow();
+    const back = now.apply(updates);
+    const root = now.root();
+    now.apply(back);
+    return root;
+  };
+  const stateAfter = (at: Tip, updates: readonly StateUpdate[]): StateOverlay => {
+    const overlay = new StateOverlay(at.state);
+    overlay.set(updates);
+    return overlay;
+  };
+
+  /** All that can be said of a header without its body. */
+  const problemOfHeader = (block: LedgerBlock, at: Tip, vouched: boolean): string | null => {
+    const { header } = block;
+    if (!sameBytes(header.network, network)) return 'it is of another network';
+    if (header.height !== at.height + 1 || !sameBytes(header.previous, at.hash))
+      return 'it does not follow the newest block';
+    if (header.timeMs <= at.timeMs) return 'its time is not after the block before';
+    if (!vouched && header.timeMs > outside.clock.nowMs() + at.params.clockAheadMs)
+      return 'its time is too far ahead of the clock here';
+    if (placeOf(at.validators, header.proposer) < 0) return 'its proposer is no validator';
+    if (!sameBytes(header.validators, setHash(at.validators))) return 'it names another set of validators';
+    if (block.transactions.length > at.params.transactionsMax) return 'it has too many transactions';
+    if (bodyBytesOf(block) > at.params.blockBytesMax) return 'it is too large';
+    return null;
+  };
+  const checkEvidence = async (evidence: Evidence, at: Tip): Promise<string | null> => {
+    const height = at.height + 1;
+    if (evidence.height > at.height + 1 || evidence.height < height - at.params.evidenceBlocksMax)
+      return 'its evidence is of a height that is too far away';
+    const set =
+      evidence.height === height
+        ? at.validators
+        : evidence.height === at.height
+          ? at.signers
+          : await validatorsAt(evidence.height);
+    if (set === null) return 'its evidence is of a height that is not known here';
+    return await verify.evidence(evidence, set);
+  };
+  const validatorsAt = async (height: number): Promise<readonly Validator[] | null> => {
+    const encoded = await store.validators(height);
+    return encoded === null ? null : decodeValidators(encoded);
+  };
+  /** @returns what is wrong with it */
+  const readEvidence = async (block: LedgerBlock, at: Tip): Promise<Evidence[] | string> => {
+    const found: Evidence[] = [];
+    const names = new Set<string>();
+    for (const encoded of block.evidence) {
+      if (names.has(hexOf(encoded))) return 'it has the same evidence twice';
+      names.add(hexOf(encoded));
+      let evidence: Evidence;
+      try {
+        evidence = decodeEvidence(encoded);
+      } catch (error) {
+        if (!isNodeError(error)) throw error;
+        return error.message;
+      }
+      const problem = await checkEvidence(evidence, at);
+      if (problem !== null) return problem;
+      found.push(evidence);
+    }
+    return found;
+  };
+
+  const refused = (problem: string): Refused => ({ ok: false, problem, stale: false });
+  const isStale = (at: Tip): boolean => tipNow().height !== at.height;
+  const STALE: Refused = { ok: false, problem: 'another block became final', stale: true };
+
+  const execute = async (
+    block: LedgerBlock,
+    encoded: Uint8Array,
+    options: CheckOptions,
+  ): Promise<Executed | Refused> => {
+    const at = tipNow();
+    const problem = problemOfHeader(block, at, options.vouched);
+    if (problem !== null) return refused(problem);
+    if (block.lastCommit !== null && !options.vouched) {
+      const wrong = await verify.commit(block.lastCommit, at.signers);
+      if (wrong !== null) return refused(wrong);
+    }
+    if (block.lastCommit !== null && block.lastCommit.signatures.length !== at.signers.length)
+      return refused('its commit is of another set');
+    const transactions = await open(block.transactions);
+    if (transactions === null) return refused('a transaction of it does not hold');
+    const evidence = await readEvidence(block, at);
+    if (typeof evidence === 'string') return refused(evidence);
+    const facts = await app.facts(transactions);
+    if (isStale(at)) return STALE;
+    const beganMs = outside.clock.monotonicMs();
+    const output = app.apply(
+      {
+        network,
+        height: block.header.height,
+        timeMs: block.header.timeMs,
+        previousTimeMs: at.timeMs,
+        proposer: block.header.proposer,
+        transactions,
+        evidence,
+        signers: signersOf(block.lastCommit, at.signers),
+        pick: false,
+        bytesMax: at.params.blockBytesMax,
+        facts,
+      },
+      at.state,
+    );
+    if (!output.ok) return refused(`its transaction ${output.index} does not hold: ${output.reason} (${output.code})`);
+    if (!sameBytes(rootAfter(output.updates), block.header.stateRoot)) return refused('it leads to another state');
+    const next = stateAfter(at, output.updates);
+    const nextValidators = validatorsOf(next);
+    if (nextValidators.length === 0 || !sameBytes(setHash(nextValidators), block.header.nextValidators))
+      return refused('it leads to another set of validators');
+    metrics?.executeSeconds.observe((outside.clock.monotonicMs() - beganMs) / 1000);
+    return {
+      ok: true,
+      base: at.hash,
+      block,
+      encoded,
+      transactions,
+      evidence,
+      updates: output.updates,
+      nextValidators,
+      nextParams: app.params(next),
+    };
+  };
+
+  const build = async (input: BuildInput): Promise<Executed | null> => {
+    const at = tipNow();
+    const encodedEvidence = input.evidence.map(encodeEvidence);
+    const evidenceBytes = encodedEvidence.reduce((sum, { length }) => sum + length, 0);
+    const facts = await app.facts(input.transactions);
+    if (isStale(at)) return null;
+    const place = {
+      network,
+      height: at.height + 1,
+      timeMs: Math.max(outside.clock.nowMs(), at.timeMs + 1),
+      proposer: input.proposer,
+    };
+    const lastCommit = input.lastCommit?.height === at.height ? input.lastCommit : at.commit;
+    const output = app.apply(
+      {
+        ...place,
+        previousTimeMs: at.timeMs,
+        transactions: input.transactions,
+        evidence: input.evidence,
+        signers: signersOf(lastCommit, at.signers),
+        pick: true,
+        bytesMax: at.params.blockBytesMax - evidenceBytes,
+        facts,
+      },
+      at.state,
+    );
+    if (!output.ok) {
+      logger.warn('No block could be built', { height: place.height, code: output.code, reason: output.reason });
+      return null;
+    }
+    const next = stateAfter(at, output.updates);
+    const nextValidators = validatorsOf(next);
+    if (nextValidators.length === 0) {
+      logger.error('No block can follow: no validator would be left', { height: place.height });
+      return null;
+    }
+    const block = createBlock(
+      {
+        network,
+        height: place.height,
+        previous: at.hash,
+        timeMs: place.timeMs,
+        proposer: place.proposer,
+        stateRoot: rootAfter(output.updates),
+        validators: setHash(at.validators),
+        nextValidators: setHash(nextValidators),
+      },
+      { transactions: output.taken.map(({ encoded }) => encoded), evidence: encodedEvidence, lastCommit },
+    );
+    return {
+      ok: true,
+      base: at.hash,
+      block,
+      encoded: encodeBlock(block),
+      transactions: output.taken,
+      evidence: input.evidence,
+      updates: output.updates,
+      nextValidators,
+      nextParams: app.params(next),
+    };
+  };
+
+  const append = (executed: Executed, commit: Commit): Promise<boolean> =>
+    serial(async () => {
+      const at = tipNow();
+      if (!sameBytes(executed.base, at.hash)) return false;
+      const { block, encoded, updates, nextValidators } = executed;
+      assert(sameBytes(commit.block, block.hash), 'A commit makes the block final that it names.');
+      await writing(() =>
+        store.commit({
+          block: encoded,
+          hash: block.hash,
+          height: block.header.height,
+          commit: encodeCommit(commit),
+          updates,
+          nextValidators: encodeValidators(nextValidators),
+        }),
+      );
+      const now = treeNow();
+      now.apply(updates);
+      assert(sameBytes(now.root(), block.header.stateRoot), 'The state after a block is the one that it names.');
+      tip = {
+        height: block.header.height,
+        hash: block.hash,
+        header: block.header,
+        timeMs: block.header.timeMs,
+        commit,
+        signers: at.validators,
+        validators: nextValidators,
+        params: executed.nextParams,
+        state: now.frozen(),
+        encoded,
+      };
+      advanced(executed, commit);
+      return true;
+    });
+
+  return {
+    tip: tipNow,
+    tree: treeNow,
+    load: async () => {
+      const record = await store.load();
+      if (record === null) {
+        await begin();
+        return [];
+      }
+      await resume(record);
+      return record.remembered;
+    },
+    execute: async (block, encoded, options) => {
+      try {
+        return await execute(block, encoded, options);
+      } catch (error) {
+        if (stopped.aborted) return STALE;
+        // What a peer made must not end the node, even where it finds a bug of an application; nobody votes for it.
+        logger.error('A block could not be carried out', { height: block.header.height, error: messageOf(error) });
+        return refused(`carrying it out failed: ${messageOf(error)}`);
+      }
+    },
+    build,
+    append,
+    adopt: (change) =>
+      serial(async () => {
+        await store.adopt(change);
+        const record = await store.load();
+        assert(record !== null && record.height === change.height, 'What was taken over is on disk.');
+        await resume(record);
+      }),
+    idle: async () => {
+      await line;
+    },
+    writing,
+  };
+};

@@ -1,0 +1,203 @@
+import { isNodeError, type Logger, messageOf } from '../../../base/index.ts';
+import type { StateUpdate } from '../../blocks/index.ts';
+import {
+  decodeValidators,
+  encodeCommit,
+  encodeGenesis,
+  encodeHeader,
+  encodeValidators,
+  headerHash,
+  isMoreThanAThird,
+  placeOf,
+  powerOf,
+  sameBytes,
+  setHash,
+  type SnapshotAnswer,
+} from '../formats/index.ts';
+import type { Genesis, ReplicaNetwork, SyncState, Validator } from '../interface.ts';
+import type { ConsensusMetrics } from '../metrics.ts';
+import { readSnapshot, type SnapshotReader } from '../state/index.ts';
+import { askPeer } from './ask.ts';
+import { SNAPSHOT_PARALLEL } from './constants.ts';
+import { syncRefused } from './errors.ts';
+import type { Head } from './head.ts';
+import type { Verify } from './verify.ts';
+
+/** Takes over the state of a height from peers of whom none needs to be believed. */
+export interface SnapshotSync {
+  /**
+   * @param peers - whom to ask, in this order
+   * @returns whether it worked
+   */
+  adopt(
+    peers: readonly string[],
+    options: {
+      signal: AbortSignal;
+      progress(state: SyncState): void;
+      lied(peer: string, detail: string): void;
+      silent(peer: string): void;
+    },
+  ): Promise<boolean>;
+}
+export interface SnapshotSyncComponents {
+  logger: Logger;
+  metrics: ConsensusMetrics | null;
+  network: ReplicaNetwork;
+  head: Head;
+  verify: Verify;
+  /** The state of that height is this node's now. */
+  adopted(height: number): void;
+}
+type Options = Parameters<SnapshotSync['adopt']>[1];
+
+export const createSnapshotSync = (
+  components: SnapshotSyncComponents,
+  init: { genesis: Genesis; networkHash: Uint8Array },
+): SnapshotSync => {
+  const { logger, metrics, network, head, verify, adopted } = components;
+  const { genesis, networkHash } = init;
+
+  /** @throws {ReplicaError} `SYNC_REFUSED` what does not hold */
+  const judge = async (answer: SnapshotAnswer): Promise<void> => {
+    const { header, commit, validators } = answer;
+    const at = head.tip();
+    if (!sameBytes(header.network, networkHash)) throw syncRefused('its snapshot is of another network');
+    if (!sameBytes(header.validators, setHash(validators))) throw syncRefused('its snapshot names another set');
+    if (commit.height !== header.height || !sameBytes(commit.block, headerHash(header)))
+      throw syncRefused('its snapshot’s commit is of another block');
+    if (!sameBytes(header.nextValidators, setHash(decodeValidators(answer.nextValidators))))
+      throw syncRefused('its snapshot’s next set is another');
+    const problem = await verify.commit(commit, validators);
+    if (problem !== null) throw syncRefused(problem);
+    // More than a third of those who are known here signed as well, so one of them at least is honest.
+    const known: Validator[] = at.validators.filter(
+      ({ id }) => (commit.signatures[placeOf(validators, id)] ?? null) !== null,
+    );
+    if (!isMoreThanAThird(powerOf(known), powerOf(at.validators)))
+      throw syncRefused('none of its snapshot’s signers is known here well enough');
+  };
+
+  /** A snapshot further on than this node, with the peers that have the same. */
+  const find = async (
+    peers: readonly string[],
+    options: Options,
+  ): Promise<{ answer: SnapshotAnswer; peers: string[] } | null> => {
+    let best: { answer: SnapshotAnswer; peers: string[] } | null = null;
+    for (const peer of peers) {
+      try {
+        const answer = await askPeer(network, peer, { type: 'manifest' }, options.signal);
+        if (answer === null || answer.header.height <= head.tip().height) continue;
+        if (best !== null && best.answer.header.height === answer.header.height) {
+          best.peers.push(peer);
+          continue;
+        }
+        if (best !== null && best.answer.header.height > answer.header.height) continue;
+        await judge(answer);
+        readSnapshot(answer.manifest, answer.header.stateRoot);
+        best = { answer, peers: [peer] };
+      } catch (error) {
+        if (options.signal.aborted) return null;
+        judgePeer(peer, error, options);
+      }
+      if (best !== null && best.peers.length >= SNAPSHOT_PARALLEL) break;
+    }
+    return best;
+  };
+  const judgePeer = (peer: string, error: unknown, options: Options): void => {
+    if (isNodeError(error) && (error.data as { verdict?: string }).verdict === 'reject')
+      options.lied(peer, error.message);
+    else {
+      logger.debug('A peer did not help with a snapshot', { peer, reason: messageOf(error) });
+      options.silent(peer);
+    }
+  };
+
+  /** One chunk of whoever has it and does not lie. @throws when nobody is left */
+  const fetchChunk = async (
+    reader: SnapshotReader,
+    height: number,
+    index: number,
+    sources: string[],
+    options: Options,
+  ): Promise<readonly StateUpdate[]> => {
+    for (;;) {
+      options.signal.throwIfAborted();
+      const peer = sources[index % Math.max(1, sources.length)];
+      if (peer === undefined) throw syncRefused('nobody is left who has the snapshot');
+      try {
+        const chunk = await askPeer(network, peer, { type: 'chunk', height, index }, options.signal);
+        if (chunk !== null) return reader.take(index, chunk);
+        drop(sources, peer);
+      } catch (error) {
+        if (options.signal.aborted) throw error;
+        drop(sources, peer);
+        judgePeer(peer, error, options);
+      }
+    }
+  };
+  const drop = (sources: string[], peer: string): void => {
+    const place = sources.indexOf(peer);
+    if (place >= 0) sources.splice(place, 1);
+  };
+
+  /** Chunks in their order, a few of them asked for at once. */
+  async function* entries(
+    answer: SnapshotAnswer,
+    reader: SnapshotReader,
+    sources: string[],
+    options: Options,
+  ): AsyncGenerator<readonly StateUpdate[], void> {
+    const { height } = answer.header;
+    const under: Promise<readonly StateUpdate[]>[] = [];
+    let asked = 0;
+    for (let index = 0; index < reader.chunks; index++) {
+      while (asked < reader.chunks && under.length < SNAPSHOT_PARALLEL) {
+        const next = fetchChunk(reader, height, asked++, sources, options);
+        // Whoever waits for it hears of it; until then it must not end the process.
+        next.catch(() => undefined);
+        under.push(next);
+      }
+      const updates = await under.shift()!;
+      metrics?.synced.inc(1, { kind: 'chunk' });
+      options.progress({
+        state: 'snapshot',
+        receivedChunks: index + 1,
+        chunks: reader.chunks,
+        target: height,
+        fromPeer: sources[0] ?? '',
+      });
+      yield updates;
+    }
+  }
+
+  return {
+    adopt: async (peers, options) => {
+      const found = await find(peers, options);
+      if (found === null) return false;
+      const { answer } = found;
+      const { header, commit, validators, nextValidators } = answer;
+      const reader = readSnapshot(answer.manifest, header.stateRoot);
+      // All who said to have one of this height: whoever does not has its chunks refused.
+      const sources = [...found.peers, ...peers.filter((peer) => !found.peers.includes(peer))];
+      logger.info('Takes over a snapshot of the ledger', { height: header.height, chunks: reader.chunks });
+      try {
+        await head.adopt({
+          genesis: encodeGenesis(genesis),
+          height: header.height,
+          header: encodeHeader(header),
+          hash: headerHash(header),
+          commit: encodeCommit(commit),
+          validators: encodeValidators(validators),
+          nextValidators,
+          state: entries(answer, reader, sources, options),
+        });
+      } catch (error) {
+        if (!isNodeError(error) && !options.signal.aborted) throw error;
+        logger.warn('The snapshot was not taken over', { height: header.height, reason: messageOf(error) });
+        return false;
+      }
+      adopted(header.height);
+      return true;
+    },
+  };
+};
