@@ -15,6 +15,8 @@ const FUTURE_VOTES_MAX = 8;
 const nameOf = (message: OwnMessage): string =>
   `${message.content.round}/${message.kind === 'vote' ? message.content.kind : 'proposal'}`;
 
+const isFor = (vote: Vote, block: Hash): boolean => vote.block !== null && sameBytes(vote.block, block);
+
 /**
  * Tendermint as in arXiv 1807.04938, algorithm 1; "line" in the comments is a line of it. Where it differs: a height may wait for
  * work before its first round; more than two thirds of prevotes count for a block although its proposal was not seen (a liar may
@@ -55,7 +57,11 @@ export const createCore = (init: CoreInit): ConsensusCore => {
         h.kept.add(hexOf(block));
         return isNews;
       });
-    const entry = encodeEntry({ self: h.self, message, locked: h.locked, valid: h.valid });
+    const { valid } = h;
+    const isProved = valid === null || valid.round <= h.provedRound;
+    const proof = isProved ? [] : h.book.votes(valid.round, 'prevote').filter((one) => isFor(one, valid.block));
+    h.provedRound = Math.max(h.provedRound, valid?.round ?? -1);
+    const entry = encodeEntry({ self: h.self, message, locked: h.locked, valid, proof });
     emit({ kind: 'sign', message, entry, keep });
   };
   const say = (h: HeightState, message: OwnMessage): void => {
@@ -209,7 +215,7 @@ export const createCore = (init: CoreInit): ConsensusCore => {
     recovered = recovered.filter((entry) => !own.includes(entry));
     const last = own.at(-1);
     if (last === undefined) return;
-    for (const { message, locked, valid } of own) {
+    for (const { message, locked, valid, proof } of own) {
       assert(sameBytes(message.content.network, network), 'A log of one network is read for that network.');
       const known = h.mine.get(nameOf(message));
       assert(
@@ -219,6 +225,8 @@ export const createCore = (init: CoreInit): ConsensusCore => {
       h.mine.set(nameOf(message), message);
       if (locked !== null && locked.round > (h.locked?.round ?? -1)) h.locked = locked;
       if (valid !== null && valid.round > (h.valid?.round ?? -1)) h.valid = valid;
+      for (const one of proof) h.book.addVote(one, null, one.round);
+      h.provedRound = Math.max(h.provedRound, ...proof.map((one) => one.round));
     }
     const round = Math.max(...own.map(({ message }) => message.content.round));
     if (h.step === 'waiting' || h.round <= round) {
@@ -226,9 +234,10 @@ export const createCore = (init: CoreInit): ConsensusCore => {
       if (h.mine.has(`${round}/prevote`)) h.step = 'prevote';
       if (h.mine.has(`${round}/precommit`)) h.step = 'precommit';
     }
-    // Perhaps none of it was sent, and nobody else may have what a lock rests on: all that names a block is signed once more.
+    // Perhaps none of it was sent, and nobody else may have what a lock rests on: all that names a block is signed once more. So are the
+    // last two rounds: whoever is a round behind goes on by the precommits of it, and after a crash of all has none of them.
     for (const message of h.mine.values())
-      if (message.content.block !== null || message.content.round === round) askToSign(h, message);
+      if (message.content.block !== null || message.content.round >= round - 1) askToSign(h, message);
   };
 
   const next = (input: Extract<CoreInput, { kind: 'next' }>): void => {

@@ -1,10 +1,10 @@
 import { encodeCbor } from '../../../base/index.ts';
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { Hash } from '../../blocks/index.ts';
-import { LEDGER_VERSION, ROUND_MAX } from '../constants.ts';
+import { LEDGER_VERSION, ROUND_MAX, VALIDATORS_MAX } from '../constants.ts';
 import { createReader } from '../formats/reader.ts';
-import { readProposalContent, readVoteContent } from '../formats/vote.ts';
-import type { ProposalContent, VoteContent } from '../interface.ts';
+import { readProposalContent, readVote, readVoteContent, voteValue } from '../formats/vote.ts';
+import type { ProposalContent, Vote, VoteContent } from '../interface.ts';
 
 // docs/formats/consensus-vote.md, section "What a validator remembers"
 
@@ -22,10 +22,16 @@ export interface Entry {
   /** As they are when the message is signed. */
   locked: Backed | null;
   valid: Backed | null;
+  /**
+   * Prevotes that `valid` rests on, where no entry before has them. Without them, and after a crash of all, a lock might stand on the
+   * vote of a liar that nobody can show any more, and no other block could ever be agreed on.
+   */
+  proof: readonly Vote[];
 }
 
 const read = createReader('The entry of the write-ahead log');
-const LIMITS = { bytesMax: 1024, itemsMax: 32 };
+const PROOF_MAX = 2 * VALIDATORS_MAX;
+const LIMITS = { bytesMax: 2048 * (PROOF_MAX + 1), itemsMax: 16 * (PROOF_MAX + 2) };
 const VOTE = ['network', 'kind', 'height', 'round', 'block'] as const;
 const PROPOSAL = ['network', 'height', 'round', 'validRound', 'block'] as const;
 
@@ -40,7 +46,7 @@ const readBacked = (value: unknown): Backed | null => {
   };
 };
 
-export const encodeEntry = ({ self, message, locked, valid }: Entry): Uint8Array =>
+export const encodeEntry = ({ self, message, locked, valid, proof }: Entry): Uint8Array =>
   encodeCbor({
     v: LEDGER_VERSION,
     self,
@@ -48,11 +54,12 @@ export const encodeEntry = ({ self, message, locked, valid }: Entry): Uint8Array
     content: message.content,
     locked: backedValue(locked),
     valid: backedValue(valid),
+    proof: proof.map(voteValue),
   });
 
 /** @throws {ConsensusFormatError} the disk has other bytes than were written: this validator must not sign */
 export const decodeEntry = (encoded: Uint8Array): Entry => {
-  const fields = read.map(encoded, ['v', 'self', 'kind', 'content', 'locked', 'valid'], LIMITS);
+  const fields = read.map(encoded, ['v', 'self', 'kind', 'content', 'locked', 'valid', 'proof'], LIMITS);
   const kind = read.oneOf(fields.kind, ['vote', 'proposal'], 'its kind');
   return {
     self: read.hash(fields.self, 'its signer'),
@@ -62,5 +69,6 @@ export const decodeEntry = (encoded: Uint8Array): Entry => {
         : { kind, content: readProposalContent(read.fields(fields.content, PROPOSAL, 'a proposal'), read) },
     locked: readBacked(fields.locked),
     valid: readBacked(fields.valid),
+    proof: read.list(fields.proof, PROOF_MAX, 'its proof').map((one) => readVote(one, read)),
   };
 };

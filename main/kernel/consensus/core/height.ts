@@ -32,6 +32,8 @@ export interface HeightState {
   readonly mine: Map<string, OwnMessage>;
   /** Blocks that were said to be kept. */
   readonly kept: Set<string>;
+  /** Round whose prevotes the log has; -1: none. */
+  provedRound: number;
   /** Time-outs of this round that run. */
   timeouts: Set<'prevote' | 'precommit'>;
   /** Round that a block is built for. */
@@ -64,6 +66,7 @@ export const beginHeight = (
   asked: new Set(),
   mine: new Map(),
   kept: new Set(),
+  provedRound: -1,
   timeouts: new Set(),
   building: null,
 });
