@@ -26,8 +26,3 @@ export class CaesarError extends NodeError<
 > {
   override readonly name = 'CaesarError';
 }
-
-/** What is wrong with how an economy is to begin. */
-export class EconomyError extends NodeError<{ code: 'ECONOMY_INVALID'; problem: string }> {
-  override readonly name = 'EconomyError';
-}

@@ -1,14 +1,27 @@
 export { accountText, parseAccount } from './address.ts';
-export { AccountTextError, CaesarError, EconomyError } from './errors.ts';
+export { AccountTextError, CaesarError } from './errors.ts';
 export type * from './interface.ts';
 export type * from './ledger/interface.ts';
-export { CAES, GROUP_BALANCE, GROUP_STAKE, groupEconomy, HOME_BALANCE, homeEconomy } from './ledger/economies.ts';
+export { CAES, groupEconomy, type GroupEconomyInit, HOME_BALANCE, homeEconomy } from './ledger/economies.ts';
 export { type CaesarAppComponents, type CaesarAppInit, createCaesarApp } from './ledger/create-caesar-app.ts';
+export { readEconomyGenesis } from './ledger/genesis.ts';
+export { ECONOMY_BOUNDS } from './ledger/params.ts';
 export * from './ledger/read-state.ts';
+export {
+  describeTransaction,
+  draftTransaction,
+  feeFor,
+  feeOf,
+  feeOfDraft,
+  recordBytesOf,
+  scheduleOf,
+  type TransactionFrame,
+} from './ledger/transactions.ts';
+export { demandOf, pointsOf, qualityOf } from './ledger/rewards.ts';
+export { emissionOf, unitPriceOf } from './ledger/epochs.ts';
 // What the wallet reads of final blocks, and asks before something is signed.
 export { changeConsensusParams, decodeConsensusParams } from './ledger/consensus-params.ts';
 export { readCaesarTransaction } from './ledger/fields.ts';
-export { readEconomyGenesis } from './ledger/genesis.ts';
 export { CONSENSUS_KEY, PAYOUT, SETTLEMENT } from './ledger/keys.ts';
 export { changeEconomyParams } from './ledger/params.ts';
 export { Refusal } from './ledger/refusal.ts';

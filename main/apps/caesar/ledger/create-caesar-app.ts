@@ -1,7 +1,7 @@
 import { isNodeError, type WorkerPool } from '../../../base/index.ts';
 import { keyIdText, type KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { LedgerState, SignedTransaction, TransactionVerdict } from '../../../kernel/blocks/index.ts';
-import type { Application, ApplyInput, ApplyOutput, Facts } from '../../../kernel/consensus/interface.ts';
+import type { Application, ApplyInput, ApplyOutput, Facts } from '../../../kernel/consensus/index.ts';
 import { accountHandlers, bookYield, burn, credit, debit } from './accounts.ts';
 import { Books, createParamsReader } from './books.ts';
 import { decodeConsensusParams } from './consensus-params.ts';

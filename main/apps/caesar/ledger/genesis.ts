@@ -1,9 +1,8 @@
 import { encodeCbor } from '../../../base/index.ts';
 import { KEY_ID_BYTES, type KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { StateUpdate } from '../../../kernel/blocks/index.ts';
-import type { Genesis } from '../../../kernel/consensus/interface.ts';
+import { type Genesis, GenesisError } from '../../../kernel/consensus/index.ts';
 import { RESOURCE_KINDS } from '../../../kernel/leases/formats/index.ts';
-import { EconomyError } from '../errors.ts';
 import { GENESIS_ACCOUNTS_MAX, GENESIS_MEMBERS_MAX, SUPPLY_MAX } from './constants.ts';
 import type { EconomyGenesis } from './interface.ts';
 import * as keys from './keys.ts';
@@ -14,9 +13,9 @@ import { Refusal } from './refusal.ts';
 
 // docs/formats/economy-genesis.md
 
-const invalid = (problem: string): EconomyError =>
-  new EconomyError(
-    { code: 'ECONOMY_INVALID', problem },
+const invalid = (problem: string): GenesisError =>
+  new GenesisError(
+    { code: 'GENESIS_INVALID', problem, verdict: 'reject' },
     `This network cannot begin like that: ${problem}. Ask whoever made the file for a right one.`,
   );
 type Fields = Record<string, unknown>;
@@ -43,12 +42,12 @@ const amountOf = (value: unknown, what: string): bigint => {
     throw invalid(`${what} is no amount from 0 to ${SUPPLY_MAX}`);
   return BigInt(value);
 };
-/** @throws {EconomyError} for what is there twice */
+/** @throws {GenesisError} for what is there twice */
 const onlyOnce = (ids: readonly Uint8Array[], what: string): void => {
   if (new Set(ids.map(keys.hexOf)).size !== ids.length) throw invalid(`one of ${what} is there twice`);
 };
 
-/** @param app - `Genesis.app`, as it was made or as it was decoded @throws {EconomyError} `ECONOMY_INVALID` */
+/** @param app - `Genesis.app`, as it was made or as it was decoded @throws {GenesisError} */
 export const readEconomyGenesis = (app: unknown): EconomyGenesis => {
   const fields = mapOf(
     app,
@@ -77,14 +76,18 @@ export const readEconomyGenesis = (app: unknown): EconomyGenesis => {
     return { node: idOf(node, 'the node of a validator'), account: idOf(account, 'the account of a validator') };
   });
   const admins = listOf(fields['admins'], GENESIS_MEMBERS_MAX, 'its admins').map((value) => idOf(value, 'an admin'));
-  const members = listOf(fields['members'], GENESIS_MEMBERS_MAX, 'its members').map((value) => {
-    const { account, validator } = mapOf(value, ['account', 'validator'], 'a member') as Record<
-      'account' | 'validator',
-      unknown
-    >;
-    if (typeof validator !== 'boolean') throw invalid('whether a member may be a validator is neither true nor false');
-    return { account: idOf(account, 'a member'), validator };
-  });
+  const members =
+    fields['members'] === null
+      ? null
+      : listOf(fields['members'], GENESIS_MEMBERS_MAX, 'its members').map((value) => {
+          const { account, validator } = mapOf(value, ['account', 'validator'], 'a member') as Record<
+            'account' | 'validator',
+            unknown
+          >;
+          if (typeof validator !== 'boolean')
+            throw invalid('whether a member may be a validator is neither true nor false');
+          return { account: idOf(account, 'a member'), validator };
+        });
   onlyOnce(
     accounts.map(({ id }) => id),
     'its accounts',
@@ -98,31 +101,32 @@ export const readEconomyGenesis = (app: unknown): EconomyGenesis => {
     'its validators’ accounts',
   );
   onlyOnce(admins, 'its admins');
-  onlyOnce(
-    members.map(({ account }) => account),
-    'its members',
-  );
+  onlyOnce(members?.map(({ account }) => account) ?? [], 'its members');
   const supply = accounts.reduce((sum, { balance, staked }) => sum + balance + staked, 0n);
   if (supply > SUPPLY_MAX) throw invalid(`its accounts have more than ${SUPPLY_MAX} micro-CAES together`);
   return { kind: 'caesar', version: 1, params, accounts, validators, admins, members };
 };
 
-/** State at height 0. @throws {EconomyError} `ECONOMY_INVALID` */
+/** State at height 0. @throws {GenesisError} */
 export const genesisState = (genesis: Genesis): StateUpdate[] => {
   const { params, accounts, validators, admins, members } = readEconomyGenesis(genesis.app);
   if (genesis.validators.length !== validators.length || validators.length === 0)
     throw invalid('each node that signs has one account, and no other node has');
   const state = new Map<string, Uint8Array>();
   const stakes = new Map(accounts.map(({ id, staked }) => [keys.hexOf(id), staked]));
-  const memberOf = new Map(members.map(({ account, validator }) => [keys.hexOf(account), { admin: false, validator }]));
+  const isOpen = members === null;
+  const memberOf = new Map(
+    (members ?? []).map(({ account, validator }) => [keys.hexOf(account), { admin: false, validator }]),
+  );
   for (const admin of admins)
-    memberOf.set(keys.hexOf(admin), { validator: memberOf.get(keys.hexOf(admin))?.validator ?? false, admin: true });
+    memberOf.set(keys.hexOf(admin), { validator: memberOf.get(keys.hexOf(admin))?.validator ?? isOpen, admin: true });
   const validatorOf = new Map<string, KeyIdBytes>();
   for (const { id: node, keys: signerKeys, power } of genesis.validators) {
     const account = validators.find((one) => keys.sameBytes(one.node, node))?.account;
     if (account === undefined) throw invalid('a node that signs has no account');
     const name = keys.hexOf(account);
-    if (memberOf.get(name)?.validator !== true) throw invalid('the account of a node that signs is no member that may');
+    if ((memberOf.get(name)?.validator ?? isOpen) !== true)
+      throw invalid('the account of a node that signs is no member that may');
     // Genesis names the power, stake included: what the stake does not give, it has without.
     const fromStake = powerOf(0, stakes.get(name) ?? 0n, params.stakePerPower);
     const base = Math.max(0, power - fromStake);
@@ -153,6 +157,7 @@ export const genesisState = (genesis: Genesis): StateUpdate[] => {
         keys.stakeKey(keys.bytesOfHex(name)),
         records.encodeStake({ staked: 0n, unbonding: [], index: 0n, validator: node }),
       );
+  if (isOpen) state.set(keys.OPEN_KEY, records.NOTHING);
   for (const [name, member] of memberOf) state.set(keys.memberKey(keys.bytesOfHex(name)), records.encodeMember(member));
   for (const kind of RESOURCE_KINDS)
     state.set(

@@ -1,6 +1,6 @@
 import type { AssetId } from '../../../base/index.ts';
 import type { KeyIdBytes, SignerKeys } from '../../../base/crypto/index.ts';
-import type { ConsensusParams } from '../../../kernel/consensus/interface.ts';
+import type { ConsensusParams } from '../../../kernel/consensus/index.ts';
 import type { Hash } from '../../../kernel/blocks/index.ts';
 import type { CapacityUnit, LendingTerms, ProofKind, ResourceKind } from '../../../../preload/contract/index.ts';
 
@@ -83,7 +83,8 @@ export interface EconomyGenesis {
   /** Account of each node that signs from the beginning: one each. */
   validators: readonly { node: KeyIdBytes; account: KeyIdBytes }[];
   admins: readonly KeyIdBytes[];
-  members: readonly { account: KeyIdBytes; validator: boolean }[];
+  /** Null: nobody has to be admitted. */
+  members: readonly { account: KeyIdBytes; validator: boolean }[] | null;
 }
 
 /** Fields of `data` besides `nonce` and `fee`, by kind. docs/formats/ledger-transactions.md */

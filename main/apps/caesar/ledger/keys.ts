@@ -18,6 +18,8 @@ export const CONSENSUS_KEY = 'consensus';
 export const SUPPLY_KEY = 'supply';
 export const EPOCH_KEY = 'epoch';
 export const STAKES_KEY = 'stakes';
+/** There where nobody has to be admitted. */
+export const OPEN_KEY = 'open';
 
 export const ACCOUNT = 'account/';
 export const STAKE = 'stake/';

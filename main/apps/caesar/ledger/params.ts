@@ -42,8 +42,10 @@ const AMOUNTS = {
   emissionPerEpoch: [0n, 2n ** 60n],
   rewardFree: [0n, 2n ** 60n],
 } as const satisfies Partial<Record<keyof EconomyParams, readonly [bigint, bigint]>>;
+/** All parameters that are one number, from and to: for whoever shows them. */
+export const ECONOMY_BOUNDS = { ...WHOLE, ...AMOUNTS } as const;
 /** What never changes after genesis. */
-export const FIXED_PARAMS: readonly FixedParam[] = [
+const FIXED_PARAMS: readonly FixedParam[] = [
   'epochMs',
   'emissionPerEpoch',
   'halvingEpochs',

@@ -1,9 +1,9 @@
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
-import type { Evidence } from '../../../kernel/consensus/interface.ts';
+import type { Evidence } from '../../../kernel/consensus/index.ts';
 import type { Books } from './books.ts';
 import { SIGNED_WINDOW } from './constants.ts';
 import type { Handlers } from './handler.ts';
-import { memberKey, missedKey, nodeKey, sameBytes, slashedKey } from './keys.ts';
+import { memberKey, missedKey, nodeKey, OPEN_KEY, sameBytes, slashedKey } from './keys.ts';
 import { bindNode } from './nodes.ts';
 import { countMissed, isLast, powerOf, removeValidator, setPower } from './power.ts';
 import {
@@ -28,6 +28,7 @@ export const punish = (books: Books, evidence: Evidence, height: number): void =
   // Paid for already, or nobody's any more.
   if (evidence.height <= paidUpTo || account === null) return;
   books.set(slashedKey(node), encodeSlashed(height));
+  books.set(slashedKey(account), encodeSlashed(height));
   slash(books, account, books.params.slashPermille);
   const member = books.member(account);
   if (member !== null) books.set(memberKey(account), encodeMember({ ...member, validator: false }));
@@ -61,19 +62,27 @@ export const watchSigners = (
     if (isDown) books.setValidator(node, { ...record, power: 0, down: true });
   }
 };
+/** Whom an admin admitted may; where nobody has to be, everybody who has not lied. */
+const demandAdmitted = (books: Books, account: KeyIdBytes, node: KeyIdBytes | null): void => {
+  const member = books.member(account);
+  const hasLied = books.has(slashedKey(account)) || (node !== null && books.has(slashedKey(node)));
+  refuseUnless(
+    member === null ? books.has(OPEN_KEY) && !hasLied : member.validator,
+    'NOT_ADMITTED',
+    'This account may not be a validator here; ask an admin of the network to admit it as one.',
+  );
+};
+
 export const validatorHandlers: Handlers<'validator.join' | 'validator.leave'> = {
   'validator.join': (work) => {
     const { books, signer, height } = work;
     const { validatorStakeMin, stakePerPower, validatorsMax } = books.params;
-    refuseUnless(
-      books.member(signer)?.validator === true,
-      'NOT_ADMITTED',
-      'This account may not be a validator here; ask an admin of the network to admit it as one.',
-    );
     const stake = books.stake(signer);
+    demandAdmitted(books, signer, null);
     const bound = bindNode(work);
     if (bound === null) return;
     const { node, keys } = bound;
+    demandAdmitted(books, signer, node);
     const own = stake.validator === null ? null : books.validator(stake.validator);
     refuseUnless(
       own === null || (own.down && stake.validator !== null && sameBytes(stake.validator, node)),
