@@ -126,7 +126,10 @@ export type Evidence =
 export interface Application {
   /** State at height 0. @throws {GenesisError} what is wrong with its `app` */
   genesis(genesis: Genesis): StateUpdate[];
-  /** Whether a transaction could stand in the next block by itself; for the pool of those that wait. */
+  /**
+   * Whether a transaction could stand in the next block by itself; for the pool of those that wait. `NONCE_AHEAD`: not yet, as
+   * others of its account come first; it waits for them. All other refusals are for good.
+   */
   check(
     transaction: SignedTransaction,
     state: LedgerState,
