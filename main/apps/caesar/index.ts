@@ -2,10 +2,9 @@ export { accountText, parseAccount } from './address.ts';
 export { AccountTextError, CaesarError } from './errors.ts';
 export type * from './interface.ts';
 export type * from './ledger/interface.ts';
-export { CAES, groupEconomy, type GroupEconomyInit, HOME_BALANCE, homeEconomy } from './ledger/economies.ts';
+export { CAES, GROUP_BALANCE, GROUP_STAKE, groupEconomy, HOME_BALANCE, homeEconomy } from './ledger/economies.ts';
 export { type CaesarAppComponents, type CaesarAppInit, createCaesarApp } from './ledger/create-caesar-app.ts';
 export { readEconomyGenesis } from './ledger/genesis.ts';
-export { ECONOMY_BOUNDS } from './ledger/params.ts';
 export * from './ledger/read-state.ts';
 export {
   describeTransaction,
@@ -23,7 +22,7 @@ export { emissionOf, unitPriceOf } from './ledger/epochs.ts';
 export { changeConsensusParams, decodeConsensusParams } from './ledger/consensus-params.ts';
 export { readCaesarTransaction } from './ledger/fields.ts';
 export { CONSENSUS_KEY, PAYOUT, SETTLEMENT } from './ledger/keys.ts';
-export { changeEconomyParams } from './ledger/params.ts';
+export { changeEconomyParams, ECONOMY_BOUNDS } from './ledger/params.ts';
 export { Refusal } from './ledger/refusal.ts';
 export { createSender, type SenderComponents, type SenderControl, type SentOutcome } from './sender.ts';
 export { createCaesarMetrics, type CaesarMetrics } from './metrics.ts';

@@ -1,6 +1,5 @@
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { EconomyGenesis, EconomyParams } from './interface.ts';
-import { hexOf } from './keys.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -81,6 +80,10 @@ const HOME: Partial<EconomyParams> = { disputeMs: 5 * MINUTE_MS, unbondMs: DAY_M
 
 /** What the owner of a home network begins with, in micro-CAES. */
 export const HOME_BALANCE = 1_000_000n * CAES;
+/** What each founder of a group begins with: free to be spent, and staked by those who sign. */
+export const GROUP_BALANCE = 100_000n * CAES;
+export const GROUP_STAKE = 10_000n * CAES;
+
 /** One owner with one node that signs: everything is the owner's. */
 export const homeEconomy = (
   owner: { account: KeyIdBytes; node: KeyIdBytes },
@@ -95,37 +98,23 @@ export const homeEconomy = (
   members: [{ account: owner.account, validator: true }],
 });
 
-export interface GroupEconomyInit {
-  accounts: EconomyGenesis['accounts'];
-  /** Nodes that sign from the beginning, each with its own account; their power stands in the genesis beside this. */
-  validators: EconomyGenesis['validators'];
-  admins: readonly KeyIdBytes[];
-  /** Besides validators and admins; null: nobody has to be admitted. */
-  members: readonly KeyIdBytes[] | null;
-  params?: Partial<EconomyParams>;
-  /** @default a day */
-  epochMs?: number;
-}
-/** A network of several: who has what, who signs, who keeps it, and who may take part. */
-export const groupEconomy = ({
-  accounts,
-  validators,
-  admins,
-  members,
-  params = {},
-  epochMs,
-}: GroupEconomyInit): EconomyGenesis => {
-  const signers = new Set(validators.map(({ account }) => hexOf(account)));
-  const all = new Map(
-    [...validators.map(({ account }) => account), ...admins, ...(members ?? [])].map((id) => [hexOf(id), id]),
-  );
-  return {
-    kind: 'caesar',
-    version: 1,
-    params: { ...COMMON, ...params, ...(epochMs === undefined ? {} : { epochMs }) },
-    accounts,
-    validators,
-    admins,
-    members: members === null ? null : [...all].map(([name, account]) => ({ account, validator: signers.has(name) })),
-  };
-};
+/**
+ * Some people who know each other: all begin alike, and those who bring a node sign with it. `members: null` in the result, where
+ * nobody has to be admitted.
+ */
+export const groupEconomy = (
+  founders: readonly { account: KeyIdBytes; node: KeyIdBytes | null; admin: boolean }[],
+  params: Partial<EconomyParams> = {},
+): EconomyGenesis => ({
+  kind: 'caesar',
+  version: 1,
+  params: { ...COMMON, ...params },
+  accounts: founders.map(({ account, node }) => ({
+    id: account,
+    balance: GROUP_BALANCE,
+    staked: node === null ? 0n : GROUP_STAKE,
+  })),
+  validators: founders.flatMap(({ account, node }) => (node === null ? [] : [{ node, account }])),
+  admins: founders.filter(({ admin }) => admin).map(({ account }) => account),
+  members: founders.map(({ account, node }) => ({ account, validator: node !== null })),
+});

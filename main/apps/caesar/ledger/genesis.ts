@@ -7,7 +7,7 @@ import { GENESIS_ACCOUNTS_MAX, GENESIS_MEMBERS_MAX, SUPPLY_MAX } from './constan
 import type { EconomyGenesis } from './interface.ts';
 import * as keys from './keys.ts';
 import { encodeEconomyParams, readEconomyParams } from './params.ts';
-import { powerOf } from './power.ts';
+import { POWER_MAX } from './power.ts';
 import * as records from './records.ts';
 import { Refusal } from './refusal.ts';
 
@@ -127,11 +127,10 @@ export const genesisState = (genesis: Genesis): StateUpdate[] => {
     const name = keys.hexOf(account);
     if ((memberOf.get(name)?.validator ?? isOpen) !== true)
       throw invalid('the account of a node that signs is no member that may');
-    // Genesis names the power, stake included: what the stake does not give, it has without.
-    const fromStake = powerOf(0, stakes.get(name) ?? 0n, params.stakePerPower);
-    const base = Math.max(0, power - fromStake);
-    if (powerOf(base, stakes.get(name) ?? 0n, params.stakePerPower) !== power)
-      throw invalid('a node that signs has less power than its stake gives');
+    // Genesis names the power; stake that comes or goes later changes it from there.
+    const fromStake = (stakes.get(name) ?? 0n) / params.stakePerPower;
+    if (fromStake > POWER_MAX) throw invalid(`a stake gives more than ${POWER_MAX} of power; have more stake give one`);
+    const base = power - Number(fromStake);
     validatorOf.set(name, node);
     state.set(
       keys.validatorKey(node),

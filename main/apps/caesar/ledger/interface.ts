@@ -166,7 +166,7 @@ export interface ValidatorView {
   account: KeyIdBytes;
   /** 0 while `down`. */
   power: number;
-  /** Part that genesis gave it without stake. */
+  /** What genesis gave it besides what its stake gives; less than none where it gave less. */
   basePower: number;
   staked: bigint;
   /** Lost its power because it did not sign; `validator.join` brings it back. */

@@ -6,20 +6,20 @@ import type { ValidatorRecord } from './records.ts';
 // What a stake gives in voting power, and who is in the set.
 
 /** As `Validator.power` has it. */
-const POWER_MAX = 2n ** 40n;
+export const POWER_MAX = 2n ** 40n;
 
+/** @param base - what genesis gave or took beside the stake */
 export const powerOf = (base: number, staked: bigint, stakePerPower: bigint): number => {
   const power = BigInt(base) + staked / stakePerPower;
-  return Number(power > POWER_MAX ? POWER_MAX : power);
+  // Who is in the set has some.
+  return Number(power > POWER_MAX ? POWER_MAX : power < 1n ? 1n : power);
 };
 /** After its account's stake changed. Nothing for accounts of no validator. */
 export const setPower = (books: Books, account: KeyIdBytes): void => {
   const { validator: node, staked } = books.stake(account);
   const record = node === null ? null : books.validator(node);
   if (node === null || record === null || record.down) return;
-  const power = powerOf(record.base, staked, books.params.stakePerPower);
-  // Less than one is none: who is in the set has some. `stake.unbond` leaves enough for that.
-  books.setValidator(node, { ...record, power: Math.max(1, power) });
+  books.setValidator(node, { ...record, power: powerOf(record.base, staked, books.params.stakePerPower) });
 };
 /** Somebody has to make the next block. */
 export const isLast = (books: Books, node: KeyIdBytes): boolean =>

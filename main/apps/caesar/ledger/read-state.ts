@@ -82,7 +82,7 @@ export const readSettlement = (state: LedgerState, lease: Uint8Array): Settlemen
   const record = read(state, keys.settlementKey(lease), records.decodeSettlement);
   return record === null ? null : { lease, ...record };
 };
-export const readEconomy = (state: LedgerState): EconomyParams => must(state, keys.ECONOMY_KEY, decodeEconomyParams);
+export const readParams = (state: LedgerState): EconomyParams => must(state, keys.ECONOMY_KEY, decodeEconomyParams);
 export const readSupply = (state: LedgerState): SupplyView => {
   const { genesis, minted, burnt } = must(state, keys.SUPPLY_KEY, records.decodeSupply);
   return { genesis, minted, burnt, total: genesis + minted - burnt };
@@ -100,7 +100,7 @@ export const readPrices = (state: LedgerState): PriceView[] =>
     };
   });
 export const readEpoch = (state: LedgerState): EpochView => {
-  const params = readEconomy(state);
+  const params = readParams(state);
   const { number, beganAtMs, points, paying } = must(state, keys.EPOCH_KEY, records.decodeEpoch);
   const emission = emissionOf(params, number);
   return {
