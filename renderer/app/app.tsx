@@ -10,12 +10,15 @@ import { FirstRun } from '../pages/first-run/first-run.tsx';
 import { HomePage } from '../pages/home/home-page.tsx';
 import { JobsPage } from '../pages/jobs/jobs-page.tsx';
 import { LendPage } from '../pages/lend/lend-page.tsx';
+import { LedgerPage } from '../pages/ledger/ledger-page.tsx';
 import { MachinePage } from '../pages/machine/machine-page.tsx';
 import { NetworkPage } from '../pages/network/network-page.tsx';
 import { ProofsPage } from '../pages/proofs/proofs-page.tsx';
+import { RewardsPage } from '../pages/rewards/rewards-page.tsx';
 import { SettingsPage } from '../pages/settings/settings-page.tsx';
 import { SharePage } from '../pages/share/share-page.tsx';
 import { TunnelsPage } from '../pages/tunnels/tunnels-page.tsx';
+import { WalletPage } from '../pages/wallet/wallet-page.tsx';
 import { useNode } from '../state/node-context.tsx';
 import { type Route, useRoute } from '../state/route.ts';
 import { forgetToken } from '../state/token.ts';
@@ -36,6 +39,10 @@ const PageOf = ({ route }: { route: Route }) => {
       return <LendPage />;
     case 'borrow':
       return <BorrowPage />;
+    case 'wallet':
+      return <WalletPage part={route.part} />;
+    case 'rewards':
+      return <RewardsPage part={route.part} />;
     case 'tunnels':
       return <TunnelsPage />;
     case 'network':
@@ -44,6 +51,8 @@ const PageOf = ({ route }: { route: Route }) => {
       return <ProofsPage />;
     case 'blocks':
       return <BlocksPage part={route.part} />;
+    case 'ledger':
+      return <LedgerPage part={route.part} />;
     case 'machine':
       return <MachinePage />;
     case 'settings':

@@ -35,12 +35,18 @@ export const percentText = (percent: number): string => {
 const plural = (count: number, one: string, many: string): string =>
   `${count === 1 ? '1' : threeDigits(count)} ${count === 1 ? one : many}`;
 
-/** Micro-CAES as CAES, exactly: `1250000` is `1.25 CAES`. */
-export const caesText = (micro: bigint): string => {
-  const whole = micro / 1_000_000n;
-  const rest = (micro % 1_000_000n).toString().padStart(6, '0').replace(/0+$/, '');
-  return `${whole}${rest === '' ? '' : `.${rest}`} CAES`;
+/** Groups of three with a narrow space that keeps the number on one line: `1 234 567`. */
+const grouped = (digits: string): string => digits.replace(/\B(?=(\d{3})+$)/g, '\u202f');
+
+/** Micro-CAES as a number of CAES without the unit, exactly, at most six places: `-1250000` is `−1.25`. */
+export const caesNumberText = (micro: bigint): string => {
+  const amount = micro < 0n ? -micro : micro;
+  const rest = (amount % 1_000_000n).toString().padStart(6, '0').replace(/0+$/, '');
+  return `${micro < 0n ? '−' : ''}${grouped((amount / 1_000_000n).toString())}${rest === '' ? '' : `.${rest}`}`;
 };
+
+/** Micro-CAES as CAES, exactly: `1250000` is `1.25 CAES`. */
+export const caesText = (micro: bigint): string => `${caesNumberText(micro)} CAES`;
 
 /** An amount in an asset's unit, as an owner says it: cores, cards, GiB, MB/s, containers, CAES. */
 export const amountText = (amount: number, unit: CapacityUnit): string => {

@@ -1,6 +1,7 @@
 import { ActionIcon, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
+import { copyForAMinute } from './clipboard.ts';
 import { showError } from './error-note.tsx';
 
 const START_LENGTH = 8;
@@ -21,18 +22,28 @@ export const shortId = (id: string): string => {
 /**
  * Copies a text and says that it did.
  * @param props.text - or what makes it when the button is pressed, where it is long
+ * @param props.clears - taken out of the clipboard again after a minute. @default false
  */
-export const CopyButton = ({ text, what }: { text: string | (() => string); what: string }) => {
-  const [copied, setCopied] = useState(false);
+export const CopyButton = ({
+  text,
+  what,
+  clears = false,
+}: {
+  text: string | (() => string);
+  what: string;
+  clears?: boolean;
+}) => {
+  const [hasCopied, setHasCopied] = useState(false);
   useEffect(() => {
-    if (!copied) return;
-    const timer = setTimeout(() => setCopied(false), COPIED_MS);
+    if (!hasCopied) return;
+    const timer = setTimeout(() => setHasCopied(false), COPIED_MS);
     return () => clearTimeout(timer);
-  }, [copied]);
+  }, [hasCopied]);
   const copy = async (): Promise<void> => {
     try {
-      await navigator.clipboard.writeText(typeof text === 'string' ? text : text());
-      setCopied(true);
+      const copied = typeof text === 'string' ? text : text();
+      await (clears ? copyForAMinute(navigator.clipboard, copied) : navigator.clipboard.writeText(copied));
+      setHasCopied(true);
     } catch {
       showError('It was not copied', {
         name: 'ClipboardError',
@@ -43,16 +54,16 @@ export const CopyButton = ({ text, what }: { text: string | (() => string); what
     }
   };
   return (
-    <Tooltip label={copied ? 'Copied' : `Copy ${what}`}>
+    <Tooltip label={hasCopied ? 'Copied' : `Copy ${what}`}>
       <ActionIcon
         variant="subtle"
         color="gray"
         size={22}
         className="hm-copy"
-        aria-label={copied ? `Copied ${what}` : `Copy ${what}`}
+        aria-label={hasCopied ? `Copied ${what}` : `Copy ${what}`}
         onClick={() => void copy()}
       >
-        {copied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />}
+        {hasCopied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />}
       </ActionIcon>
     </Tooltip>
   );

@@ -12,16 +12,22 @@ export interface Roving {
 }
 
 /**
- * One Tab stop for a row of entries numbered `min` to `max`, highest on the left; arrows, Home, End, Page Up and Page
- * Down move within it. An entry need not be drawn before it is moved to: it gets the focus once it is.
+ * One Tab stop for entries numbered `min` to `max`; arrows, Home, End, Page Up and Page Down move within them. In a row
+ * the highest is on the left, in a column the lowest is on top. An entry need not be drawn before it is moved to: it gets the focus once it is.
  *
  * @param onMove - brings the entry into view
+ * @param shape - @default 'row'
  */
-export const useRoving = (min: number, max: number, onMove: (value: number) => void): Roving => {
+export const useRoving = (
+  min: number,
+  max: number,
+  onMove: (value: number) => void,
+  shape: 'row' | 'column' = 'row',
+): Roving => {
   const [chosen, setChosen] = useState<number | null>(null);
   const elements = useRef(new Map<number, HTMLElement>());
   const focusNext = useRef(false);
-  const active = Math.min(max, Math.max(min, chosen ?? max));
+  const active = Math.min(max, Math.max(min, chosen ?? (shape === 'row' ? max : min)));
   useEffect(() => {
     if (!focusNext.current) return;
     focusNext.current = false;
@@ -31,14 +37,24 @@ export const useRoving = (min: number, max: number, onMove: (value: number) => v
     active,
     onKeyDown: (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      const targets: Readonly<Record<string, number>> = {
-        ArrowRight: active - 1,
-        ArrowLeft: active + 1,
-        PageDown: active - PAGE,
-        PageUp: active + PAGE,
-        Home: max,
-        End: min,
-      };
+      const targets: Readonly<Record<string, number>> =
+        shape === 'row'
+          ? {
+              ArrowRight: active - 1,
+              ArrowLeft: active + 1,
+              PageDown: active - PAGE,
+              PageUp: active + PAGE,
+              Home: max,
+              End: min,
+            }
+          : {
+              ArrowDown: active + 1,
+              ArrowUp: active - 1,
+              PageDown: active + PAGE,
+              PageUp: active - PAGE,
+              Home: min,
+              End: max,
+            };
       const target = targets[event.key];
       if (target === undefined) return;
       event.preventDefault();

@@ -8,10 +8,13 @@ export const pages = [
   'containers',
   'lend',
   'borrow',
+  'wallet',
+  'rewards',
   'tunnels',
   'network',
   'proofs',
   'blocks',
+  'ledger',
   'machine',
   'settings',
   'diagnostics',
@@ -21,7 +24,7 @@ export interface Route {
   page: Page;
   /**
    * What on the page: a resource's key on Share, a job's id, `new` or a side on Jobs, a tab on Containers, a peer's id on
-   * Network, a height or an asset's id on Blocks.
+   * Network, a height or an asset's id on Blocks, a tab on Wallet, a network's id or `new` on Ledger.
    */
   part: string | null;
 }
@@ -47,7 +50,10 @@ export const parseRoute = (hash: string): Route => {
 /** Whether a page opens something of its own for the part: a job, a peer or a block; the other parts only choose within the page. */
 const opensPart = ({ page, part }: Route): boolean =>
   part !== null &&
-  ((page === 'jobs' && !isJobSide(part)) || page === 'network' || (page === 'blocks' && /^\d+$/.test(part)));
+  ((page === 'jobs' && !isJobSide(part)) ||
+    page === 'network' ||
+    page === 'ledger' ||
+    (page === 'blocks' && /^\d+$/.test(part)));
 
 /** Whether the reader stays where they are: no scrolling to the top, no change of focus. */
 export const staysInPlace = (before: Route, after: Route): boolean =>

@@ -28,9 +28,12 @@ import type {
 } from '../../preload/contract/index.ts';
 import { fakeIdentityHandlers, noIdentity } from './fake-identity.ts';
 import { type FakeJobs, fakeJobsHandlers, noJobs } from './fake-jobs.ts';
+import { type FakeLedger, fakeLedgerHandlers, sampleLedgerState } from './fake-ledger.ts';
 import { type FakeLending, fakeLendingHandlers, sampleLending } from './fake-lending.ts';
 import { type FakeNetwork, fakeNetworkHandlers, sampleNetwork } from './fake-network.ts';
 import { fakeProofsHandlers, noProofsState, type ProofsState } from './fake-proofs.ts';
+import { type FakeRewards, fakeRewardsHandlers, sampleRewardsState } from './fake-rewards.ts';
+import { type FakeWallet, fakeWalletHandlers, sampleWalletState } from './fake-wallet.ts';
 
 const known = <T>(value: T): Reading<T> => ({ known: true, value });
 const unknown = (reason: string) => ({ known: false, reason }) as const;
@@ -199,6 +202,9 @@ export interface FakeState extends ProofsState, FakeJobs {
   checks: Check[];
   network: FakeNetwork;
   lending: FakeLending;
+  wallet: FakeWallet;
+  rewards: FakeRewards;
+  ledger: FakeLedger;
 }
 
 export interface FakeNodeClient extends NodeClient {
@@ -364,6 +370,9 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     ...noProofsState(sampleAssets),
     network: sampleNetwork(),
     lending: sampleLending(),
+    wallet: sampleWalletState(),
+    rewards: sampleRewardsState(),
+    ledger: sampleLedgerState(),
     ...noJobs(),
     logs: [
       {
@@ -437,6 +446,9 @@ export const createFakeNodeClient = (): FakeNodeClient => {
     ...fakeProofsHandlers(state, () => state.identity.status === 'unlocked', push),
     ...fakeNetworkHandlers(state.network, push),
     ...fakeLendingHandlers(state.lending, push),
+    ...fakeWalletHandlers(state.wallet, push),
+    ...fakeRewardsHandlers(state.rewards, push),
+    ...fakeLedgerHandlers(state.ledger, push),
     ...fakeJobsHandlers(state, push, () => state.share.pause.paused),
     'node:status': () => ok(state.status),
     'config:get': () => ok(state.config),

@@ -5,7 +5,7 @@ import { ErrorNote } from '../../components/error-note.tsx';
 import { CopyButton } from '../../components/short-hash.tsx';
 import { dateTimeText } from '../../components/time-text.ts';
 import { useNodeAccess } from '../../state/node-context.tsx';
-import { QrCode } from './qr-code.tsx';
+import { QrCode } from '../../components/qr-code.tsx';
 
 const SPANS = [
   { value: '1', label: '1 hour' },

@@ -150,7 +150,7 @@ describe('the banner of a lost connection', () => {
     expect(await violations()).toEqual([]);
   });
 
-  it('keeps eight pages behind a button where there is no room for thirteen', async () => {
+  it('keeps eleven pages behind a button where there is no room for sixteen', async () => {
     const wide = window.matchMedia;
     window.matchMedia = (query) => ({ ...wide(query), matches: query.includes('max-width: 720px') });
     try {
@@ -161,8 +161,8 @@ describe('the banner of a lost connection', () => {
         'Home',
         'Share',
         'Lend',
-        'Borrow',
-        'Network',
+        'Wallet',
+        'Rewards',
       ]);
       await act(async () => fireEvent.click(navigation.getByRole('button', { name: /^More.*you are on Machine$/ })));
       const settings = await screen.findByRole('menuitem', { name: 'Settings' });

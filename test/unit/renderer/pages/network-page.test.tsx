@@ -2,7 +2,7 @@ import { act, fireEvent, screen, waitFor, within } from '@testing-library/react'
 import { beforeEach, describe, expect, it } from 'vitest';
 import { networkCalls, type PeerView, type PrivateNetworkView } from '../../../../preload/contract/index.ts';
 import { NetworkPage } from '../../../../renderer/pages/network/network-page.tsx';
-import { qrPath } from '../../../../renderer/pages/network/qr-code.tsx';
+import { qrPath } from '../../../../renderer/components/qr-code.tsx';
 import {
   addressText,
   inOrder,

@@ -1,3 +1,6 @@
+import qrcode from 'qrcode';
+import { useMemo } from 'react';
+
 /** Light modules around a code, ISO/IEC 18004, section 6.3.8. */
 const QUIET = 4;
 
@@ -22,3 +25,17 @@ export const QrCode = ({ rows, text }: { rows: readonly string[]; text: string }
     <path d={qrPath(rows)} fill="#000" />
   </svg>
 );
+
+/** Rows of modules, `1` for dark, as {@link QrCode} takes them. Codes of up to some hundred characters take about a millisecond. */
+const rowsOf = (content: string): string[] => {
+  const { size, data } = qrcode.create(content, { errorCorrectionLevel: 'M' }).modules;
+  return Array.from({ length: size }, (_, row) =>
+    Array.from(data.subarray(row * size, (row + 1) * size), (dark) => (dark === 0 ? '0' : '1')).join(''),
+  );
+};
+
+/** A QR code made here, of an address or a link. */
+export const QrOf = ({ content, text }: { content: string; text: string }) => {
+  const rows = useMemo(() => rowsOf(content), [content]);
+  return <QrCode rows={rows} text={text} />;
+};
