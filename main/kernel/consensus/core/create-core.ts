@@ -59,7 +59,9 @@ export const createCore = (init: CoreInit): ConsensusCore => {
       });
     const { valid } = h;
     const isProved = valid === null || valid.round <= h.provedRound;
-    const proof = isProved ? [] : h.book.votes(valid.round, 'prevote').filter((one) => isFor(one, valid.block));
+    const backing = isProved ? [] : h.book.votes(valid.round, 'prevote').filter((one) => isFor(one, valid.block));
+    const proof = [...h.entered, ...backing];
+    h.entered = [];
     h.provedRound = Math.max(h.provedRound, valid?.round ?? -1);
     const entry = encodeEntry({ self: h.self, message, locked: h.locked, valid, proof });
     emit({ kind: 'sign', message, entry, keep });
@@ -90,8 +92,9 @@ export const createCore = (init: CoreInit): ConsensusCore => {
   };
 
   /** Line 11. */
-  const startRound = (h: HeightState, round: number): void => {
+  const startRound = (h: HeightState, round: number, entered: readonly Vote[] = []): void => {
     h.round = round;
+    h.entered = entered;
     h.step = 'propose';
     h.isGathering = false;
     h.asked = new Set();
@@ -127,9 +130,10 @@ export const createCore = (init: CoreInit): ConsensusCore => {
   /** Line 55; and a height that waits for work begins where others have begun it. */
   const trySkip = (h: HeightState): boolean => {
     const isWaiting = h.step === 'waiting';
-    const round = h.book.skipTo(isWaiting ? -1 : h.round) ?? (isWaiting && h.book.proposal(0) !== null ? 0 : null);
-    if (round === null) return false;
-    startRound(h, round);
+    const skip = h.book.skipTo(isWaiting ? -1 : h.round);
+    if (skip !== null) startRound(h, skip.round, skip.votes);
+    else if (isWaiting && h.book.proposal(0) !== null) startRound(h, 0);
+    else return false;
     return true;
   };
   /** Lines 22 and 28. */
@@ -226,7 +230,7 @@ export const createCore = (init: CoreInit): ConsensusCore => {
       if (locked !== null && locked.round > (h.locked?.round ?? -1)) h.locked = locked;
       if (valid !== null && valid.round > (h.valid?.round ?? -1)) h.valid = valid;
       for (const one of proof) h.book.addVote(one, null, one.round);
-      h.provedRound = Math.max(h.provedRound, ...proof.map((one) => one.round));
+      h.provedRound = Math.max(h.provedRound, valid?.round ?? -1);
     }
     const round = Math.max(...own.map(({ message }) => message.content.round));
     if (h.step === 'waiting' || h.round <= round) {
@@ -291,7 +295,7 @@ export const createCore = (init: CoreInit): ConsensusCore => {
         break;
       // Line 65.
       case 'precommit':
-        if (h.step !== 'commit' && h.step !== 'waiting') startRound(h, round + 1);
+        if (h.step !== 'commit' && h.step !== 'waiting') startRound(h, round + 1, h.book.votes(round, 'precommit'));
     }
     evaluate(h);
   };

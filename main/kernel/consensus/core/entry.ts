@@ -23,14 +23,15 @@ export interface Entry {
   locked: Backed | null;
   valid: Backed | null;
   /**
-   * Prevotes that `valid` rests on, where no entry before has them. Without them, and after a crash of all, a lock might stand on the
-   * vote of a liar that nobody can show any more, and no other block could ever be agreed on.
+   * Votes that led into this round and that `valid` rests on, where no entry before has them. Without them, and after a crash, a
+   * lock or a round might stand on the vote of a liar that nobody can show any more: the others would never follow.
    */
   proof: readonly Vote[];
 }
 
 const read = createReader('The entry of the write-ahead log');
-const PROOF_MAX = 2 * VALIDATORS_MAX;
+/** Two of each validator for a lock, and two for a round. */
+const PROOF_MAX = 4 * VALIDATORS_MAX;
 const LIMITS = { bytesMax: 2048 * (PROOF_MAX + 1), itemsMax: 16 * (PROOF_MAX + 2) };
 const VOTE = ['network', 'kind', 'height', 'round', 'block'] as const;
 const PROPOSAL = ['network', 'height', 'round', 'validRound', 'block'] as const;

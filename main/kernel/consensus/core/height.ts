@@ -34,6 +34,8 @@ export interface HeightState {
   readonly kept: Set<string>;
   /** Round whose prevotes the log has; -1: none. */
   provedRound: number;
+  /** Votes that led into this round, until the log has them. */
+  entered: readonly Vote[];
   /** Time-outs of this round that run. */
   timeouts: Set<'prevote' | 'precommit'>;
   /** Round that a block is built for. */
@@ -67,6 +69,7 @@ export const beginHeight = (
   mine: new Map(),
   kept: new Set(),
   provedRound: -1,
+  entered: [],
   timeouts: new Set(),
   building: null,
 });

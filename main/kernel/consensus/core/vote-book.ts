@@ -41,8 +41,8 @@ export interface VoteBook {
   hasTwoThirds(round: number, kind: VoteKind): boolean;
   /** A block that more than two thirds precommitted in one round. */
   decision(): { round: number; block: Hash } | null;
-  /** The latest round above `round` that more than a third take part in; null: none. */
-  skipTo(round: number): number | null;
+  /** The latest round above `round` that more than a third have reached, and a vote of each of them; null: none. */
+  skipTo(round: number): { round: number; votes: readonly Vote[] } | null;
   /** Precommits for a block, in the order of the set. */
   signatures(round: number, block: Hash): (VoteSignature | null)[];
   votes(round: number, kind: VoteKind): readonly Vote[];
@@ -181,15 +181,18 @@ export const createVoteBook = (validators: readonly Validator[], futureVotesMax:
       return null;
     },
     skipTo: (now) => {
-      for (const round of book
-        .rounds()
-        .filter((number) => number > now)
-        .reverse()) {
-        const { prevote, precommit, proposal } = roundAt(round);
-        const heard = new Set([...prevote.keys(), ...precommit.keys()]);
-        if (proposal !== null) heard.add(places.get(hexOf(proposal.proposer))!);
-        const power = [...heard].reduce((sum, place) => sum + validators[place]!.power, 0);
-        if (isMoreThanAThird(power, total)) return round;
+      // A third cannot be liars alone: one of them is honest, and has reached the earliest of their rounds at least.
+      const reached = new Map<number, Vote>();
+      let power = 0;
+      for (const round of [...book.rounds()].reverse()) {
+        if (round <= now) return null;
+        for (const votes of [roundAt(round).prevote, roundAt(round).precommit])
+          for (const [place, held] of votes)
+            if (!reached.has(place)) {
+              reached.set(place, held[0]!.vote);
+              power += validators[place]!.power;
+            }
+        if (isMoreThanAThird(power, total)) return { round, votes: [...reached.values()] };
       }
       return null;
     },
