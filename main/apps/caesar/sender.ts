@@ -15,12 +15,16 @@ const AGAIN_MS = 10_000;
 /** Nonces may be ahead of the ledger's by as many as a pool keeps of one account. */
 const WAITING_MAX = 64;
 
+/** Refusals of a pool that may be another answer soon; what is over by then is told by a block. */
+const PASSING: ReadonlySet<string> = new Set(['NONCE_AHEAD', 'NONCE_USED', 'TIME_AHEAD', 'ACCOUNT_FULL', 'POOL_FULL']);
+
 /** What became of a transaction that was sent from here. */
 export interface SentOutcome {
   state: 'waiting' | 'final' | 'dropped';
   /** Of its block; null while it waits, and where the block was not seen. */
   height: number | null;
-  /** Why it was dropped, a sentence; empty otherwise. */
+  /** Why it was dropped: a code of the ledger's rules, `NONCE_USED` or `EXPIRED`, and a sentence; both empty otherwise. */
+  code: string;
   reason: string;
 }
 export interface SenderControl extends Sender, Startable {
@@ -172,6 +176,7 @@ export const createSender = (components: SenderComponents): SenderControl => {
       atMs,
       state: 'waiting',
       height: replica.status().height,
+      code: '',
       reason: '',
     };
     await rows.insert(row);
@@ -191,23 +196,25 @@ export const createSender = (components: SenderComponents): SenderControl => {
 
   // What becomes of them
 
-  const conclude = async (row: SentRow, state: 'final' | 'dropped', height: number | null, reason: string) => {
+  const conclude = async (row: SentRow, end: Pick<SentRow, 'state' | 'height' | 'code' | 'reason'>): Promise<void> => {
     if (!waiting.delete(hexOf(row.hash))) return;
     metrics?.waiting.set(waiting.size);
-    await rows.conclude(row.hash, state, height, reason);
-    metrics?.sent.inc(1, { outcome: state });
-    const ended: SentRow = { ...row, state, height, reason, encoded: null };
-    for (const listener of listeners) listener(ended);
+    await rows.conclude(row.hash, end);
+    metrics?.sent.inc(1, { outcome: end.state });
+    for (const listener of listeners) listener({ ...row, ...end });
   };
+  const final = (row: SentRow, height: number | null): Promise<void> =>
+    conclude(row, { state: 'final', height, code: '', reason: '' });
+  const drop = (row: SentRow, code: string, reason: string): Promise<void> =>
+    conclude(row, { state: 'dropped', height: null, code, reason });
   const ofLedger = (id: string): SentRow[] => [...waiting.values()].filter(({ ledger }) => ledger === id);
   /** Those that cannot become final any more: their nonce was taken, or their time is over. @param state - of a height up to which all that became final is known */
   const dropDead = async (id: string, state: LedgerState, timeMs: number): Promise<void> => {
     const lifeMs = economyOf(state)?.transactionMs ?? Number.POSITIVE_INFINITY;
     for (const row of ofLedger(id)) {
       if (row.nonce < nextNonce(state, row.account))
-        await conclude(row, 'dropped', null, 'Another transaction of this account took its place.');
-      else if (row.atMs + lifeMs < timeMs)
-        await conclude(row, 'dropped', null, 'No block took it in time; send it again.');
+        await drop(row, 'NONCE_USED', 'Another transaction of this account took its place.');
+      else if (row.atMs + lifeMs < timeMs) await drop(row, 'EXPIRED', 'No block took it in time; send it again.');
     }
   };
   const onFinal = async (
@@ -218,7 +225,7 @@ export const createSender = (components: SenderComponents): SenderControl => {
     if (ofLedger(ledger.id).length === 0) return;
     for (const { hash } of transactions) {
       const row = waiting.get(hexOf(hash));
-      if (row !== undefined && row.ledger === ledger.id) await conclude(row, 'final', block.header.height, '');
+      if (row !== undefined && row.ledger === ledger.id) await final(row, block.header.height);
     }
     if (stateThen !== null) await dropDead(ledger.id, stateThen, block.header.timeMs);
   };
@@ -237,11 +244,11 @@ export const createSender = (components: SenderComponents): SenderControl => {
         if (found === null) isWhole = false;
         for (const { hash } of found?.transactions ?? []) {
           const row = waiting.get(hexOf(hash));
-          if (row !== undefined) await conclude(row, 'final', height, '');
+          if (row !== undefined) await final(row, height);
         }
       }
       // Blocks between are gone: its nonce was used, and it was the one that was sent with it.
-      if (!isWhole) for (const row of used) if (waiting.has(hexOf(row.hash))) await conclude(row, 'final', null, '');
+      if (!isWhole) for (const row of used) if (waiting.has(hexOf(row.hash))) await final(row, null);
     }
     await dropDead(ledger.id, state, timeMs);
   };
@@ -253,8 +260,10 @@ export const createSender = (components: SenderComponents): SenderControl => {
         await replica.submit(row.encoded);
       } catch (error) {
         if (!isNodeError(error)) throw error;
-        // It may fit later; what ends it is a block.
-        logger.debug('A transaction waits for its ledger', { code: error.code, reason: error.message });
+        const { refusal = '', reason = error.message } = error.data as { refusal?: string; reason?: string };
+        // Whether it was refused for what it is, or for what else waits and when: the latter passes.
+        if (error.code === 'TRANSACTION_REFUSED' && !PASSING.has(refusal)) await drop(row, refusal, reason);
+        else logger.debug('A transaction waits for its ledger', { code: error.code, reason });
       }
     }
   };

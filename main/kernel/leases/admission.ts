@@ -5,6 +5,7 @@ import type { LendingTerms, Level, ProofKind, ProofVerdict, ResourceKey } from '
 import type { Assets } from '../assets/index.ts';
 import type { PeerBook } from '../../transport/stoq/index.ts';
 import { CLOCK_TOLERANCE_MS, PROOF_AGE_MS_MAX, PROOF_KINDS } from './constants.ts';
+import { sameBytes } from './formats/index.ts';
 import type { AccessCheck, AdmissionStep, Privacy, Terms } from './interface.ts';
 import type { Link } from './link.ts';
 import { NOTHING_HERE, NOTHING_HERE_CODE } from './privacy.ts';
@@ -21,6 +22,8 @@ export interface Candidate {
   amount: number;
   durationMs: number;
   priceMicroMax: bigint;
+  /** Network whose ledger it pays on; null: it pays nothing. */
+  ledger: Uint8Array | null;
   /** The proofs that were asked for: what this node found on checking them against its own nonce. Null before. */
   proofs: ProofVerdict | null;
 }
@@ -172,14 +175,33 @@ export const createAdmission = (components: AdmissionComponents, init: Admission
           sentence: `It is lent for at most ${minutes(longestMs)} at a time; ask for a shorter lease.`,
         };
   };
-  const priceStep = ({ priceMicroMax }: Candidate, priceMicro: bigint): Refusal | null =>
-    priceMicroMax >= priceMicro
-      ? null
-      : {
-          step: 'price',
-          code: 'PRICE_TOO_LOW',
-          sentence: `It costs ${priceMicro} micro-CAES per unit and hour; ask again with at least that.`,
-        };
+  const priceStep = (
+    { link, priceMicroMax, ledger }: Candidate,
+    { allocationType }: Pick<LendingTerms, 'allocationType'>,
+    priceMicro: bigint,
+  ): Refusal | null => {
+    if (priceMicro === 0n) return null;
+    const refuse = (code: string, sentence: string): Refusal => ({ step: 'price', code, sentence });
+    if (link.party.kind === 'anonymous' || allocationType === 'Anonymous')
+      return refuse(
+        'ANONYMOUS_COSTS',
+        'It costs something, and a payment would tell who borrows; ask over a direct connection, or for one that costs nothing.',
+      );
+    if (priceMicroMax < priceMicro)
+      return refuse(
+        'PRICE_TOO_LOW',
+        `It costs ${priceMicro} micro-CAES per unit and hour; ask again with at least that.`,
+      );
+    const own = components.terms.ledger();
+    if (own === null || ledger === null || !sameBytes(own.id, ledger))
+      return refuse(
+        'OTHER_LEDGER',
+        own === null
+          ? 'Its owner takes no payments now; ask again later.'
+          : `It is paid for on the network ${own.name}, and you pay on another; join that one with its genesis file and make it your current one.`,
+      );
+    return null;
+  };
 
   const check = async (candidate: Candidate): Promise<Admitted> => {
     const refused = (refusal: Refusal): Admitted => ({ kind: 'refused', refusal });
@@ -211,7 +233,7 @@ export const createAdmission = (components: AdmissionComponents, init: Admission
       roomStep(candidate, level, amountMax) ??
       countStep(candidate, terms) ??
       lengthStep(candidate, terms) ??
-      priceStep(candidate, priceMicro);
+      priceStep(candidate, terms, priceMicro);
     if (late !== null) return refused(late);
     return { kind: 'admitted', terms, priceMicro };
   };

@@ -4,6 +4,8 @@ import { LeaseFormatError } from './errors.ts';
 /** Reads canonical dag-cbor field by field and refuses whatever is not exactly as its format page says. */
 export interface FieldReader {
   malformed(problem: string): LeaseFormatError;
+  /** What stands in its `v`, whatever the rest is; undefined where there is none. @throws {LeaseFormatError} `LEASE_RECORD_MALFORMED` */
+  version(encoded: Uint8Array): unknown;
   /** A map of exactly these fields, out of bytes; its `v` is told first. @throws {LeaseFormatError} `LEASE_RECORD_MALFORMED` | `LEASE_RECORD_VERSION` */
   map<const N extends string>(encoded: Uint8Array, version: number, names: readonly N[]): Record<N, unknown>;
   /** The same of a value within. */
@@ -40,16 +42,22 @@ export const createFieldReader = (what: string, itemsMax: number): FieldReader =
       throw malformed(`${where} does not have exactly the fields ${names.join(', ')}`);
     return value;
   };
+  const decode = (encoded: Uint8Array): unknown => {
+    try {
+      return decodeCbor(encoded, itemsMax);
+    } catch (error) {
+      throw malformed(messageOf(error));
+    }
+  };
   return {
     malformed,
     fields,
+    version: (encoded) => {
+      const value = decode(encoded);
+      return isMap(value) ? value['v'] : undefined;
+    },
     map: (encoded, version, names) => {
-      let value: unknown;
-      try {
-        value = decodeCbor(encoded, itemsMax);
-      } catch (error) {
-        throw malformed(messageOf(error));
-      }
+      const value = decode(encoded);
       // A later version may have other fields, so it is told before they are looked at.
       const found = isMap(value) ? value['v'] : undefined;
       if (typeof found === 'number' && found > version)

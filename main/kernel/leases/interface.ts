@@ -62,6 +62,8 @@ export interface LeaseRequest {
   durationMs: number;
   /** Most that it pays, micro-CAES per unit and hour. */
   priceMicroMax: bigint;
+  /** SHA-256 that names the network whose ledger it pays on; null: on none, so that it pays nothing. */
+  ledger: Uint8Array | null;
   /** For the lender's eyes; at most 64 characters. */
   purpose: string;
   issuedAtMs: number;
@@ -118,16 +120,62 @@ export interface AccessCheck {
   /** @returns null when allowed, or a sentence that the borrower may see */
   refusal(party: Party, action: 'discover' | 'connect' | 'allocate', resource: ResourceKey): Promise<string | null>;
 }
+/** A granted lease, as far as paying for it goes: the same on both sides. */
+export interface LeaseDeal {
+  lease: LeaseId;
+  side: 'lent' | 'borrowed';
+  resource: ResourceKey;
+  asset: AssetId;
+  /** Who signs grant and receipts, and who countersigns those. */
+  lender: KeyIdBytes;
+  borrower: KeyIdBytes;
+  /** Micro-CAES per unit and hour, and the most that it comes to. */
+  priceMicro: bigint;
+  mostMicro: bigint;
+  /** By the lender's clock. */
+  endsAtMs: number;
+  /** Of the request: whose ledger it is paid on. */
+  ledger: Uint8Array | null;
+  /** A payment would tell who borrows. */
+  anonymous: boolean;
+}
+/** A lease that is over, with what both signed. */
+export interface Settlement extends LeaseDeal {
+  endedAtMs: number;
+  /** Signed records; the receipts are null where nothing was signed by both. */
+  grant: Uint8Array;
+  receipt: Uint8Array | null;
+  countersigned: Uint8Array | null;
+}
 /** What the kernel asks of Caesar (apps): a home network without it lends for nothing. */
 export interface Terms {
-  /** Micro-CAES per unit and hour now. */
+  /** The network that prices are in now; null: nothing costs anything. */
+  ledger(): { id: Uint8Array; name: string } | null;
+  /** Micro-CAES per unit and hour now. 0 without a ledger. */
   priceOf(resource: ResourceKey, price: LendingTerms['price']): bigint;
-  /** Sets aside what one lease may cost. Idempotent by lease. @throws {LeaseError} `NOT_PAID` */
-  escrow(lease: LeaseId, mostMicro: bigint): Promise<void>;
-  /** Pays by the last countersigned receipt, and gives the rest back. Idempotent by lease. */
-  settle(lease: LeaseId, receipt: Uint8Array | null): Promise<void>;
+  /**
+   * Borrower: sets aside what a lease may cost, and resolves once that cannot be undone. Idempotent by lease. Where it costs
+   * nothing it never waits.
+   *
+   * @throws {LeaseError} `NOT_PAID` with the reason
+   */
+  escrow(deal: LeaseDeal, signal: AbortSignal): Promise<void>;
+  /** Lender: null once what a lease may cost is set aside for good, or a sentence for the borrower: what is waited for. */
+  secured(deal: LeaseDeal): Promise<string | null>;
+  /**
+   * Pays by the last countersigned receipt, and gives the rest back. Idempotent by lease.
+   *
+   * @returns whether that is final; where it is not, the same is asked again later
+   */
+  settle(settlement: Settlement): Promise<boolean>;
 }
-export const FREE_TERMS: Terms = { priceOf: () => 0n, escrow: async () => undefined, settle: async () => undefined };
+export const FREE_TERMS: Terms = {
+  ledger: () => null,
+  priceOf: () => 0n,
+  escrow: async () => undefined,
+  secured: () => Promise.resolve(null),
+  settle: () => Promise.resolve(true),
+};
 
 // Privacy
 

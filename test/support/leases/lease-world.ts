@@ -35,6 +35,7 @@ export const TIMES: LeaseTimes = {
   requestedMs: 10_000,
   provingMs: 20_000,
   grantedMs: 5_000,
+  payingMs: 20_000,
   endingMs: 5_000,
   silentTicks: 4,
   askMs: 500,
@@ -107,6 +108,14 @@ export interface LeaseNode {
   provider: TestProvider;
   book: DrivenAllocationBook;
   readonly escrowed: Map<string, bigint>;
+  /** Its network; leases that cost something are had on the same one only. */
+  ledger: { id: Uint8Array; name: string };
+  /** What the lender waits for before a lease that costs something; null: nothing. */
+  unsecured: string | null;
+  /** What keeps this node from setting anything aside. */
+  cannotPay: LeaseError | null;
+  /** How often `settle` says that it is not final yet. */
+  unsettled: number;
   /** What was settled, in order: more than one of a lease are the same. */
   readonly settled: { lease: string; receipt: Uint8Array | null }[];
   readonly offences: { peer: string; offence: Offence; detail: string }[];
@@ -272,15 +281,22 @@ export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real'
     };
     const terms: Terms = {
       priceOf: (_resource, price) => (price.mode === 'fixed' ? BigInt(price.microPerUnitHour) : 0n),
-      escrow: (lease, most) => {
+      ledger: () => node.ledger,
+      escrow: ({ lease, mostMicro }) => {
+        if (node.cannotPay !== null) return Promise.reject(node.cannotPay);
         const before = node.escrowed.get(lease);
-        if (before !== undefined && before !== most) throw new Error('another sum is set aside already');
-        node.escrowed.set(lease, most);
+        if (before !== undefined && before !== mostMicro) throw new Error('another sum is set aside already');
+        node.escrowed.set(lease, mostMicro);
         return Promise.resolve();
       },
-      settle: (lease, receipt) => {
-        node.settled.push({ lease, receipt });
-        return Promise.resolve();
+      secured: () => Promise.resolve(node.unsecured),
+      settle: ({ lease, countersigned }) => {
+        if (node.unsettled > 0) {
+          node.unsettled -= 1;
+          return Promise.resolve(false);
+        }
+        node.settled.push({ lease, receipt: countersigned });
+        return Promise.resolve(true);
       },
     };
     const begin = async (): Promise<void> => {
@@ -372,6 +388,10 @@ export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real'
       provider: undefined as never,
       book: undefined as never,
       escrowed: new Map(),
+      ledger: { id: new Uint8Array(32).fill(1), name: 'home' },
+      unsecured: null,
+      cannotPay: null,
+      unsettled: 0,
       settled: [],
       offences: [],
       log,

@@ -65,6 +65,7 @@ export const exampleRequest = (
   amount: GIB,
   durationMs: 3_600_000,
   priceMicroMax: 120n,
+  ledger: null,
   purpose: 'a cache',
   issuedAtMs: AT_MS + 1000,
   expiresAtMs: AT_MS + 61_000,

@@ -23,6 +23,8 @@ export interface SentRow {
   atMs: number;
   state: 'waiting' | 'final' | 'dropped';
   height: number | null;
+  /** Why it was dropped: of the ledger's rules, or `NONCE_USED` | `EXPIRED`; empty otherwise. */
+  code: string;
   reason: string;
 }
 /** Every call is one transaction, durable when it resolves. */
@@ -35,7 +37,7 @@ export interface SentRows {
   /** In place of one with the same key, which was dropped. */
   insert(row: SentRow): Promise<void>;
   remove(hash: Uint8Array): Promise<void>;
-  conclude(hash: Uint8Array, state: 'final' | 'dropped', height: number | null, reason: string): Promise<void>;
+  conclude(hash: Uint8Array, end: Pick<SentRow, 'state' | 'height' | 'code' | 'reason'>): Promise<void>;
   prune(nowMs: number): Promise<void>;
 }
 
@@ -50,9 +52,10 @@ type Row = {
   at_ms: number;
   state: SentRow['state'];
   height: number | null;
+  code: string;
   reason: string;
 };
-const COLUMNS = 'hash, ledger, account, nonce, key, kind, encoded, at_ms, state, height, reason';
+const COLUMNS = 'hash, ledger, account, nonce, key, kind, encoded, at_ms, state, height, code, reason';
 
 const rowOf = (row: Row): SentRow => {
   const { at_ms: atMs, account, ...rest } = row;
@@ -81,7 +84,7 @@ export const createSentRows = ({ store }: { store: Store }): SentRows => {
       await store.transaction('caesar.sending', [
         { sql: 'UPDATE caesar_sent SET key = NULL WHERE key = ?', params: [row.key] },
         {
-          sql: `INSERT INTO caesar_sent (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, '')`,
+          sql: `INSERT INTO caesar_sent (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, '', '')`,
           params: [row.hash, row.ledger, row.account, row.nonce, row.key, row.kind, row.encoded, row.atMs, row.height],
         },
       ]);
@@ -89,11 +92,11 @@ export const createSentRows = ({ store }: { store: Store }): SentRows => {
     remove: async (hash) => {
       await store.run('caesar.unsent', 'DELETE FROM caesar_sent WHERE hash = ?', [hash]);
     },
-    conclude: async (hash, state, height, reason) => {
+    conclude: async (hash, { state, height, code, reason }) => {
       await store.run(
         'caesar.sent',
-        'UPDATE caesar_sent SET state = ?, height = ?, reason = ?, encoded = NULL WHERE hash = ?',
-        [state, height, reason, hash],
+        'UPDATE caesar_sent SET state = ?, height = ?, code = ?, reason = ?, encoded = NULL WHERE hash = ?',
+        [state, height, code, reason, hash],
       );
     },
     prune: async (nowMs) => {

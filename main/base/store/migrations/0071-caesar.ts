@@ -18,6 +18,7 @@ export const migration: Migration = {
         state TEXT NOT NULL CHECK (state IN ('waiting', 'final', 'dropped')),
         -- Waiting: newest of the ledger when it was sent. Final: of its block; null where that was not seen.
         height INTEGER,
+        code TEXT NOT NULL DEFAULT '',
         reason TEXT NOT NULL DEFAULT '',
         CHECK ((state = 'waiting') = (encoded IS NOT NULL))
       ) STRICT;

@@ -3,11 +3,11 @@ import { keyIdBytesOf, parseKeyId } from '../../../base/crypto/index.ts';
 import { PeerError } from '../../../transport/stoq/index.ts';
 import { LEASE_PROOF_PURPOSE } from '../admission.ts';
 import { REQUEST_LIFE_MS_MAX } from '../constants.ts';
+import { dealOf } from '../engine/deal.ts';
 import type { Journal } from '../engine/journal.ts';
 import { createAlone, isOver, type LeaseEntry, NO_USE, sameBytes } from '../engine/lease-entry.ts';
 import type { LeaseRow } from '../engine/lease-rows.ts';
 import { leaseUnknown } from '../engine/lease-table.ts';
-import { mostFor } from '../engine/meter.ts';
 import type { EngineParts, FoundOffer } from '../engine/ports.ts';
 import type { Settler } from '../engine/settler.ts';
 import { afterLong } from '../engine/timer.ts';
@@ -25,7 +25,7 @@ import { insideOf } from '../engine/inside.ts';
 /** Leases that this node has from others at once. */
 export const BORROWED_MAX = 1_000;
 /** Codes with which a lender asks to be asked again. */
-const AGAIN: ReadonlySet<string> = new Set(['BUSY', 'NOT_RUNNING']);
+const AGAIN: ReadonlySet<string> = new Set(['BUSY', 'NOT_RUNNING', 'AWAITS_PAYMENT']);
 
 /** The side that borrows: one method per arrow, each idempotent. */
 export interface Borrower extends Startable {
@@ -242,24 +242,38 @@ export const createBorrower = (parts: EngineParts & { journal: Journal; settler:
 
   // granted -> running
 
+  /** @returns whether what the lease may cost is set aside; where it is not, the lease is over */
+  const pay = async (loan: Loan): Promise<boolean> => {
+    const { entry, life } = loan;
+    const deal = dealOf(entry, await rows.records(entry.id));
+    if (deal === null) throw leaseUnknown(entry.id);
+    try {
+      if (deal.priceMicro > 0n)
+        await entry.alone(async () => {
+          const reason = 'What it may cost is being set aside on the ledger.';
+          if (entry.state === 'granted') await journal.note(entry, { code: 'AWAITS_PAYMENT', reason });
+        });
+      await terms.escrow(deal, life.signal);
+      return entry.state === 'granted';
+    } catch (error) {
+      if (life.signal.aborted) return false;
+      if (!isNodeError(error)) throw error;
+      const { code, message } = error;
+      await entry.alone(() => beginEnd(loan, code, message));
+      return false;
+    }
+  };
   const begin = async (loan: Loan): Promise<void> => {
     const { entry } = loan;
     const { facts } = entry;
-    try {
-      await terms.escrow(entry.id, mostFor(facts.amount, facts.durationMs, facts.priceMicro));
-    } catch (error) {
-      if (!isNodeError(error)) throw error;
-      await tellEnd(loan, error.message);
-      await over(loan, error.code, error.message);
-      return;
-    }
+    if (!(await pay(loan))) return;
     // Kept before the lender is asked: from then on it may count.
     if (facts.startedAtMs === null)
       await entry.alone(async () => {
         if (entry.state === 'granted') await journal.note(entry, { startedAtMs: clock.nowMs() });
       });
     loan.beganAtMs ??= clock.monotonicMs() - Math.max(0, clock.nowMs() - (entry.facts.startedAtMs ?? clock.nowMs()));
-    const untilMs = clock.monotonicMs() + times.grantedMs;
+    const untilMs = clock.monotonicMs() + (facts.priceMicro > 0n ? times.payingMs : times.grantedMs);
     const answer = await askUntil(
       loan,
       () => ({ kind: 'start', lease: entry.id }),
@@ -278,7 +292,7 @@ export const createBorrower = (parts: EngineParts & { journal: Journal; settler:
   /** granted -> running. Within `alone`. */
   const runs = async (loan: Loan): Promise<void> => {
     if (loan.entry.state !== 'granted') return;
-    await journal.move(loan.entry, 'running');
+    await journal.move(loan.entry, 'running', { code: '', reason: '' });
     watch(loan);
   };
   /** Asks after a lender that is silent: it may have been started again, or be elsewhere now. */
@@ -502,7 +516,10 @@ export const createBorrower = (parts: EngineParts & { journal: Journal; settler:
         kind: found.offer.kind,
         amount: request.amount,
         durationMs: Math.round(request.minutes * 60_000),
-        priceMicroMax: request.priceMicroMax,
+        // A payment would name whoever is not to be known.
+        priceMicroMax: secret === null ? request.priceMicroMax : 0n,
+        // Named only by who would pay: nodes of an earlier version read such a request as one of a newer version.
+        ledger: secret === null && request.priceMicroMax > 0n ? (terms.ledger()?.id ?? null) : null,
         purpose: request.purpose,
         issuedAtMs: nowMs,
         expiresAtMs: nowMs + REQUEST_LIFE_MS_MAX,

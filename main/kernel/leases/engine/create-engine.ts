@@ -56,6 +56,7 @@ export const LEASE_TIMES: LeaseTimes = {
   requestedMs: 60_000,
   provingMs: 15 * 60_000,
   grantedMs: 60_000,
+  payingMs: 300_000,
   endingMs: 60_000,
   silentTicks: 4,
   askMs: 10_000,

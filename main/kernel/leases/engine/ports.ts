@@ -53,6 +53,8 @@ export interface LeaseTimes {
   provingMs: number;
   /** Both: from the grant until the lease runs. @default 60 000 */
   grantedMs: number;
+  /** Both: the same for a lease that costs something, which has to be set aside for good first. @default 300 000 */
+  payingMs: number;
   /** Both: until the last receipt has two signatures. @default 60 000 */
   endingMs: number;
   /** Borrower: ticks without a word of the lender after which it counts as gone. @default 4 */

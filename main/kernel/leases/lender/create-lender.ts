@@ -1,6 +1,7 @@
 import { isNodeError, messageOf, type Startable } from '../../../base/index.ts';
 import { keyIdText } from '../../../base/crypto/index.ts';
 import type { ResourceKey } from '../../../../preload/contract/index.ts';
+import { dealOf } from '../engine/deal.ts';
 import type { LeaseEntry } from '../engine/lease-entry.ts';
 import type { LeaseRow } from '../engine/lease-rows.ts';
 import { leaseUnknown } from '../engine/lease-table.ts';
@@ -11,8 +12,8 @@ import type { LeaseId, LentLease } from '../interface.ts';
 import type { Link } from '../link.ts';
 import { allowsRoute } from '../privacy.ts';
 import type { LeaseAnswer, LeaseQuestion } from '../protocol.ts';
-import { createGrantDesk, stateOf, UNKNOWN } from './grants.ts';
-import { createLentBook, type LenderParts, type Lent } from './lent-book.ts';
+import { AWAITS_PAYMENT, createGrantDesk, stateOf, UNKNOWN } from './grants.ts';
+import { createLentBook, type LenderParts, type Lent, refused } from './lent-book.ts';
 import { OFFER_GONE } from './read-request.ts';
 
 const REPORT_MS = 1_000;
@@ -51,16 +52,29 @@ export const createLender = (parts: LenderParts): Lender => {
     return { id, resource, amount, endsAtMs, borrower: keyIdText(far), anonymous, terms };
   };
 
+  /** What the borrower is told while what the lease may cost is not set aside; null once nothing is in the way. */
+  const owingOf = async ({ entry }: Lent): Promise<LeaseAnswer | null> => {
+    if (entry.facts.priceMicro === 0n) return null;
+    const deal = dealOf(entry, await rows.records(entry.id));
+    if (deal === null) return UNKNOWN;
+    const sentence = await parts.terms.secured(deal);
+    if (sentence === null) return null;
+    if (entry.facts.code !== AWAITS_PAYMENT || entry.facts.reason !== sentence)
+      await journal.note(entry, { code: AWAITS_PAYMENT, reason: sentence });
+    return refused({ code: AWAITS_PAYMENT, sentence });
+  };
   const onStart = async (lent: Lent): Promise<LeaseAnswer> => {
     const { entry, process } = lent;
     if (entry.state !== 'granted') return stateOf(entry);
+    const owing = await owingOf(lent);
+    if (owing !== null) return owing;
     const provider = parts.provider(kindOfResource(entry.facts.resource));
     if (provider === null) {
       await beginEnd(lent, OFFER_GONE.code, OFFER_GONE.sentence);
       return stateOf(entry);
     }
     clearTimers(lent);
-    await journal.move(entry, 'running', { startedAtMs: clock.nowMs() });
+    await journal.move(entry, 'running', { startedAtMs: clock.nowMs(), code: '', reason: '' });
     try {
       await process.start(provider, lentOf(entry));
     } catch (error) {

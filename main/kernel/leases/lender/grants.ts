@@ -36,6 +36,9 @@ export const stateOf = ({ state, totals, facts: { code, reason } }: LeaseEntry):
   reason,
 });
 
+/** Of a granted lease that costs something, until that is set aside for good. */
+export const AWAITS_PAYMENT = 'AWAITS_PAYMENT';
+
 /** requested -> (proving ->) granted | refused */
 export interface GrantDesk {
   onRequest(link: Link, id: LeaseId, record: Uint8Array): Promise<LeaseAnswer>;
@@ -123,6 +126,7 @@ export const createGrantDesk = (
     amount: request.amount,
     durationMs: request.durationMs,
     priceMicroMax: request.priceMicroMax,
+    ledger: request.ledger,
     proofs: null,
   });
   const refuseAsFull = async (link: Link, read: ReadRequest): Promise<LeaseAnswer> => {
@@ -235,11 +239,14 @@ export const createGrantDesk = (
   const awaitStart = (lent: Lent): void => {
     clearTimers(lent);
     lent.timers.push(
-      afterLong(clock, times.grantedMs, () => {
+      afterLong(clock, lent.entry.facts.priceMicro > 0n ? times.payingMs : times.grantedMs, () => {
+        const { code, reason } = lent.entry.facts;
         background(
           lent,
           'A lease could not be ended',
-          finish(lent, 'NOT_STARTED', 'The borrower did not begin in time.'),
+          code === AWAITS_PAYMENT
+            ? finish(lent, 'NOT_PAID', `What it may cost was not set aside in time. ${reason}`)
+            : finish(lent, 'NOT_STARTED', 'The borrower did not begin in time.'),
         );
       }),
     );

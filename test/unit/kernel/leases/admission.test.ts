@@ -58,6 +58,7 @@ let machine: {
   trusted: boolean;
   banned: boolean;
 };
+const LEDGER = new Uint8Array(32).fill(7);
 beforeEach(() => {
   machine = { terms: OPEN, percent: 50, free: 1000, leases: 0, amountMax: null, trusted: true, banned: false };
 });
@@ -75,6 +76,7 @@ const admission = createAdmission({
   access: createHomeAccess({ book: { isBanned: () => machine.banned } }),
   terms: {
     ...FREE_TERMS,
+    ledger: () => ({ id: LEDGER, name: 'meadow' }),
     priceOf: (_resource, price) => (price.mode === 'fixed' ? BigInt(price.microPerUnitHour) : 0n),
   },
   clock,
@@ -88,6 +90,7 @@ const candidate = (change: Partial<Candidate> = {}): Candidate => ({
   amount: 1000,
   durationMs: 3_600_000,
   priceMicroMax: 10n,
+  ledger: LEDGER,
   proofs: null,
   ...change,
 });
@@ -214,6 +217,17 @@ describe('admission', () => {
     expect(await outcome({ durationMs: 0 })).toBe('length TOO_LONG');
     expect(await outcome({ priceMicroMax: 9n })).toBe('price PRICE_TOO_LOW');
   });
+
+  it('is paid on its own ledger only, and asks for none where it costs nothing', async () => {
+    for (const ledger of [null, new Uint8Array(32)]) {
+      expect(await admission.check(candidate({ ledger }))).toMatchObject({
+        refusal: { step: 'price', code: 'OTHER_LEDGER', sentence: expect.stringContaining('the network meadow') },
+      });
+    }
+    machine.terms = { ...OPEN, price: { mode: 'market' } };
+    for (const ledger of [null, new Uint8Array(32)])
+      expect(await outcome({ ledger, priceMicroMax: 0n })).toBe('admitted');
+  });
 });
 
 describe('proofs', () => {
@@ -246,6 +260,9 @@ describe('proofs', () => {
     machine.terms = { ...OPEN, privacyLevel: 'FullPublic', requiredProofs: ['space'] };
     expect(await outcome({ link: { party: { kind: 'anonymous' }, route: 'anonymous' } })).toBe('type TYPE_REFUSED');
     machine.terms = { ...machine.terms, requiredProofs: [] };
+    // A payment tells who pays, so what costs something is not for those who are not to be known.
+    expect(await outcome({ link: { party: { kind: 'anonymous' }, route: 'anonymous' } })).toBe('price ANONYMOUS_COSTS');
+    machine.terms = { ...machine.terms, price: { mode: 'market' } };
     expect(await outcome({ link: { party: { kind: 'anonymous' }, route: 'anonymous' } })).toBe('admitted');
   });
 });

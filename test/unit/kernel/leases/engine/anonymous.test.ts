@@ -137,6 +137,7 @@ it('is known to nobody who asks the borrower by its name for a lease of the same
         amount: 1000,
         durationMs: 60_000,
         priceMicroMax: 0n,
+        ledger: null,
         purpose: '',
         issuedAtMs: nowMs,
         expiresAtMs: nowMs + 60_000,

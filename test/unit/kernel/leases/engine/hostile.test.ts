@@ -54,6 +54,7 @@ const requestOf = (offer: string, given: Partial<LeaseRequest> = {}): LeaseReque
   amount: 1000,
   durationMs: 60_000,
   priceMicroMax: 0n,
+  ledger: null,
   purpose: '',
   issuedAtMs: world.clock.nowMs(),
   expiresAtMs: world.clock.nowMs() + 60_000,
