@@ -67,7 +67,9 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
   const inputs: CoreInput[] = [];
   const timers = new Set<() => void>();
   const fetches = new Map<string, Promise<Candidate | null>>();
-  const core = createCore();
+  let core = createCore();
+  /** What was remembered of this height, oldest first. */
+  let entries: Uint8Array[] = [];
   let rememberedBlocks = new Set<string>();
   let isRunning = false;
   let isStopped = true;
@@ -157,10 +159,12 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
   const sign = async ({ message, entry, keep }: Extract<CoreEffect, { kind: 'sign' }>): Promise<CoreEffect[]> => {
     const signer = keys.voter();
     if (signer === null || selfId === null || !sameBytes(signer.id, selfId)) return [];
+    const asked = core;
     let signed: Vote | Proposal;
     try {
       for (const hash of keep) await rememberBlock(hash);
       await remember(CORE_ENTRY, entry);
+      entries.push(entry);
       signed =
         message.kind === 'vote'
           ? { ...message.content, validator: signer.id, signature: await signer.vote(message.content) }
@@ -172,7 +176,8 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
       logger.warn('Nothing was signed', { height: message.content.height, error: messageOf(error) });
       return [];
     }
-    if (isStopped) return [];
+    // The height began again meanwhile, with what was written down.
+    if (isStopped || core !== asked) return [];
     const follows = core.step({ kind: 'signed', message: signed });
     if ('proposer' in signed) components.sendProposal(signed, candidates.get(signed.block)?.encoded ?? null);
     else components.sendVote(signed);
@@ -311,7 +316,7 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
   return {
     start: (remembered) => {
       isStopped = false;
-      const entries = recall(remembered);
+      entries = recall(remembered);
       if (entries.length > 0) core.recover(entries);
       begin();
     },
@@ -336,6 +341,7 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
       endHeight();
       candidates.clear();
       rememberedBlocks = new Set();
+      entries = [];
       if (beganMs !== null) metrics?.blockSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
       beganMs = null;
       begin();
@@ -345,7 +351,15 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
       const id = keys.voter()?.id ?? null;
       const next = id !== null && placeOf(head.tip().validators, id) >= 0 ? id : null;
       if (next === null ? selfId === null : selfId !== null && sameBytes(next, selfId)) return;
+      // A new one that remembers what was signed, as after a start: steps that it took without a voice are taken with one.
+      const { proposals, votes } = core.known(Number.MAX_SAFE_INTEGER);
+      clearTimers();
+      inputs.length = 0;
+      core = createCore();
+      if (entries.length > 0) core.recover(entries);
       begin();
+      for (const proposal of proposals) feed({ kind: 'proposal', proposal, from: '' });
+      for (const vote of votes) feed({ kind: 'vote', vote, from: '' });
     },
     position: () => core.position(),
     known: (limit, round) => core.known(limit, round),

@@ -4,7 +4,6 @@ import { EVIDENCE_BYTES_MAX } from '../constants.ts';
 import { ConsensusError } from '../errors.ts';
 import { decodeBlock, decodeCommit, decodeEvidence, networkOf } from '../formats/index.ts';
 import { hexOf } from '../formats/reader.ts';
-import { decodeValidators } from '../formats/validators.ts';
 import type {
   Commit,
   FinalBlock,
@@ -161,10 +160,6 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     emitter.emit('evidence', evidence);
     agreement.work();
   };
-  const validatorsAt = async (height: number): Promise<readonly Validator[] | null> => {
-    const encoded = await store.validators(height);
-    return encoded === null ? null : decodeValidators(encoded);
-  };
   const gossip: Gossip = createGossip(
     {
       outside,
@@ -178,7 +173,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       intake,
       pool,
       evidencePool,
-      validatorsAt,
+      validatorsAt: head.validatorsAt,
       told: () => sync.poke(),
       heardFrom: (validator) => reports.heard(validator),
       accused,

@@ -44,6 +44,8 @@ export interface Head {
   append(executed: Executed, commit: Commit): Promise<boolean>;
   /** Takes over the state of a height that a commit vouches for. */
   adopt(change: AdoptedState): Promise<void>;
+  /** The set that signs the block of that height, where it is known. */
+  validatorsAt(height: number): Promise<readonly Validator[] | null>;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
   /** Writes again and again while the disk is full; says so meanwhile. @throws what else goes wrong */
@@ -145,7 +147,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       );
     tree = await createTree(record.state);
     if (record.height === 0) return tipAtGenesis();
-    const [stored, signers] = await Promise.all([store.block(record.height), store.validators(record.height)]);
+    const [stored, signers] = await Promise.all([store.block(record.height), validatorsAt(record.height)]);
     const state = tree.frozen();
     const header = stored === null ? null : decodeHeader(stored.header);
     const validators = validatorsOf(state);
@@ -166,7 +168,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       header,
       timeMs: header.timeMs,
       commit: decodeCommit(stored.commit),
-      signers: decodeValidators(signers),
+      signers,
       validators,
       params: app.params(state),
       state,
@@ -223,6 +225,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
     return await verify.evidence(evidence, set);
   };
   const validatorsAt = async (height: number): Promise<readonly Validator[] | null> => {
+    if (height === 1) return sortValidators(genesis.validators);
     const encoded = await store.validators(height);
     return encoded === null ? null : decodeValidators(encoded);
   };
@@ -436,6 +439,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
         assert(record !== null && record.height === change.height, 'What was taken over is on disk.');
         await resume(record);
       }),
+    validatorsAt,
     idle: async () => {
       await line;
     },
