@@ -5,6 +5,8 @@ export const ROWS_PER_TRANSACTION = 1024;
 export const BYTES_PER_TRANSACTION = 1024 * 1024;
 /** Blocks, which have up to 4 MiB each, that one transaction deletes or cuts. */
 export const BLOCKS_PER_TRANSACTION = 16;
+/** Sets, which have up to 192 KiB each, that one transaction deletes. */
+export const SETS_PER_TRANSACTION = 64;
 /** Entries that are read at once: 64 KiB each at most, some hundred bytes in general. */
 export const ENTRIES_PER_READ = 256;
 /** Blocks that are given at once. */

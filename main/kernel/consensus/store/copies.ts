@@ -1,33 +1,39 @@
-import type { Statement, Store } from '../../../base/index.ts';
+import { type Statement, type Store, StoreError } from '../../../base/index.ts';
 import type { Hash, StateUpdate } from '../../blocks/index.ts';
-import { BLOCKS_PER_TRANSACTION, BYTES_PER_TRANSACTION, ROWS_PER_TRANSACTION } from './constants.ts';
+import {
+  BLOCKS_PER_TRANSACTION,
+  BYTES_PER_TRANSACTION,
+  ROWS_PER_TRANSACTION,
+  SETS_PER_TRANSACTION,
+} from './constants.ts';
 import { writeEntries } from './rows.ts';
 
 // A network that begins, or whose state is taken over from others, is written as a new copy beside the one that counts, some
 // rows at a time, and becomes the one that counts in one step. Whatever happens on the way, the old one is still whole.
 
-const deletions = (copy: number): readonly { sql: string; params: (number | string)[] }[] => [
+/** What deletes some rows of a copy, the row that all others name last. */
+const DELETIONS = [
   // Blocks are large, and few of them go at a time; everything else is small.
   {
     sql: 'DELETE FROM ledger_blocks WHERE copy = ? AND height IN (SELECT height FROM ledger_blocks WHERE copy = ? LIMIT ?)',
-    params: [copy, copy, BLOCKS_PER_TRANSACTION],
+    rows: BLOCKS_PER_TRANSACTION,
   },
   {
     sql: 'DELETE FROM ledger_sets WHERE copy = ? AND height IN (SELECT height FROM ledger_sets WHERE copy = ? LIMIT ?)',
-    params: [copy, copy, ROWS_PER_TRANSACTION],
+    rows: SETS_PER_TRANSACTION,
   },
   {
     sql: 'DELETE FROM ledger_wal WHERE copy = ? AND sequence IN (SELECT sequence FROM ledger_wal WHERE copy = ? LIMIT ?)',
-    params: [copy, copy, ROWS_PER_TRANSACTION],
+    rows: ROWS_PER_TRANSACTION,
   },
   {
     sql: 'DELETE FROM ledger_entries WHERE copy = ? AND key IN (SELECT key FROM ledger_entries WHERE copy = ? LIMIT ?)',
-    params: [copy, copy, ROWS_PER_TRANSACTION],
+    rows: ROWS_PER_TRANSACTION,
   },
-  { sql: 'DELETE FROM ledger_networks WHERE copy = ? AND live = 0', params: [copy] },
-];
+  { sql: 'DELETE FROM ledger_networks WHERE copy = ? AND copy IN (SELECT ? LIMIT ?) AND live = 0', rows: 1 },
+] as const;
 
-/** Deletes copies of a network that do not count, some rows at a time. */
+/** Deletes copies of a network that do not count, some rows at a time. @throws {StoreError} */
 export const sweep = async (store: Store, network: Hash): Promise<void> => {
   const left = await store.all<{ copy: number }>(
     'ledger.leftovers',
@@ -35,7 +41,24 @@ export const sweep = async (store: Store, network: Hash): Promise<void> => {
     [network],
   );
   for (const { copy } of left)
-    for (const { sql, params } of deletions(copy)) while ((await store.run('ledger.sweep', sql, params)) > 0);
+    for (const { sql, rows } of DELETIONS)
+      for (let limit: number = rows, deleted = 1; deleted > 0; )
+        try {
+          deleted = await store.run('ledger.sweep', sql, [copy, copy, limit]);
+        } catch (error) {
+          // What is deleted is wiped, and that needs room as well: on a disk that is nearly full fewer may go at a time.
+          if (limit === 1 || !(error instanceof StoreError) || error.code !== 'DISK_FULL') throw error;
+          limit = Math.ceil(limit / 8);
+        }
+};
+
+/** Leftovers cost nothing but room, and where there is none they stay until there is. @throws {StoreError} */
+export const sweepIfRoom = async (store: Store, network: Hash): Promise<void> => {
+  try {
+    await sweep(store, network);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'DISK_FULL') throw error;
+  }
 };
 
 /**
@@ -81,11 +104,9 @@ export const replace = async (
       { sql: 'UPDATE ledger_networks SET live = 1 WHERE copy = ?', params: [copy], changes: 1 },
     ]);
   } catch (error) {
-    // A disk that is full has no room for this either; then the next start does it.
-    await sweep(store, network).catch(() => undefined);
+    await sweepIfRoom(store, network);
     throw error;
   }
-  // It counts already; what is left of the old one costs nothing but room.
-  await sweep(store, network).catch(() => undefined);
+  await sweepIfRoom(store, network);
   return copy;
 };

@@ -2,7 +2,7 @@ import { type Clock, type Store, assert, sha256 } from '../../../base/index.ts';
 import type { Hash, StateUpdate } from '../../blocks/index.ts';
 import type { AdoptedState, ReplicaRecord, ReplicaStore, StoredBlock } from '../interface.ts';
 import { BLOCKS_PER_READ, BLOCKS_PER_TRANSACTION, ENTRIES_PER_READ, REMEMBERED_MAX } from './constants.ts';
-import { replace, sweep } from './copies.ts';
+import { replace, sweepIfRoom } from './copies.ts';
 import { LedgerStoreError } from './errors.ts';
 import {
   BLOCK_COLUMNS,
@@ -56,7 +56,7 @@ class SqlReplicaStore implements ReplicaStore {
 
   async load(): Promise<ReplicaRecord | null> {
     return this.#inTurn(async () => {
-      await sweep(this.#store, this.#network);
+      await sweepIfRoom(this.#store, this.#network);
       this.#live = null;
       const found = await this.#find();
       if (found === null) return null;
