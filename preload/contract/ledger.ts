@@ -102,7 +102,7 @@ export const ledgerView = ledgerSummary.extend({
   waitingBytes: z.int(),
   validatorsList: z.array(validatorView),
   evidence: z.array(evidenceView),
-  /** Empty where anybody may. */
+  /** Who may list what they lend, earn without a stake and, where let, validate; anybody may hold and send. Empty where all may all of it. */
   members: z.array(memberView),
   admins: z.array(accountAddress),
   /** One of this wallet's accounts is an admin. */
@@ -167,7 +167,6 @@ export const ledgerBlockView = ledgerBlockSummary.extend({
   stateRoot: hash,
   signers: z.array(z.strictObject({ name: z.string(), id: z.string(), signed: z.boolean(), power: z.int() })),
   transactionsList: z.array(ledgerTransaction),
-  changes: z.int(),
 });
 export type LedgerBlockView = z.infer<typeof ledgerBlockView>;
 
@@ -227,7 +226,7 @@ export const newNetwork = z.strictObject({
   accounts: z.array(z.string().max(128)).max(1000).default([]).describe('an address and CAES, such as caes1…=1000'),
   /** CAES that this wallet's account begins with. */
   ownCaes: z.coerce.number().int().min(0).max(1_000_000_000).default(1_000_000),
-  /** Only those let in may take part. */
+  /** `anyone` may list what they lend, earn without a stake and validate; otherwise those whom an admin lets in. */
   members: z.enum(['anyone', 'admitted']).default('admitted'),
   heartbeatSeconds: z.coerce.number().int().min(1).max(86_400).default(60),
   epochMinutes: z.coerce.number().int().min(1).max(525_600).default(60),

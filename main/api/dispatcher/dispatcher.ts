@@ -23,6 +23,7 @@ export interface DispatcherComponents extends HandlerComponents, PushSourceCompo
   logger: Logger;
   metrics: MetricsRegistry | null;
   logs: HandlerComponents['logs'] & PushSourceComponents['logs'];
+  ledgerDesk: HandlerComponents['ledgerDesk'];
 }
 
 export interface DispatcherInit {

@@ -9,12 +9,16 @@ import type { ConfigSource, NetworkControl, NodeControl, WindowControl } from '.
 import { defined } from './defined.ts';
 import type { Handlers } from './handler-map.ts';
 import { createJobHandlers, type JobHandlerComponents } from './job-handlers.ts';
+import { createLedgerHandlers, type LedgerHandlerComponents } from './ledger-handlers.ts';
 import { createLendingHandlers, type LendingComponents } from './lending-handlers.ts';
+import { createWalletHandlers, type WalletHandlerComponents } from './wallet-handlers.ts';
 import { exportName, listTransfers, transferPath } from './transfers.ts';
 
 export interface HandlerComponents
   extends Omit<LendingComponents, 'network'>,
-    Omit<JobHandlerComponents, 'network' | 'node' | 'leases'> {
+    Omit<JobHandlerComponents, 'network' | 'node' | 'leases'>,
+    WalletHandlerComponents,
+    LedgerHandlerComponents {
   clock: Clock;
   identity: Identity;
   prover: Prover;
@@ -59,6 +63,8 @@ export const createHandlers = (components: HandlerComponents): Handlers => {
   return {
     ...createLendingHandlers(components),
     ...createJobHandlers(components),
+    ...createWalletHandlers(components),
+    ...createLedgerHandlers(components),
     'node:status': () => node.status(),
     'node:stop': ({ afterJobs }) => {
       node.requestStop(afterJobs);

@@ -1,8 +1,10 @@
 import type { PayloadOf, Push } from '../../../preload/contract/index.ts';
-import type { Identity } from '../../apps/satchel/index.ts';
+import type { Caesar } from '../../apps/caesar/index.ts';
+import type { Identity, Wallet } from '../../apps/satchel/index.ts';
 import type { Clock, LogBook } from '../../base/index.ts';
 import type { Assets } from '../../kernel/assets/index.ts';
 import type { Chain } from '../../kernel/blocks/index.ts';
+import type { Ledgers } from '../../kernel/consensus/index.ts';
 import type { Leases } from '../../kernel/leases/index.ts';
 import type { Monitor } from '../../kernel/monitor/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
@@ -12,6 +14,7 @@ import type { Images } from '../../kernel/runtime/images/index.ts';
 import type { Runtime } from '../../kernel/runtime/index.ts';
 import type { RemoteJobs } from '../../kernel/runtime/remote/index.ts';
 import type { ConfigSource, NetworkControl, NodeControl } from '../interface.ts';
+import type { LedgerDesk } from '../ledgers/index.ts';
 import { withPeerName } from './job-handlers.ts';
 
 export interface PushSourceComponents {
@@ -32,6 +35,10 @@ export interface PushSourceComponents {
   leases: Leases;
   tunnels: Tunnels;
   guard: Guard;
+  ledgers: Ledgers;
+  ledgerDesk: Pick<LedgerDesk, 'list'>;
+  wallet: Wallet;
+  caesar: Caesar;
 }
 
 /** For each push of the contract: how to begin to listen for it. Returns how to end it. */
@@ -41,6 +48,7 @@ export type PushSources = { readonly [P in Push]: (emit: (payload: PayloadOf<P>)
 const PUSH_MS = 1_000;
 const GUARD_PUSH_MS = 500;
 const IMAGES_PUSH_MS = 500;
+const LEDGER_PUSH_MS = 500;
 
 /** Calls `tell` soon after something happened, and never more often than every `ms`: the first at once, the last for sure. */
 const throttled = (clock: Clock, ms: number, tell: () => void): { changed(): void; end(): void } => {
@@ -85,6 +93,10 @@ export const createPushSources = ({
   leases,
   tunnels,
   guard,
+  ledgers,
+  ledgerDesk,
+  wallet,
+  caesar,
 }: PushSourceComponents): PushSources => ({
   node: (emit) => node.on('statusChanged', emit),
   config: (emit) => config.on('changed', emit),
@@ -160,4 +172,29 @@ export const createPushSources = ({
     return both(guard.on('changed', gate.changed), gate.end);
   },
   verification: (emit) => chain.on('verificationChanged', emit),
+  ledgers: (emit) => {
+    const gate = throttled(clock, LEDGER_PUSH_MS, () => emit({ ledgers: ledgerDesk.list() }));
+    return both(ledgers.on('changed', gate.changed), gate.end);
+  },
+  wallet: (emit) => {
+    let listens = true;
+    const gate = throttled(
+      clock,
+      LEDGER_PUSH_MS,
+      () =>
+        void wallet.view().then(
+          (view) => listens && emit(view),
+          () => undefined,
+        ),
+    );
+    const end = both(wallet.on('changed', gate.changed), gate.end);
+    return () => {
+      listens = false;
+      end();
+    };
+  },
+  rewards: (emit) =>
+    caesar.on('rewardsChanged', ({ earnedTodayMicro, comingMicro }) =>
+      emit({ earnedTodayMicro: String(earnedTodayMicro), comingMicro: String(comingMicro) }),
+    ),
 });

@@ -118,7 +118,7 @@ export const createLedgers = ({
       if (!(error instanceof ConsensusFormatError || error instanceof GenesisError)) throw error;
       if (error instanceof ConsensusFormatError && error.code === 'CONSENSUS_VERSION')
         throw new ConsensusError(
-          { code: 'GENESIS_NEWER', found: 'found' in error.data ? error.data.found : 0 },
+          { code: 'GENESIS_NEWER', found: 'found' in error.data ? Number(error.data.found) : 0 },
           'The genesis was made by a newer version of HyperMesh; update this one to join the network.',
         );
       throw new ConsensusError(

@@ -326,7 +326,8 @@ export interface Replica extends Startable, EventSource<ReplicaEvents> {
   /** Resolves once it is final, with the height; rejects with `DROPPED` when it cannot be any more. */
   settled(hash: Hash, signal?: AbortSignal): Promise<number>;
   waiting(): readonly SignedTransaction[];
-  block(height: number): Promise<(FinalBlock & { encoded: Uint8Array }) | null>;
+  /** Null where it is not kept. `updates` is empty: what it changed is in the state alone. */
+  block(height: number): Promise<(FinalBlock & { encoded: Uint8Array; validators: readonly Validator[] }) | null>;
   /** What convinces somebody with the network's genesis of a value or its absence: docs/formats/ledger-proof.md */
   prove(key: string): Promise<Uint8Array>;
 }

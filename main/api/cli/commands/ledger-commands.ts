@@ -37,7 +37,11 @@ const addCreate = (program: Command, session: Session): void => {
       (text) => parseWhole(text, 0, 1e9, 'An amount'),
       1_000_000,
     )
-    .addOption(new Option('--members <who>', 'who may take part').choices(['admitted', 'anyone']).default('admitted'))
+    .addOption(
+      new Option('--members <who>', 'who may take part: those whom an admin lets in, or anyone')
+        .choices(['admitted', 'anyone'])
+        .default('admitted'),
+    )
     .option(
       '--heartbeat <seconds>',
       'a block at least so often',

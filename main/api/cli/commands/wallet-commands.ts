@@ -222,15 +222,13 @@ const DERIVED = [
 
 /** `wallet …`, `rewards …`. */
 export const addWalletCommands = (program: Command, session: Session): void => {
-  withExamples(commandAt(program, 'wallet').description('Accounts of this identity: what they have, send and receive'), [
-    'hypermesh wallet show',
-    'hypermesh wallet send anna 12.5',
-    'hypermesh wallet history --kind reward',
-  ]);
   withExamples(
-    commandAt(program, 'wallet contact').description('The address book of the wallet'),
-    ['hypermesh wallet contact set caes1… anna'],
+    commandAt(program, 'wallet').description('Accounts of this identity: what they have, send and receive'),
+    ['hypermesh wallet show', 'hypermesh wallet send anna 12.5', 'hypermesh wallet history --kind reward'],
   );
+  withExamples(commandAt(program, 'wallet contact').description('The address book of the wallet'), [
+    'hypermesh wallet contact set caes1… anna',
+  ]);
   addDerivedCommand(program, session, 'wallet:get');
   addSend(program, session);
   addDerivedCommand(program, session, 'wallet:history');

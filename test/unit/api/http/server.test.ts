@@ -212,6 +212,9 @@ const PEER = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA';
 /** In the range of global addresses; nobody answers for it. */
 const FAR = 'fd12:3456:789a:bcde:f012:3456:789a:bcde';
 
+/** As an address is written, with a checksum that does not hold. */
+const WRONG_ADDRESS = `caes1${'q'.repeat(58)}`;
+
 /** Requests that reach every handler without harm; the missing job is what `JOB_UNKNOWN` is for. */
 const samples: { readonly [C in Call]: { body?: object; path?: string; code?: string; skip?: string } } = {
   'node:status': {},
@@ -371,6 +374,42 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'memory:stats': { path: '/v1/memory/lease-0a', code: 'LEASE_UNKNOWN' },
   'memory:mirror': { path: '/v1/memory/lease-0a/mirror', body: { second: null }, code: 'LEASE_UNKNOWN' },
   'memory:bench': { path: '/v1/memory/lease-0a/bench', code: 'LEASE_UNKNOWN' },
+  // Without an identity there is neither a ledger nor an account; test/compliance/economy.test.ts has both.
+  'ledgers:list': {},
+  'ledgers:get': { path: '/v1/ledgers/current', code: 'LEDGER_UNKNOWN' },
+  'ledgers:create': { body: { name: 'lab' }, code: 'IDENTITY_NONE' },
+  'ledgers:genesis': { path: '/v1/ledgers/home/genesis', code: 'LEDGER_UNKNOWN' },
+  'ledgers:join': { body: { genesis: 'AAAA' }, code: 'GENESIS_INVALID' },
+  'ledgers:use': { path: '/v1/ledgers/home/use', code: 'LEDGER_UNKNOWN' },
+  'ledgers:leave': { path: '/v1/ledgers/home', code: 'LEDGER_UNKNOWN' },
+  'ledgers:blocks': { path: '/v1/ledgers/current/blocks?limit=5', code: 'LEDGER_UNKNOWN' },
+  'ledgers:block': { path: '/v1/ledgers/current/blocks/1', code: 'LEDGER_UNKNOWN' },
+  'receipts:file': { path: '/v1/receipts/lease-0a/file', code: 'LEASE_UNKNOWN' },
+  'receipts:verify': { body: { file: 'AAAA' }, code: 'RECEIPT_MALFORMED' },
+  'wallet:get': {},
+  'wallet:addAccount': { body: { name: 'savings' }, code: 'IDENTITY_NONE' },
+  'wallet:rename': { path: '/v1/wallet/accounts/main', body: { name: 'daily' }, code: 'ACCOUNT_UNKNOWN' },
+  'wallet:removeAccount': { path: '/v1/wallet/accounts/main', code: 'ACCOUNT_UNKNOWN' },
+  'wallet:history': { path: '/v1/wallet/history?limit=5' },
+  'wallet:exportHistory': {},
+  'wallet:draft': { body: { kind: 'send', to: 'nobody', amount: '1' }, code: 'IDENTITY_NONE' },
+  'wallet:approve': { path: '/v1/wallet/drafts/none/approve', body: {}, code: 'DRAFT_UNKNOWN' },
+  'wallet:settled': { path: `/v1/wallet/transactions/${'0'.repeat(64)}/settled`, code: 'TRANSACTION_UNKNOWN' },
+  'wallet:verifyMessage': { body: { file: 'AAAA' }, code: 'MESSAGE_MALFORMED' },
+  'wallet:contacts': {},
+  'wallet:setContact': { path: `/v1/wallet/contacts/${WRONG_ADDRESS}`, body: { name: 'anna' }, code: 'ADDRESS_WRONG' },
+  'wallet:removeContact': { path: `/v1/wallet/contacts/${WRONG_ADDRESS}`, code: 'CONTACT_UNKNOWN' },
+  'wallet:requests': {},
+  'wallet:request': { body: { amount: '2.5' }, code: 'IDENTITY_NONE' },
+  'wallet:removeRequest': { path: '/v1/wallet/requests/none', code: 'REQUEST_UNKNOWN' },
+  'wallet:set': { body: { lockAfterMinutes: 15 } },
+  'rewards:get': { path: '/v1/rewards?period=today' },
+  'rewards:explain': { path: '/v1/rewards/none', code: 'REWARD_UNKNOWN' },
+  'rewards:funnel': { path: '/v1/rewards/funnel?resource=memory' },
+  'rewards:forecast': {},
+  'rewards:setElectricity': {
+    body: { pricePerKwh: 0.3, currency: 'EUR', caesValue: null, watts: { cpu: 65 } },
+  },
 };
 
 describe('every call of the contract', () => {

@@ -1,0 +1,2 @@
+export { createLedgerDesk, type LedgerDesk, type LedgerDeskComponents } from './create-ledger-desk.ts';
+export { LedgerDeskError } from './errors.ts';
