@@ -76,7 +76,7 @@ test.describe('somebody with work, and two who have room', () => {
         ['cellar', far],
       ] as const) {
         network.host(host);
-        nodes.push(await startHomeNode(program, network, host, { DOCKER_HOST: engine.endpoint }));
+        nodes.push(await startHomeNode(program, network, host, { environment: { DOCKER_HOST: engine.endpoint } }));
       }
       const [studio, attic, cellar] = nodes as [HomeNode, HomeNode, HomeNode];
       const tries = (node: HomeNode, ...args: string[]) =>

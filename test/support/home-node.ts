@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -25,7 +25,15 @@ export interface HomeNode {
   json<T>(...args: string[]): Promise<T>;
   /** A command that takes or gives bytes. @param input - piped to it @returns what it wrote to stdout @throws {Error} when it fails */
   pipe(input: Uint8Array, ...args: string[]): Promise<Buffer>;
+  /** The 24 words, and where the node's user finds a file with the passphrase. */
+  readonly phrase: string;
+  readonly passphraseFile: string;
   stop(): Promise<void>;
+}
+export interface HomeInit {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Words of an identity that is brought back here. @default a new one */
+  readonly phrase?: string;
 }
 
 /** Starts a node with an identity in a host. Makes no proofs, which would take what little of two cores there is. */
@@ -33,12 +41,14 @@ export const startHomeNode = async (
   program: HomeProgram,
   network: TestNetwork,
   host: string,
-  environment: Readonly<Record<string, string>> = {},
+  { environment = {}, phrase }: HomeInit = {},
 ): Promise<HomeNode> => {
   const { command, user } = program;
   const base = mkdtempSync(join(tmpdir(), `hypermesh-home-${host}-`));
   const passphraseFile = join(base, 'passphrase');
+  const phraseFile = join(base, 'phrase');
   writeFileSync(passphraseFile, 'a passphrase for this host\n', { mode: 0o600 });
+  if (phrase !== undefined) writeFileSync(phraseFile, phrase, { mode: 0o600 });
   chmodSync(base, 0o700);
   if (user !== null) await run('chown', ['-R', `${user.name}:`, base]);
   const enter = [
@@ -89,7 +99,14 @@ export const startHomeNode = async (
         throw new Error(`The node in ${host} did not start: ${said}`);
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
-    await cli('identity', 'create', '--phrase-file', join(base, 'phrase'), '--passphrase-file', passphraseFile);
+    await cli(
+      'identity',
+      phrase === undefined ? 'create' : 'restore',
+      '--phrase-file',
+      phraseFile,
+      '--passphrase-file',
+      passphraseFile,
+    );
     await cli('proof', 'set', '--automatic', 'off');
   } catch (error) {
     await stop();
@@ -101,6 +118,8 @@ export const startHomeNode = async (
     cli,
     json: async <T>(...args: string[]) => JSON.parse(await cli(...args, '--json')) as T,
     pipe,
+    phrase: readFileSync(phraseFile, 'utf8'),
+    passphraseFile,
     stop,
   };
 };
