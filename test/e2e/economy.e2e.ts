@@ -118,10 +118,9 @@ test.describe('four who keep a ledger, one of them a liar', () => {
       const genesis = join(scratch, 'lab.hmgenesis');
       const payer = (await walletOf(studio)).accounts[0]?.address ?? '';
       await test.step('found a network of four validators', async () => {
-        await attic.cli(
-          ...['network', 'create', 'lab', '--validator', 'keeper', '--validator', 'tower', '--validator', 'liar'],
-          ...['--give', `${payer}=5000`, '--own', '1000', '--heartbeat', '3', '--epoch', '1', '--out', genesis],
-        );
+        const found =
+          'network create lab --validator keeper --validator tower --validator liar --own 1000 --heartbeat 3 --epoch 1';
+        await attic.cli(...found.split(' '), '--give', `${payer}=5000`, '--out', genesis);
         expect(existsSync(genesis)).toBe(true);
         chmodSync(genesis, 0o644);
         for (const node of [studio, keeper, tower, liar]) await node.cli('network', 'join', genesis);
@@ -146,12 +145,8 @@ test.describe('four who keep a ledger, one of them a liar', () => {
         const script = join(scratch, 'busy.js');
         writeFileSync(script, BUSY);
         chmodSync(script, 0o644);
-        const submitted = JSON.parse(
-          await studio.cli(
-            ...['job', 'submit', '--json', '--to', 'attic', '--cpu', '50', '--price-max', PRICE],
-            ...['--time-limit', '5m', '--no-stdin', script],
-          ),
-        ) as JobView[];
+        const submit = `job submit --json --to attic --cpu 50 --price-max ${PRICE} --timeout 5m --no-stdin`;
+        const submitted = JSON.parse(await studio.cli(...submit.split(' '), script)) as JobView[];
         const id = submitted[0]?.id ?? '';
         const jobOf = async (): Promise<string> => {
           const job = await studio.json<JobView>('job', 'show', id);
@@ -195,10 +190,8 @@ test.describe('four who keep a ledger, one of them a liar', () => {
       await test.step('send half of it on', async () => {
         const before = BigInt((await walletOf(studio)).accounts[0]?.availableMicro ?? '0');
         await attic.cli('wallet', 'contact', 'set', payer, 'studio');
-        await attic.cli(
-          ...['wallet', 'send', 'studio', halfOf(earned), '--memo', 'half of it', '--yes'],
-          ...['--passphrase-file', attic.passphraseFile],
-        );
+        const send = ['wallet', 'send', 'studio', halfOf(earned), '--memo', 'half of it', '--yes'];
+        await attic.cli(...send, '--passphrase-file', attic.passphraseFile);
         const after = async (): Promise<bigint> =>
           BigInt((await walletOf(studio)).accounts[0]?.availableMicro ?? '0') - before;
         await expect.poll(async () => String(await after()), LOOK).toBe(String(BigInt(earned) / 2n));
