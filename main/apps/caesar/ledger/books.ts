@@ -11,7 +11,8 @@ export type ParamsReader = (value: Uint8Array) => EconomyParams;
 export const createParamsReader = (): ParamsReader => {
   let known: { value: Uint8Array; params: EconomyParams } | null = null;
   return (value) => {
-    if (known?.value !== value) known = { value, params: decodeEconomyParams(value) };
+    // By content: a tree may hand out other bytes each time.
+    if (known === null || !keys.sameBytes(known.value, value)) known = { value, params: decodeEconomyParams(value) };
     return known.params;
   };
 };

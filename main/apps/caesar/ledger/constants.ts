@@ -30,7 +30,7 @@ export const PRUNED_PER_BLOCK = 256;
 /** Yield of one micro-CAES of stake is kept in parts of this. */
 export const YIELD_SCALE = 2n ** 64n;
 /** Unit-seconds that have the points of a kind's weight. */
-export const WEIGHT_UNIT_SECONDS = 2n ** 40n;
+export const WEIGHT_UNIT_SECONDS = 2n ** 50n;
 /** Sums of use end here: more than all machines have. */
 export const WIDE_MAX = 10n ** 36n;
 /** What prices and screens speak of: a core, a card, a GiB, a MiB per second, a container, a CAES. */

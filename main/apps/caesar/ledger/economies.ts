@@ -17,8 +17,9 @@ const POINTS_PER_HOUR = {
   container: [1n, 100_000n],
   economic: [1_000_000n, 0n],
 } as const;
+/** Rounded up, so that an hour has the points that it is said to have. */
 const weight = ([reference, points]: readonly [bigint, bigint]): bigint =>
-  (points * 2n ** 40n + (reference * 3600n) / 2n) / (reference * 3600n);
+  (points * 2n ** 50n + reference * 3600n - 1n) / (reference * 3600n);
 /** Per reference amount and hour; bounds are a hundredth and a hundred times of where it begins. */
 const price = (start: bigint): { start: bigint; min: bigint; max: bigint } => ({
   start,

@@ -49,7 +49,7 @@ export interface EconomyParams {
   rewardFree: bigint;
   /** Epochs for which settlements and rewards stay in the state. */
   keepEpochs: number;
-  /** Points of 2^40 unit-seconds at full quality, privacy and demand. */
+  /** Points of 2^50 unit-seconds at full quality, privacy and demand. */
   weights: Readonly<Record<ResourceKind, bigint>>;
   /** Quality of a lease with nothing proved and nothing kept; together with the parts below 1000. */
   qualityBase: number;

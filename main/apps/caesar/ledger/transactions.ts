@@ -167,7 +167,7 @@ export const describeTransaction = (
 };
 
 /** Exact: as many digits behind the point as there are. */
-const caesText = (micro: bigint): string => {
+export const caesText = (micro: bigint): string => {
   const rest = (micro % 1_000_000n).toString().padStart(6, '0').replace(/0+$/, '');
   return `${micro / 1_000_000n}${rest === '' ? '' : `.${rest}`} CAES`;
 };
