@@ -2,21 +2,22 @@ import { assert, Emitter, isNodeError, messageOf } from '../../../base/index.ts'
 import { createCore } from '../core/index.ts';
 import { EVIDENCE_BYTES_MAX } from '../constants.ts';
 import { ConsensusError } from '../errors.ts';
-import { decodeBlock, decodeCommit, decodeEvidence, networkOf } from '../formats/index.ts';
+import {
+  decodeBlock,
+  decodeCommit,
+  decodeEvidence,
+  decodeHeader,
+  type LightBlock,
+  networkOf,
+} from '../formats/index.ts';
+import { buildLightPath, encodeLedgerProof } from '../light/index.ts';
 import { hexOf } from '../formats/reader.ts';
-import type {
-  Commit,
-  FinalBlock,
-  Replica,
-  ReplicaEvents,
-  ReplicaStatus,
-  StoredBlock,
-  Validator,
-} from '../interface.ts';
+import type { Commit, Replica, ReplicaEvents, ReplicaStatus, StoredBlock, Validator } from '../interface.ts';
 import { readTransaction } from '../../blocks/index.ts';
 import { type Agreement, createAgreement } from './agreement.ts';
 import { createAnswers } from './answers.ts';
 import { SNAPSHOT_BEHIND, SNAPSHOT_EVERY, STUCK_MS, TELL_MS, TICK_MS } from './constants.ts';
+import { ReplicaError } from './errors.ts';
 import { createEvidencePool } from './evidence-pool.ts';
 import { askPeer } from './ask.ts';
 import { createGossip, type Gossip } from './gossip.ts';
@@ -297,17 +298,25 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       halted: haltedReason,
     };
   };
-  const finalOf = async (stored: StoredBlock): Promise<(FinalBlock & { encoded: Uint8Array }) | null> => {
+  /** A final block without its content. */
+  const lightBlock = async (height: number): Promise<LightBlock | null> => {
+    const [stored, validators] = await Promise.all([store.block(height), head.validatorsAt(height)]);
+    return stored === null || validators === null
+      ? null
+      : { header: decodeHeader(stored.header), commit: decodeCommit(stored.commit), validators };
+  };
+  const finalOf = async (stored: StoredBlock): ReturnType<Replica['block']> => {
     if (stored.block === null) return null;
     const block = decodeBlock(stored.block);
+    const set = await head.validatorsAt(stored.height);
     return {
       block,
       encoded: stored.block,
       commit: decodeCommit(stored.commit),
       transactions: block.transactions.map(readTransaction),
       evidence: block.evidence.map(decodeEvidence),
-      // What it changed is not kept: the state is.
       updates: [],
+      validators: set ?? [],
     };
   };
 
@@ -371,6 +380,17 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       const stored = await store.block(height);
       return stored === null ? null : await finalOf(stored);
     },
-    prove: async (key) => await Promise.resolve(head.tree().prove(key)),
+    prove: async (key) => {
+      const { header, commit, signers, state } = head.tip();
+      if (header === null || commit === null)
+        throw new ReplicaError(
+          { code: 'NO_BLOCK' },
+          'Nothing can be proved before the first block is final; try again in a moment.',
+        );
+      const block = { header, commit, validators: signers };
+      const proof = state.prove(key);
+      const path = await buildLightPath(genesis, block, lightBlock);
+      return encodeLedgerProof({ path, block, key, state: proof });
+    },
   };
 };

@@ -8,6 +8,8 @@ export class ReplicaError extends NodeError<
   /** The disk holds another network than the one asked for, or a state that its newest header does not name. */
   | { code: 'GENESIS_OTHER' }
   | { code: 'STATE_DAMAGED'; height: number }
+  /** There is no block yet that anything could be shown by. */
+  | { code: 'NO_BLOCK' }
   | { code: 'STOPPED' }
 > {
   override readonly name = 'ReplicaError';

@@ -1,5 +1,5 @@
 import type { EventSource, Logger, Outside } from '../../../base/index.ts';
-import type { LedgerState, SignedTransaction, StateUpdate } from '../../blocks/index.ts';
+import type { SignedTransaction, StateUpdate } from '../../blocks/index.ts';
 import type {
   Application,
   Commit,
@@ -15,7 +15,7 @@ import type {
   VoteSigner,
 } from '../interface.ts';
 import type { ConsensusMetrics } from '../metrics.ts';
-import type { LedgerTree } from '../state/interface.ts';
+import type { FrozenState, LedgerTree } from '../state/index.ts';
 
 /** Who votes for this node. */
 export interface VoteKeys extends EventSource<{ changed: null }> {
@@ -57,7 +57,7 @@ export interface Tip {
   readonly validators: readonly Validator[];
   readonly params: ConsensusParams;
   /** As of this block. */
-  readonly state: LedgerState;
+  readonly state: FrozenState;
   /** Its encoding, for those who lack it; null after a start. */
   readonly encoded: Uint8Array | null;
 }

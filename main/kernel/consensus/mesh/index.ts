@@ -1,0 +1,1 @@
+export { createMeshNetwork, type MeshNetworkComponents, type MeshNetworkInit } from './create-mesh-network.ts';
