@@ -15,6 +15,8 @@ export const satchelTasks: Record<string, Task> = {
   'satchel.open': async (input) => (await import('./work.ts')).satchelWork.open(input),
   /** {@link BackupInput} to the bytes of a backup file. */
   'satchel.backup': async (input) => (await import('./work.ts')).satchelWork.backup(input),
+  /** Bytes of a file to {@link MessageOutcome}. */
+  'satchel.verifyMessage': async (input) => (await import('./wallet/work.ts')).verifyMessage(input),
   /** Bytes and passphrase to {@link OpenBackupOutput}. */
   'satchel.openBackup': async (input) => (await import('./work.ts')).satchelWork.openBackup(input),
 };

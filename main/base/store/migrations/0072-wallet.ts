@@ -44,9 +44,11 @@ export const migration: Migration = {
         search TEXT NOT NULL,             -- memo and addresses in small letters
         PRIMARY KEY (ledger, at_ms, place, account_id)
       ) STRICT, WITHOUT ROWID;
-      CREATE INDEX wallet_entries_by_account ON wallet_entries (ledger, account_id, kind, at_ms, place);
-      CREATE INDEX wallet_entries_by_kind ON wallet_entries (ledger, kind, at_ms, place, account_id);
-      CREATE INDEX wallet_entries_by_text ON wallet_entries (ledger, account_id, search, at_ms, place, kind);
+      -- Each answers one kind of question without reading the rows themselves.
+      CREATE INDEX wallet_entries_by_account ON wallet_entries (ledger, account_id, at_ms, place);
+      CREATE INDEX wallet_entries_by_kind ON wallet_entries (ledger, account_id, kind, at_ms, place);
+      CREATE INDEX wallet_entries_by_text ON wallet_entries (ledger, account_id, at_ms, place, kind, other, search);
+      CREATE INDEX wallet_entries_by_transaction ON wallet_entries (tx) WHERE tx IS NOT NULL;
 
       CREATE TABLE wallet_contacts (
         account BLOB PRIMARY KEY,
