@@ -6,9 +6,9 @@ import { CaesarError } from './errors.ts';
 import type { PendingTransaction, Sender, SendRequest } from './interface.ts';
 import type { CaesarMetrics } from './metrics.ts';
 import { hexOf, sameBytes } from './ledger/keys.ts';
+import { recordBytesOf } from './ledger/transactions.ts';
 import { economyOf, nextNonce } from './sending/rules.ts';
 import { createSentRows, type SentRow, type SentRows } from './sending/sent-rows.ts';
-import { signedBytes } from './sending/signed-bytes.ts';
 
 /** What is not final is offered to the pool again so often: a pool forgets what waits when the node is started again. */
 const AGAIN_MS = 10_000;
@@ -126,7 +126,7 @@ export const createSender = (components: SenderComponents): SenderControl => {
     const perByte = economyOf(ledger.replica.state())?.feePerByte ?? 0n;
     let fee = 0n;
     for (let tries = 0; tries < 4; tries++) {
-      const needed = BigInt(signedBytes(payloadOf(ledger, kind, fields, nonce, fee, clock.nowMs()).length)) * perByte;
+      const needed = BigInt(recordBytesOf(payloadOf(ledger, kind, fields, nonce, fee, clock.nowMs()))) * perByte;
       if (needed <= fee) break;
       fee = needed;
     }
