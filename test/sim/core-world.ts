@@ -1,5 +1,6 @@
 import {
   createCore,
+  proposerPlace,
   type ConsensusCore,
   type CoreEffect,
   type CoreInput,
@@ -36,6 +37,8 @@ interface Block {
   height: number;
   previous: string;
   isValid: boolean;
+  /** Who built it. */
+  by: Uint8Array;
 }
 type Message = { vote: Vote } | { proposal: Proposal };
 interface Final {
@@ -123,9 +126,9 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
         if (!cuts.has(`${from}>${to.name}`) || isHealed) deliver();
       });
   };
-  const makeBlock = (height: number, previous: string, isValid: boolean): Block => {
+  const makeBlock = (by: Player, height: number, previous: string, isValid: boolean): Block => {
     const hash = draw.bytes(32);
-    const block = { hash, height, previous, isValid };
+    const block = { hash, height, previous, isValid, by: by.keys.id };
     blocks.set(hexOf(hash), block);
     return block;
   };
@@ -203,6 +206,11 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
     const block = blocks.get(final.block)!;
     if (!block.isValid || block.height !== height || block.previous !== tipOf(player))
       fail('validity', `${player.name} decides a block at ${height} that may not follow`);
+    const turns = Array.from({ length: final.commit.round + 1 }, (_, round) =>
+      proposerPlace(network, height, round, validators),
+    );
+    if (!turns.some((place) => Buffer.compare(validators[place]!.id, block.by) === 0))
+      fail('validity', `${player.name} decides a block at ${height} of somebody whose turn it was not`);
     chain[height] ??= final.block;
     if (chain[height] !== final.block)
       fail('one block per height', `${player.name} decides another block at height ${height}`);
@@ -264,7 +272,7 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
       case 'build':
         later(draw.between(1, 15), () => {
           if (effect.height !== heightOf(player) + 1) return;
-          const block = makeBlock(effect.height, tipOf(player), true);
+          const block = makeBlock(player, effect.height, tipOf(player), true);
           player.blocks.add(hexOf(block.hash));
           feed(player, { kind: 'built', height: effect.height, round: effect.round, block: block.hash });
         });
@@ -407,8 +415,8 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
         // Two blocks that may both follow, each before its half.
         const tip = honest.find((one) => heightOf(one) === height - 1);
         if (tip === undefined) return;
-        offer(some, makeBlock(height, tipOf(tip), true).hash, -1);
-        offer(rest, makeBlock(height, tipOf(tip), draw.chance(500)).hash, -1);
+        offer(some, makeBlock(liar, height, tipOf(tip), true).hash, -1);
+        offer(rest, makeBlock(liar, height, tipOf(tip), draw.chance(500)).hash, -1);
         return;
       }
       case 4: {
@@ -425,7 +433,8 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
         return;
       }
       default:
-        if (blocks.size > 0) offer(some, makeBlock(height, draw.pick([...blocks.keys()].slice(-4)), false).hash, -1);
+        if (blocks.size > 0)
+          offer(some, makeBlock(liar, height, draw.pick([...blocks.keys()].slice(-4)), false).hash, -1);
     }
   };
 

@@ -9,6 +9,7 @@ import type {
   Validator,
   VoteContent,
 } from '../../main/kernel/consensus/interface.ts';
+import { proposerPlace } from '../../main/kernel/consensus/core/index.ts';
 import { decodeEvidence } from '../../main/kernel/consensus/formats/evidence.ts';
 import { headerHash } from '../../main/kernel/consensus/formats/header.ts';
 import { setHash } from '../../main/kernel/consensus/formats/validators.ts';
@@ -46,6 +47,8 @@ export interface JudgeInit {
 interface Settled {
   hash: Uint8Array;
   timeMs: number;
+  /** Who signed it. */
+  validators: readonly Validator[];
 }
 
 export interface Judge {
@@ -74,7 +77,7 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
   const check = createSignatureCheck();
   const tree = createLedgerTree();
   tree.apply(app.genesis(genesis));
-  const chain: Settled[] = [{ hash: network, timeMs: genesis.createdAtMs }];
+  const chain: Settled[] = [{ hash: network, timeMs: genesis.createdAtMs, validators: [] }];
   /** Blocks of which an earlier one has not been seen yet: somebody took a snapshot. */
   const ahead = new Map<number, { node: string; block: FinalBlock }>();
   const settled = new Map<string, number>();
@@ -113,6 +116,11 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
     demand(isSame(header.validators, setHash(validators)), 'it names another set of validators');
     const proposer = validators.find(({ id }) => isSame(id, header.proposer));
     demand(proposer !== undefined, 'its proposer is no validator');
+    if (commit.round === 0 && proposer !== undefined)
+      demand(
+        validators.indexOf(proposer) === proposerPlace(network, height, 0, validators),
+        `it was not the turn of ${nameOf(header.proposer)}`,
+      );
     checkCommit(where, validators, commit, block.hash, height);
     const opened = await check.transactions(block.transactions);
     const holding = opened.filter((one) => one !== null);
@@ -151,6 +159,7 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
     const wrong = init.audit(tree.frozen());
     if (wrong !== null) violate('money', `${where}: ${wrong}`);
     for (const one of holding) {
+      demand(isSame(one.transaction.network, network), 'a transaction was signed for another network');
       const name = hexOf(one.hash);
       if (settled.has(name)) violate('once', `${where}: a transaction is in two blocks`);
       settled.set(name, height);
@@ -164,7 +173,7 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
     lastSigners = validators.map(({ id }) => ({ validator: id, signed: false }));
     before = { validators: next };
     rounds += commit.round;
-    chain.push({ hash: block.hash, timeMs: header.timeMs });
+    chain.push({ hash: block.hash, timeMs: header.timeMs, validators });
   };
   const isProved = (evidence: Evidence): boolean => {
     const keys = keysOfId(evidence.validator)?.keys;
@@ -220,6 +229,8 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
             'one block per height',
             `${node} has ${short(hash)} at height ${header.height}, others ${short(known.hash)}`,
           );
+        // What convinced this node has to convince by itself.
+        checkCommit(`height ${header.height} at ${node}`, known.validators, final.commit, known.hash, header.height);
         return;
       }
       if (header.height > chain.length) {

@@ -47,6 +47,7 @@ const hash = (...parts: readonly (string | Uint8Array)[]): Buffer => {
 
 const known = new Map<string, SimKeys>();
 const byId = new Map<string, SimKeys>();
+const byPublic = new Map<string, SimKeys>();
 /** The same keys for a name in every run, so that they are made once. */
 export const keysOf = (name: string): SimKeys => {
   let found = known.get(name);
@@ -63,30 +64,38 @@ export const keysOf = (name: string): SimKeys => {
     found = { name, id, hex: Buffer.from(id).toString('hex'), keys, secret };
     known.set(name, found);
     byId.set(found.hex, found);
+    byPublic.set(latin(keys.ed25519), found);
   }
   return found;
 };
 export const keysOfId = (id: Uint8Array): SimKeys | undefined => byId.get(Buffer.from(id).toString('hex'));
 
+const FILLER = new Uint8Array(FALCON_SIGNATURE_BYTES);
+const signatureHash = (keys: SimKeys, domain: string, payload: string | Uint8Array): Buffer =>
+  hash(keys.secret, domain, payload);
+/** The hash twice in one, once in the other, and nothing else: every bit of either counts. */
 const seal = (keys: SimKeys, domain: string, payload: string | Uint8Array): VoteSignature => {
-  const first = hash(keys.secret, domain, payload);
-  const falcon1024 = new Uint8Array(FALCON_SIGNATURE_BYTES);
-  falcon1024.set(hash(first, 'falcon'));
+  const sum = signatureHash(keys, domain, payload);
   const ed25519 = new Uint8Array(64);
-  ed25519.set(first);
-  ed25519.set(first, 32);
+  ed25519.set(sum);
+  ed25519.set(sum, 32);
+  const falcon1024 = new Uint8Array(FALCON_SIGNATURE_BYTES);
+  falcon1024.set(sum);
   return { ed25519, falcon1024 };
 };
 const holds = (
   keys: SimKeys | undefined,
   domain: string,
   payload: string | Uint8Array,
-  found: VoteSignature,
+  { ed25519, falcon1024 }: VoteSignature,
 ): boolean => {
-  if (keys === undefined) return false;
-  const wanted = seal(keys, domain, payload);
+  if (keys === undefined || ed25519.length !== 64 || falcon1024.length !== FALCON_SIGNATURE_BYTES) return false;
+  const sum = signatureHash(keys, domain, payload);
   return (
-    Buffer.compare(wanted.ed25519, found.ed25519) === 0 && Buffer.compare(wanted.falcon1024, found.falcon1024) === 0
+    sum.compare(ed25519, 0, 32) === 0 &&
+    sum.compare(ed25519, 32, 64) === 0 &&
+    sum.compare(falcon1024, 0, 32) === 0 &&
+    Buffer.compare(FILLER.subarray(32), falcon1024.subarray(32)) === 0
   );
 };
 
@@ -114,15 +123,11 @@ export const createVoteSigner = (
   },
 });
 
+const latin = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 const keysFor = (keys: SignerKeys): SimKeys | undefined => {
-  for (const one of known.values())
-    if (
-      one.keys === keys ||
-      (Buffer.compare(one.keys.ed25519, keys.ed25519) === 0 &&
-        Buffer.compare(one.keys.falcon1024, keys.falcon1024) === 0)
-    )
-      return one;
-  return undefined;
+  const found = byPublic.get(latin(keys.ed25519));
+  return found !== undefined && Buffer.compare(found.keys.falcon1024, keys.falcon1024) === 0 ? found : undefined;
 };
 
 /** Whether a vote's signature holds; also for those who judge a run. */

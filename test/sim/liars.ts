@@ -8,6 +8,7 @@ import {
   encodeAnswer,
   encodeMessage,
 } from '../../main/kernel/consensus/formats/messages.ts';
+import { encodeEvidence, evidenceOfVotes } from '../../main/kernel/consensus/formats/evidence.ts';
 import type { Application, Validator, Vote, VoteSigner } from '../../main/kernel/consensus/interface.ts';
 import type { Draw } from './draw.ts';
 import type { SimKeys } from './keys.ts';
@@ -60,6 +61,7 @@ export const createLiar = (lies: readonly Lie[], components: LiarComponents): Li
   const kept: Uint8Array[] = [];
   let own = 0;
   let lastBlock: Uint8Array | null = null;
+  let overheard: Vote | null = null;
   const keep = (message: Uint8Array): void => {
     if (kept.length < REPLAYED_MAX) kept.push(message);
     else kept[draw.below(REPLAYED_MAX)] = message;
@@ -177,6 +179,13 @@ export const createLiar = (lies: readonly Lie[], components: LiarComponents): Li
     app: (honest) => (has('invalid-blocks') || has('censor') ? lyingApp(honest) : honest),
     heard: (message) => {
       if (has('replay') || has('flood')) keep(message);
+      if (!has('forge') || !draw.chance(100)) return;
+      try {
+        const told = decodeMessage(message);
+        if (told.type === 'vote') overheard = told.vote;
+      } catch {
+        // Another liar's.
+      }
     },
     outgoing: (peer, message) => {
       if (has('withhold') && draw.chance(peers.indexOf(peer) % 2 === 0 ? 900 : 200)) return [];
@@ -204,6 +213,12 @@ export const createLiar = (lies: readonly Lie[], components: LiarComponents): Li
         sent.push({ peer: draw.pick(peers), message });
       };
       if (has('replay') && kept.length > 0 && draw.chance(400)) say(draw.pick(kept));
+      if (has('forge') && overheard !== null && draw.chance(300)) {
+        // Accuses somebody of what nobody signed.
+        const other = { ...overheard, block: draw.bytes(32) };
+        const accusation = evidenceOfVotes(overheard, other);
+        if (accusation !== null) say(encodeMessage({ type: 'evidence', evidence: encodeEvidence(accusation) }));
+      }
       if (has('flood'))
         for (let i = draw.below(6); i > 0; i--) {
           if (kept.length > 0 && draw.chance(600))

@@ -1,94 +1,9 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FAULTS } from './faults.ts';
 import { placeOfFault } from './planting.ts';
-import type { RunResult } from './world.ts';
+import { runSeeds, type Level, type TimedResult } from './run-seeds.ts';
 
 // `npm run sim`; docs/simulation.md
-
-/** `core`: the algorithm alone; `replica`: everything from the wire to the disk. */
-type Level = 'core' | 'replica';
-type TimedResult = RunResult & { wallMs: number };
-interface Settings {
-  from: number;
-  seeds: number;
-  workers: number;
-  nodes: number | undefined;
-  trace: boolean;
-  fault: string | undefined;
-  level: Level;
-  /** After each seed; true: that is enough. */
-  onResult(result: TimedResult, done: number): boolean;
-}
-
-/** How long a seed may take before its process is held to be in a loop. */
-const SEED_MS_MAX = 120_000;
-
-/** Runs seeds over processes, in order of their numbers as far as several at once can. Resolves when all have ended. */
-const runSeeds = async (settings: Settings): Promise<void> => {
-  const { from, seeds, workers, nodes, trace, fault, level, onResult } = settings;
-  let next = from;
-  let done = 0;
-  let isEnough = false;
-  const children: ChildProcess[] = [];
-  const work = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const child = fork(join(import.meta.dirname, 'worker.ts'), {
-        env: { ...process.env, SIM_LEVEL: level, ...(fault !== undefined && { SIM_FAULT: fault }) },
-        execArgv: ['--no-warnings'],
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      });
-      children.push(child);
-      let seed: number | null = null;
-      let timer: NodeJS.Timeout | undefined;
-      const give = (): void => {
-        clearTimeout(timer);
-        if (isEnough || next >= from + seeds) {
-          seed = null;
-          child.send(null as never);
-          return;
-        }
-        seed = next++;
-        timer = setTimeout(() => child.kill('SIGKILL'), SEED_MS_MAX);
-        child.send({ seed, ...(nodes !== undefined && { nodes }), trace });
-      };
-      const finish = (result: TimedResult): void => {
-        done += 1;
-        isEnough = onResult(result, done) || isEnough;
-      };
-      child.on('message', (message: 'ready' | TimedResult) => {
-        if (message !== 'ready') finish(message);
-        give();
-      });
-      child.on('error', reject);
-      child.on('exit', (code, signal) => {
-        clearTimeout(timer);
-        if (seed !== null)
-          // A process that fell, or ran in circles: that is what came of its seed.
-          finish({
-            seed,
-            violation: `process: it ended with ${signal ?? String(code)}`,
-            trace: '',
-            virtualMs: 0,
-            heights: 0,
-            rounds: 0,
-            transactions: 0,
-            punished: 0,
-            events: 0,
-            lies: [],
-            wallMs: 0,
-          });
-        if (seed !== null && !isEnough && next < from + seeds) work().then(resolve, reject);
-        else resolve();
-      });
-    });
-  try {
-    await Promise.all(Array.from({ length: Math.min(workers, seeds) }, work));
-  } finally {
-    for (const child of children) child.kill();
-  }
-};
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const describe = ({ seed, violation }: TimedResult, nodes: number | undefined, level: Level): string =>
@@ -129,7 +44,6 @@ const runLong = async (values: {
     workers,
     nodes,
     trace,
-    fault: undefined,
     level,
     onResult: (result, done) => {
       count = done;
@@ -182,8 +96,6 @@ const runFaults = async (names: readonly string[], from: number, workers: number
       from,
       seeds: fault.seedsMax,
       workers,
-      nodes: undefined,
-      trace: false,
       fault: fault.name,
       level: fault.level,
       onResult: (result, done) => {

@@ -149,7 +149,7 @@ const drawFault = (draw: Draw, names: readonly string[], healMs: number): Fault 
 /** The world of a seed: everything that is decided before it begins. */
 export const drawPlan = (seed: number, options: PlanOptions = {}): Plan => {
   const draw = createDraw(seed, 1);
-  const count = options.nodes ?? draw.pick([3, 4, 4, 4, 4, 5, 5, 6, 7]);
+  const count = options.nodes ?? draw.pick([3, 4, 4, 4, 4, 4, 4, 5, 5, 6, 7]);
   const names = Array.from({ length: count }, (_, i) => `n${i}`);
   const followers = count > 3 && draw.chance(350) ? 1 : 0;
   const isEven = draw.chance(600);
@@ -170,16 +170,16 @@ export const drawPlan = (seed: number, options: PlanOptions = {}): Plan => {
       if (draw.chance(400)) break;
     }
   }
-  const healMs = draw.between(4_000, 14_000);
+  const healMs = draw.between(2_500, 6_500);
   const faults: { atMs: number; fault: Fault }[] = [];
-  const faultCount = draw.chance(100) ? 0 : draw.between(1, 9);
+  const faultCount = draw.chance(100) ? 0 : draw.between(1, 7);
   for (let i = 0; i < faultCount; i++)
     faults.push({ atMs: draw.between(100, healMs - 500), fault: drawFault(draw, names, healMs) });
   for (const i of movable) {
     const node = names[i]!;
-    const atMs = draw.between(500, healMs - 2500);
+    const atMs = draw.between(500, healMs - 1500);
     faults.push({ atMs, fault: { kind: 'leave', node } });
-    if (draw.chance(600)) faults.push({ atMs: atMs + draw.between(500, 2000), fault: { kind: 'join', node } });
+    if (draw.chance(600)) faults.push({ atMs: atMs + draw.between(400, 1500), fault: { kind: 'join', node } });
   }
   const nodes = names.map((name, i): NodePlan => {
     const isLate = powers[i] === 0 && draw.chance(600);
@@ -189,7 +189,7 @@ export const drawPlan = (seed: number, options: PlanOptions = {}): Plan => {
       candidate: powers[i] === 0 && !lies.has(i) && draw.chance(500) ? draw.between(1, 10) : 0,
       lies: lies.get(i) ?? [],
       driftPpm: draw.chance(500) ? draw.between(-20_000, 20_000) : 0,
-      startMs: isLate ? draw.between(2_000, healMs) : draw.between(0, 300),
+      startMs: isLate ? draw.between(1_500, healMs) : draw.between(0, 300),
       writeMs: draw.chance(800) ? [0, 2] : [2, 30],
     };
   });
