@@ -1,4 +1,4 @@
-import { NodeError } from '../../base/index.ts';
+import { NodeError, type Verdict } from '../../base/index.ts';
 
 /** Why a text is no account. Its sentence says where to look. */
 export class AccountTextError extends NodeError<
@@ -25,4 +25,12 @@ export class CaesarError extends NodeError<
   | { code: 'NOT_SETTLED'; lease: string }
 > {
   override readonly name = 'CaesarError';
+}
+
+/** Bytes that are no receipt file, or one of a newer version. */
+export class ReceiptError extends NodeError<
+  | { code: 'RECEIPT_MALFORMED'; problem: string; verdict: Verdict }
+  | { code: 'RECEIPT_NEWER'; found: number; verdict: Verdict }
+> {
+  override readonly name = 'ReceiptError';
 }

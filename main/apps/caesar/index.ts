@@ -1,5 +1,5 @@
 export { accountText, parseAccount } from './address.ts';
-export { AccountTextError, CaesarError } from './errors.ts';
+export { AccountTextError, CaesarError, ReceiptError } from './errors.ts';
 export type * from './interface.ts';
 export type * from './ledger/interface.ts';
 export { CAES, GROUP_BALANCE, GROUP_STAKE, groupEconomy, HOME_BALANCE, homeEconomy } from './ledger/economies.ts';
@@ -26,3 +26,4 @@ export { changeEconomyParams, ECONOMY_BOUNDS } from './ledger/params.ts';
 export { Refusal } from './ledger/refusal.ts';
 export { createSender, type SenderComponents, type SenderControl, type SentOutcome } from './sender.ts';
 export { createCaesarMetrics, type CaesarMetrics } from './metrics.ts';
+export * from './receipts/index.ts';

@@ -1,0 +1,2 @@
+export { makeReceipt, RECEIPT_BYTES_MAX, type ReceiptFile } from './format.ts';
+export { verifyReceipt, verifyReceiptInWorkers } from './verify.ts';
