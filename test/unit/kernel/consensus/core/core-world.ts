@@ -306,19 +306,30 @@ export const createCoreWorld = ({ powers, random, liars = [], forgets = false }:
     },
     /** Everything arrives, in any order, and time-outs fire only when nothing else is under way. */
     heal: (height: number, stepsMax: number): boolean => {
+      let hasGossiped = false;
       for (let step = 0; step < stepsMax; step++) {
         if (nodes.every((node) => node === null || node.height >= height)) return true;
         const isReady = (one: Pending): boolean => one.what !== 'input' || !one.isTimeout;
         const ready = pending.filter(isReady);
         const isStuck = ready.every((one) => one.what === 'check' && !isAtHand(one.block));
         if (isStuck) {
-          const before = pending.length;
-          for (const from of all) for (const to of all) if (random.below(2) === 0) gossip(from, to);
-          const timeouts = pending.filter((one) => !isReady(one));
-          if (timeouts.length > 0 && (pending.length === before || random.below(2) === 0)) {
-            const one = timeouts[random.below(timeouts.length)]!;
-            carryOut(take(one));
+          if (!hasGossiped) {
+            for (const from of all) for (const to of all) gossip(from, to);
+            hasGossiped = true;
+            continue;
           }
+          // Those who are behind first, as time-outs grow with the rounds: some time all are in one round long enough.
+          const timeouts = pending.flatMap((one) =>
+            one.what === 'input' && one.input.kind === 'timeout' ? [{ one, at: one.input }] : [],
+          );
+          const height = Math.min(...timeouts.map(({ at }) => at.height));
+          const round = Math.min(...timeouts.flatMap(({ at }) => (at.height === height ? [at.round] : [])));
+          const first = timeouts.filter(({ at }) => at.height === height && at.round === round);
+          if (first.length === 0) return false;
+          const { one } = first[random.below(first.length)]!;
+          const before = JSON.stringify(nodes[one.to]!.core.position());
+          carryOut(take(one));
+          hasGossiped = JSON.stringify(nodes[one.to]!.core.position()) === before;
           continue;
         }
         const one = ready[random.below(ready.length)]!;
