@@ -7,6 +7,7 @@ export const NumberSetting = ({
   value,
   min,
   max,
+  suffix = '',
   onSave,
 }: {
   label: string;
@@ -14,6 +15,8 @@ export const NumberSetting = ({
   value: number;
   min: number;
   max: number;
+  /** Unit behind the number, with its space. */
+  suffix?: string;
   /** @returns whether it is kept */
   onSave(next: number): Promise<boolean>;
 }) => {
@@ -30,6 +33,7 @@ export const NumberSetting = ({
       value={draft}
       min={min}
       max={max}
+      suffix={suffix}
       allowDecimal={false}
       clampBehavior="blur"
       onChange={setDraft}

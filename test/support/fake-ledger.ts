@@ -216,7 +216,6 @@ export const sampleBlock = (height: number): LedgerBlockView => ({
     sizeBytes: 3_300,
     atMs: Date.now() - 50_000,
   })),
-  changes: 7,
 });
 
 export const sampleReceiptVerdict = (failed = false): ReceiptVerdict => ({

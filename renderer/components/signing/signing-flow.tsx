@@ -88,7 +88,7 @@ const Review = ({ draft, signing, approval }: { draft: WalletDraft; signing: Sig
       {byPassphrase && !expired && (
         <PasswordInput
           label="Passphrase of the keys"
-          description="It goes to the node, which opens the keys for this one signature."
+          description="It goes to the node alone, and this page keeps it no longer than until you sign."
           value={passphrase}
           autoComplete="off"
           maw={420}

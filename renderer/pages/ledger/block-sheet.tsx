@@ -47,7 +47,6 @@ const Parts = ({ ledger, block }: { ledger: string; block: LedgerBlockView }) =>
           {block.round > 0 && `, in round ${block.round}`}
         </Fact>
         <Fact name="Size">{bytesText(block.sizeBytes)}</Fact>
-        <Fact name="Changes">{countText(block.changes, 'entry', 'entries')} of the state</Fact>
         <Fact name="Hash">
           <ShortHash value={block.hash} what="the hash of the block" />
         </Fact>

@@ -145,6 +145,7 @@ const Form = ({ onFounded }: { onFounded(founded: ResponseOf<'ledgers:create'>):
             allowDecimal={false}
             hideControls
             rightSection={<span className="hm-small hm-dim">min</span>}
+            rightSectionWidth={48}
             onChange={setEpoch}
           />
         </div>
@@ -161,7 +162,7 @@ const Form = ({ onFounded }: { onFounded(founded: ResponseOf<'ledgers:create'>):
         {!unlocked && (
           <Note tone="warning">
             <p>
-              A genesis is signed with the keys of this node. Create or unlock the identity under{' '}
+              Founding a network needs the keys of this node. Create or unlock the identity under{' '}
               <a href={hrefOf('settings', 'identity')}>Settings</a> first.
             </p>
           </Note>

@@ -20,13 +20,11 @@ const Part = ({ name, hint, children }: { name: string; hint: string; children: 
 /** What own accounts have together, and on which network. */
 export const BalancePanel = ({ view, ledger }: { view: WalletView; ledger: WalletView['ledger'] }) => {
   const sums = sumsOf(ownAccounts(view));
-  const wayText = (): string => {
-    if (sums.incoming === 0n && sums.outgoing === 0n && sums.unbonding === 0n) return 'nothing waits for a block';
-    return [
-      ...(sums.incoming > 0n || sums.outgoing > 0n ? ['in transactions that are not final'] : []),
-      ...(sums.unbonding > 0n ? ['leaving the stake'] : []),
-    ].join(', and ');
-  };
+  const ways = [
+    { micro: sums.incoming, hint: 'coming in, not final' },
+    { micro: -sums.outgoing, hint: 'going out, not final' },
+    { micro: sums.unbonding, hint: 'leaving the stake' },
+  ].filter(({ micro }) => micro !== 0n);
   return (
     <Panel>
       <div className="hm-balance-head">
@@ -70,11 +68,24 @@ export const BalancePanel = ({ view, ledger }: { view: WalletView; ledger: Walle
         <Part name="Staked" hint="earns the stake’s yield">
           <Caes micro={sums.staked} />
         </Part>
-        <Part name="On its way" hint={wayText()}>
-          {sums.incoming > 0n && <Caes micro={sums.incoming} signed />}
-          {sums.outgoing > 0n && <Caes micro={-sums.outgoing} signed />}
-          {(sums.unbonding > 0n || (sums.incoming === 0n && sums.outgoing === 0n)) && <Caes micro={sums.unbonding} />}
-        </Part>
+        <div>
+          <dt>On its way</dt>
+          <dd>
+            {ways.length === 0 ? (
+              <>
+                <Caes micro="0" />
+                <span className="hm-small hm-dim">nothing waits</span>
+              </>
+            ) : (
+              ways.map(({ micro, hint }) => (
+                <span key={hint} className="hm-balance-way">
+                  <Caes micro={micro} signed={hint !== 'leaving the stake'} />
+                  <span className="hm-small hm-dim">{hint}</span>
+                </span>
+              ))
+            )}
+          </dd>
+        </div>
       </dl>
     </Panel>
   );

@@ -14,7 +14,7 @@ import { windowOfLines } from '../../components/window-of-lines.ts';
 import { useNodeAccess } from '../../state/node-context.tsx';
 import { EntrySheet } from './entry-sheet.tsx';
 import { type HistoryFilter, NO_FILTER, useHistory } from './use-history.ts';
-import { ENTRY_KINDS, type EntryKind, entryTitle } from './wallet-text.ts';
+import { ENTRY_KINDS, entryTitle } from './wallet-text.ts';
 
 /** Height of an entry; equal to that in wallet.css. */
 const ROW_PX = 60;
@@ -51,7 +51,7 @@ const Filters = ({
       data={[{ value: '', label: 'All' }, ...ENTRY_KINDS.map(({ kind, label }) => ({ value: kind, label }))]}
       value={filter.kind}
       allowDeselect={false}
-      onChange={(kind) => onChange({ ...filter, kind: (kind ?? '') as EntryKind | '' })}
+      onChange={(kind) => onChange({ ...filter, kind: kind ?? '' })}
     />
     <TextInput
       type="date"
@@ -141,6 +141,8 @@ const Lines = ({
     <div
       className="hm-history"
       ref={box}
+      // A short history takes no more room than it needs.
+      style={{ height: `min(62vh, ${total * ROW_PX}px)` }}
       onScroll={(event) => {
         const { scrollTop, clientHeight } = event.currentTarget;
         setScroll({ topPx: scrollTop, heightPx: clientHeight });

@@ -141,6 +141,7 @@ export const KeepingPanel = ({ view, onChanged }: { view: WalletView; onChanged(
             value={view.lockAfterMinutes}
             min={0}
             max={LOCK_MINUTES_MAX}
+            suffix=" min"
             onSave={async (lockAfterMinutes) => {
               const kept = await set({ lockAfterMinutes });
               if (kept) showDone(lockAfterMinutes === 0 ? 'It does not lock by itself.' : 'The time is kept.');

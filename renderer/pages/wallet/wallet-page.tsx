@@ -1,6 +1,6 @@
 import { Button, Tabs } from '@mantine/core';
 import { IconFingerprint, IconLock } from '@tabler/icons-react';
-import { type ReactNode, useState } from 'react';
+import { useState } from 'react';
 import type { WalletView } from '../../../preload/contract/index.ts';
 import { ErrorNote, Note, showDone, showError } from '../../components/error-note.tsx';
 import { Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
@@ -99,6 +99,41 @@ const Head = ({ view }: { view: WalletView | null }) => {
   );
 };
 
+interface ShownProps {
+  tab: Tab;
+  view: WalletView;
+  /** What stands in the field of whom to send to. */
+  sendTo: string;
+  onChanged(view: WalletView): void;
+  onSend(name: string): void;
+}
+
+const Shown = ({ tab, view, sendTo, onChanged, onSend }: ShownProps) => {
+  switch (tab) {
+    case 'accounts':
+      return (
+        <>
+          <BalancePanel view={view} ledger={view.ledger} />
+          <AccountsPanel view={view} onChanged={onChanged} />
+        </>
+      );
+    case 'send':
+      return <SendPanel view={view} to={sendTo} />;
+    case 'receive':
+      return <ReceivePanel view={view} />;
+    case 'stake':
+      return <StakePanel view={view} />;
+    case 'history':
+      return <HistoryPanel view={view} />;
+    case 'contacts':
+      return <ContactsPanel onSend={onSend} />;
+    case 'messages':
+      return <MessagesPanel view={view} />;
+    case 'keeping':
+      return <KeepingPanel view={view} onChanged={onChanged} />;
+  }
+};
+
 /** Accounts and all that can be done with them. */
 export const WalletPage = ({ part }: { part: string | null }) => {
   const wallet = useTold('wallet:get', {}, 'wallet', (_, news) => news);
@@ -126,28 +161,6 @@ export const WalletPage = ({ part }: { part: string | null }) => {
       </>
     );
   }
-  const panels: Record<Tab, () => ReactNode> = {
-    accounts: () => (
-      <>
-        <BalancePanel view={view} ledger={view.ledger} />
-        <AccountsPanel view={view} onChanged={wallet.set} />
-      </>
-    ),
-    send: () => <SendPanel view={view} to={sendTo} />,
-    receive: () => <ReceivePanel view={view} />,
-    stake: () => <StakePanel view={view} />,
-    history: () => <HistoryPanel view={view} />,
-    contacts: () => (
-      <ContactsPanel
-        onSend={(address) => {
-          setSendTo(address);
-          goTo('wallet', 'send');
-        }}
-      />
-    ),
-    messages: () => <MessagesPanel view={view} />,
-    keeping: () => <KeepingPanel view={view} onChanged={wallet.set} />,
-  };
   return (
     <>
       <Head view={view} />
@@ -169,7 +182,18 @@ export const WalletPage = ({ part }: { part: string | null }) => {
         </Tabs.List>
         {TABS.map(({ tab }) => (
           <Tabs.Panel key={tab} value={tab} className="hm-wallet-tab">
-            {tab === shown && panels[tab]()}
+            {tab === shown && (
+              <Shown
+                tab={tab}
+                view={view}
+                sendTo={sendTo}
+                onChanged={wallet.set}
+                onSend={(name) => {
+                  setSendTo(name);
+                  goTo('wallet', 'send');
+                }}
+              />
+            )}
           </Tabs.Panel>
         ))}
       </Tabs>
