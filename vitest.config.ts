@@ -6,7 +6,7 @@ const MEASURED = [
   'test/unit/kernel/{assets,monitor,prover}/**/*.test.ts',
   'test/unit/kernel/runtime/*.test.ts',
   'test/unit/kernel/runtime/drivers/**/*.test.ts',
-  'test/compliance/!(stoq-*|network-*|lending-*|lease-*|forward-*|proxy-*|far-*|vpn|identity-*|restored-*|images|remote-*).test.ts',
+  'test/compliance/!(stoq-*|network-*|economy-*|ledger-*|replica-*|lending-*|lease-*|forward-*|proxy-*|far-*|vpn|identity-*|restored-*|images|remote-*).test.ts',
 ];
 
 /** The same cases of every property at each run; see there. */

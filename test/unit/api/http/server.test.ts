@@ -374,7 +374,7 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'memory:stats': { path: '/v1/memory/lease-0a', code: 'LEASE_UNKNOWN' },
   'memory:mirror': { path: '/v1/memory/lease-0a/mirror', body: { second: null }, code: 'LEASE_UNKNOWN' },
   'memory:bench': { path: '/v1/memory/lease-0a/bench', code: 'LEASE_UNKNOWN' },
-  // Without an identity there is neither a ledger nor an account; test/compliance/economy.test.ts has both.
+  // Without an identity there is neither a ledger nor an account; test/compliance/economy-cli.test.ts has both.
   'ledgers:list': {},
   'ledgers:get': { path: '/v1/ledgers/current', code: 'LEDGER_UNKNOWN' },
   'ledgers:create': { body: { name: 'lab' }, code: 'IDENTITY_NONE' },
