@@ -1,7 +1,7 @@
 import type { Transaction } from '../../main/kernel/blocks/index.ts';
-import { accountOf } from './accounts-app.ts';
 import type { Computer, Life } from './computer.ts';
 import type { Draw } from './draw.ts';
+import { CLIENTS, type Draft, type Economy } from './economy.ts';
 import { hexOf, type Judge } from './judge.ts';
 import { keysOf, signTransaction, type SimKeys } from './keys.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -23,13 +23,13 @@ export interface ClientsComponents {
   computers: readonly Computer[];
   judge: Judge;
   network: Uint8Array;
+  economy: Economy;
   startMs: number;
   everyMs: number;
   broken(error: unknown): void;
   note(kind: string, who: string, detail: string): void;
 }
 
-export const CLIENTS = ['c0', 'c1', 'c2', 'c3'];
 /** A probe that was not answered yet. */
 const ASKED = 'it has not answered';
 interface Sent {
@@ -42,12 +42,13 @@ interface Sent {
 }
 
 export const createClients = (components: ClientsComponents): Clients => {
-  const { time, draw, computers, judge, network, startMs, everyMs, broken, note } = components;
+  const { time, draw, computers, judge, network, economy, startMs, everyMs, broken, note } = components;
   const sent: Sent[] = [];
   const nonces = new Map<string, number>();
   /** By the node that was asked; why it did not take it, or null where it did. */
   const probes = new Map<string, string | null>();
   let isOver = false;
+  const nonceOf = (id: Uint8Array): number => economy.nonceOf(judge.state(), id);
 
   const up = (): { computer: Computer; life: Life }[] =>
     computers.flatMap((computer) => {
@@ -59,7 +60,7 @@ export const createClients = (components: ClientsComponents): Clients => {
     { computer, life }: { computer: Computer; life: Life },
     account: SimKeys,
     nonce: number,
-    draft: { kind: string; data: Record<string, unknown>; network?: Uint8Array },
+    draft: Draft & { network?: Uint8Array },
     isProbe = false,
   ): void => {
     const transaction: Omit<Transaction, 'version'> = {
@@ -68,7 +69,7 @@ export const createClients = (components: ClientsComponents): Clients => {
       asset: null,
       previous: null,
       atMs: startMs + Math.floor(time.nowMs),
-      data: { nonce, fee: 2 + draw.below(9), ...draft.data },
+      data: { nonce, fee: economy.fee + draw.below(economy.fee), ...draft.data },
     };
     const encoded = signTransaction(account, transaction);
     note('submit', computer.plan.name, `${account.name} ${nonce} ${draft.kind}`);
@@ -89,7 +90,7 @@ export const createClients = (components: ClientsComponents): Clients => {
     );
   };
   const nextNonce = (account: SimKeys): number => {
-    const final = accountOf(judge.state(), account.id).nonce;
+    const final = nonceOf(account.id);
     // Most go on where they were; some look at what is final, and spend a nonce twice.
     const nonce = draw.chance(200) ? final : Math.max(final, nonces.get(account.name) ?? 0);
     nonces.set(account.name, nonce + 1);
@@ -102,14 +103,25 @@ export const createClients = (components: ClientsComponents): Clients => {
     const account = keysOf(draw.pick(CLIENTS));
     const to = keysOf(draw.pick([...CLIENTS, 'stranger'])).id;
     const amount = draw.between(1, 50_000);
-    const transfer = { kind: 'account.transfer', data: { to, amount } };
+    const transfer = economy.transfer(to, amount);
+    const other = draw.chance(500)
+      ? economy.other(draw, account.name, {
+          nowMs: startMs + Math.floor(time.nowMs),
+          nodes: computers.filter(({ plan }) => plan.power > 0).map(({ plan }) => plan.name),
+        })
+      : null;
+    if (other !== null) {
+      const by = keysOf(other.by ?? account.name);
+      submit(draw.pick(running), by, nextNonce(by), other);
+      return;
+    }
     switch (draw.below(20)) {
       case 0:
         // Spends the same nonce twice, at two nodes.
         {
           const nonce = nextNonce(account);
           submit(draw.pick(running), account, nonce, transfer);
-          submit(draw.pick(running), account, nonce, { ...transfer, data: { to: account.id, amount } });
+          submit(draw.pick(running), account, nonce, economy.transfer(keysOf('c0').id, amount + 1));
         }
         return;
       case 1:
@@ -124,9 +136,9 @@ export const createClients = (components: ClientsComponents): Clients => {
           { to, amount, fee: 0 },
           { to: to.slice(1), amount },
         ];
-        submit(draw.pick(running), account, accountOf(judge.state(), account.id).nonce, {
+        submit(draw.pick(running), account, nonceOf(account.id), {
           kind: 'account.transfer',
-          data: draw.pick(bad),
+          data: { ...transfer.data, ...draw.pick(bad) },
         });
         return;
       }
@@ -155,15 +167,15 @@ export const createClients = (components: ClientsComponents): Clients => {
         const { name } = one.computer.plan;
         if (!one.computer.isHonest || probes.get(name) === null || probes.get(name) === ASKED) continue;
         probes.set(name, ASKED);
-        const transfer = { kind: 'account.transfer', data: { to: keysOf('c1').id, amount: 1 } };
+        const transfer = economy.transfer(keysOf('c1').id, 1);
         submit(one, keysOf(`probe ${name}`), 0, transfer, true);
       }
     },
     vote: (kind, computer) => {
       const running = up().filter((one) => one.computer.isHonest);
-      const { keys } = computer;
-      if (running.length > 0)
-        submit(draw.pick(running), keys, accountOf(judge.state(), keys.id).nonce, {
+      const keys = keysOf(economy.ownerOf(computer.plan.name));
+      if (running.length > 0 && (kind === 'leave' || economy.canJoin))
+        submit(draw.pick(running), keys, nonceOf(keys.id), {
           kind: `validator.${kind}`,
           data: {},
         });
@@ -180,7 +192,7 @@ export const createClients = (components: ClientsComponents): Clients => {
           continue;
         }
         // One before it is missing: it waits.
-        if (!isProbe && nonce > accountOf(judge.state(), account.id).nonce) continue;
+        if (!isProbe && nonce > nonceOf(account.id)) continue;
         return `${account.name}'s ${isProbe ? 'probe' : 'transaction'} with nonce ${nonce} at ${node} is neither final nor refused${reason === undefined ? '' : ` (${reason})`}`;
       }
       return null;

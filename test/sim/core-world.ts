@@ -385,6 +385,14 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
     const at = { network, height, round: Math.max(0, round + (draw.chance(250) ? draw.between(-2, 3) : 0)) };
     const anyBlock = (): Uint8Array | null =>
       spoken.length === 0 || draw.chance(250) ? null : Buffer.from(draw.pick(spoken), 'hex');
+    /** One that may follow, wherever somebody is at that height. */
+    const freshBlock = (): Uint8Array | null => {
+      const tip = honest.find((one) => heightOf(one) === height - 1);
+      return tip === undefined ? null : makeBlock(liar, height, tipOf(tip), true).hash;
+    };
+    /** Whether it is this liar's turn: then what it proposes is looked at. */
+    const isTurn =
+      Buffer.compare(validators[proposerPlace(network, height, at.round, validators)]!.id, liar.keys.id) === 0;
     const say = (to: readonly Player[], kind: 'prevote' | 'precommit', block: Uint8Array | null): void => {
       const content = { ...at, kind, block };
       tell(liar, { vote: { ...content, validator: liar.keys.id, signature: sealVote(liar.keys, content) } }, to);
@@ -395,7 +403,7 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
       tell(liar, { proposal: { ...content, proposer: liar.keys.id, signature: sealProposal(liar.keys, content) } }, to);
     };
     const kind = draw.chance(500) ? 'prevote' : 'precommit';
-    switch (draw.below(7)) {
+    switch (isTurn && draw.chance(500) ? draw.between(3, 4) : draw.below(7)) {
       case 0:
         say(some, kind, anyBlock());
         say(rest, kind, anyBlock());
@@ -421,8 +429,9 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
       }
       case 4: {
         // Says that a block had its prevotes in an earlier round.
-        const block = anyBlock();
-        if (block !== null && at.round > 0) offer(some, block, draw.below(at.round));
+        const block = draw.chance(500) ? freshBlock() : anyBlock();
+        if (block !== null && at.round > 0)
+          offer(draw.chance(500) ? honest : some, block, draw.chance(500) ? at.round - 1 : draw.below(at.round));
         return;
       }
       case 5: {

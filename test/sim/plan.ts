@@ -72,6 +72,7 @@ export type Fault =
 
 export interface Plan {
   seed: number;
+  economy: 'accounts' | 'caesar';
   nodes: readonly NodePlan[];
   faults: readonly { atMs: number; fault: Fault }[];
   /** From here on everything works again, but for the liars. */
@@ -197,6 +198,7 @@ export const drawPlan = (seed: number, options: PlanOptions = {}): Plan => {
     if (candidate > 0) faults.push({ atMs: draw.between(500, healMs - 500), fault: { kind: 'join', node: name } });
   return {
     seed,
+    economy: draw.chance(500) ? 'caesar' : 'accounts',
     nodes,
     faults: faults.sort((one, other) => one.atMs - other.atMs),
     healMs,

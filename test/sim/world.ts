@@ -1,12 +1,11 @@
-import { encodeCbor } from '../../main/base/index.ts';
 import { encodeGenesis, networkOf } from '../../main/kernel/consensus/formats/genesis.ts';
 import { sortValidators } from '../../main/kernel/consensus/formats/validators.ts';
 import type { Application, ConsensusParams, Genesis, Validator } from '../../main/kernel/consensus/interface.ts';
 import { createSilentLogger } from '../support/silent-logger.ts';
-import { accountOf, auditAccounts, createAccountsApp, type AccountsGenesis } from './accounts-app.ts';
-import { CLIENTS, createClients, type Clients } from './clients.ts';
+import { createClients, type Clients } from './clients.ts';
 import { createComputer, type Computer, type Life } from './computer.ts';
 import { createDraw } from './draw.ts';
+import { ECONOMIES, type Economy } from './economy.ts';
 import { createJudge, hexOf, Violation, type Judge } from './judge.ts';
 import { keysOf, sealVote } from './keys.ts';
 import { createSimNetwork } from './network.ts';
@@ -53,24 +52,14 @@ const PARAMS: ConsensusParams = {
   clockAheadMs: 1_500,
   evidenceBlocksMax: 1_000,
 };
-const BALANCE = 1_000_000;
 /** Blocks that have to follow what was there when the network healed. */
 const PROGRESS = 2;
 
-const genesisOf = (plan: Plan): Genesis => {
+const genesisOf = (plan: Plan, economy: Economy): Genesis => {
   const validators: Validator[] = plan.nodes
     .filter(({ power }) => power > 0)
     .map(({ name, power }) => ({ ...keysOf(name), power }))
     .map(({ id, keys, power }) => ({ id, keys, power }));
-  const app: AccountsGenesis = {
-    accounts: [...CLIENTS, ...plan.nodes.flatMap(({ name }) => [name, `probe ${name}`])].map((name) => ({
-      id: keysOf(name).id,
-      balance: BALANCE,
-    })),
-    candidates: plan.nodes
-      .filter(({ candidate }) => candidate > 0)
-      .map(({ name, candidate }) => ({ id: keysOf(name).id, keys: keysOf(name).keys, power: candidate })),
-  };
   return {
     version: 1,
     name: 'simulation',
@@ -78,7 +67,7 @@ const genesisOf = (plan: Plan): Genesis => {
     createdAtMs: START_MS,
     validators: sortValidators(validators),
     params: PARAMS,
-    app,
+    app: economy.genesis(plan),
   };
 };
 
@@ -113,8 +102,9 @@ export const runSeed = async (seed: number, options: RunOptions = {}): Promise<R
     }
   };
 
-  const app: Application = createAccountsApp();
-  const genesis = genesisOf(plan);
+  const economy = ECONOMIES.find(({ name }) => name === plan.economy)!;
+  const app: Application = economy.createApp();
+  const genesis = genesisOf(plan, economy);
   const network = networkOf(encodeGenesis(genesis));
   const computers: Computer[] = [];
   const honest = plan.nodes.filter(({ lies }) => lies.length === 0);
@@ -123,7 +113,7 @@ export const runSeed = async (seed: number, options: RunOptions = {}): Promise<R
     network,
     app,
     honest: new Set(honest.map(({ name }) => keysOf(name).hex)),
-    audit: auditAccounts,
+    audit: economy.audit,
     latestMs: () => START_MS + time.nowMs + CLOCKS_OFF_MS,
     note,
   });
@@ -143,7 +133,7 @@ export const runSeed = async (seed: number, options: RunOptions = {}): Promise<R
           network: lines,
           logger: createSilentLogger(),
           genesis,
-          app,
+          app: economy.createApp(),
           judge,
           note,
           failed,
@@ -154,10 +144,7 @@ export const runSeed = async (seed: number, options: RunOptions = {}): Promise<R
             others: plan.nodes.filter(({ name }) => name !== node.name).map(({ name }) => keysOf(name).id),
             peers,
             victim: keysOf('c0').id,
-            mint: (state) => ({
-              key: `a/${keysOf(node.name).hex}`,
-              value: encodeCbor({ ...accountOf(state, keysOf(node.name).id), balance: 10 * BALANCE }),
-            }),
+            mint: (state) => economy.mint(state, node.name),
             sealVote: (content) => sealVote(keysOf(node.name), content),
           },
         },
@@ -171,6 +158,7 @@ export const runSeed = async (seed: number, options: RunOptions = {}): Promise<R
     computers,
     judge,
     network,
+    economy,
     startMs: START_MS,
     everyMs: plan.transactionEveryMs,
     broken,
