@@ -1,4 +1,4 @@
-import { Emitter, type Logger } from '../../../main/base/index.ts';
+import { Emitter, type Logger, sha256 } from '../../../main/base/index.ts';
 import type { SignedTransaction } from '../../../main/kernel/blocks/index.ts';
 import {
   type Application,
@@ -68,6 +68,8 @@ export interface WorldInit {
   params?: Partial<ConsensusParams>;
   /** Accounts with 1 000 000 000 each. */
   accounts?: readonly string[];
+  /** So many more, of nobody, so that the state is not small. */
+  strangers?: number;
   app?: Application;
   check?: SignatureCheck;
   logger?: Logger;
@@ -93,7 +95,10 @@ export const createReplicaWorld = async (init: WorldInit): Promise<ReplicaWorld>
     validators: validators.map(({ id, keys }) => ({ id, keys, power: 10 })),
     params: { ...QUICK_PARAMS, ...init.params },
     app: {
-      accounts: accounts.map((name) => ({ id: keysOf(name).id, balance: RICH })),
+      accounts: [
+        ...accounts.map((name) => ({ id: keysOf(name).id, balance: RICH })),
+        ...Array.from({ length: init.strangers ?? 0 }, (_, i) => ({ id: sha256(Buffer.from(`${i}`)), balance: RICH })),
+      ],
       candidates: [],
     } satisfies AccountsGenesis,
   };

@@ -79,6 +79,8 @@ export const SNAPSHOT_MANIFEST_BYTES_MAX = 4 * 1024 * 1024;
 /** Snapshots that are kept for those who ask, and how many blocks a new one is made after. */
 export const SNAPSHOTS_KEPT = 2;
 export const SNAPSHOT_EVERY = 100;
+/** Peers that are asked for the newest snapshot. */
+export const SNAPSHOT_ASKED = 8;
 /** Chunks that are asked for at once. */
 export const SNAPSHOT_PARALLEL = 4;
 /** Headers that lead from a trusted one to a snapshot's at most. */

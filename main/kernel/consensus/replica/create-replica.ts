@@ -42,7 +42,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
   const { outside, metrics, store, network, check, app, keys } = components;
   const logger = components.logger.child('ledger');
   const { clock } = outside;
-  const { genesis, keepBlocks = null, snapshotBehind = SNAPSHOT_BEHIND } = init;
+  const { genesis, keepBlocks = null, snapshotBehind = SNAPSHOT_BEHIND, snapshotEvery = SNAPSHOT_EVERY } = init;
   const networkHash = networkOf(genesis);
   const emitter = new Emitter<ReplicaEvents>();
   const ending = new AbortController();
@@ -184,6 +184,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
   const answers = createAnswers({ clock, store, tip: head.tip, agreement: () => agreement, offend });
   const snapshots = createSnapshotSync(
     {
+      clock,
       logger,
       metrics,
       network,
@@ -233,10 +234,10 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     // First who waits for them, so that nobody hears that one was dropped which is final.
     for (const { hash } of transactions) waiters.final(hexOf(hash), height);
     pool.settle(transactions);
-    if (height % SNAPSHOT_EVERY === 0) answers.keep(height, head.tree().frozen());
+    if (height % snapshotEvery === 0) answers.keep(height, head.tree().frozen());
     emitter.emit('final', { block, commit, transactions, evidence, updates });
     follow();
-    if (keepBlocks !== null && height % SNAPSHOT_EVERY === 0 && height > keepBlocks) void prune(height - keepBlocks);
+    if (keepBlocks !== null && height % snapshotEvery === 0 && height > keepBlocks) void prune(height - keepBlocks);
   };
   /** Who signed the newest block: whose signatures the next one has. */
   let signersBefore: readonly Validator[] = [];

@@ -1,5 +1,5 @@
 import { assert, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
-import { type SignedTransaction, StateOverlay, type StateUpdate } from '../../blocks/index.ts';
+import { type LedgerState, type SignedTransaction, StateOverlay, type StateUpdate } from '../../blocks/index.ts';
 import { bodyBytesOf, createBlock, encodeBlock } from '../formats/block.ts';
 import { decodeCommit, encodeCommit } from '../formats/commit.ts';
 import { decodeEvidence, encodeEvidence } from '../formats/evidence.ts';
@@ -116,7 +116,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
     }
   };
 
-  const validatorsOf = (state: Tip['state']): readonly Validator[] => sortValidators(app.validators(state));
+  const validatorsOf = (state: LedgerState): readonly Validator[] => sortValidators(app.validators(state));
   const begin = async (): Promise<void> => {
     const updates = app.genesis(genesis);
     const encoded = encodeGenesis(genesis);

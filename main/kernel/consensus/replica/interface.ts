@@ -40,6 +40,8 @@ export interface ReplicaInit {
   keepBlocks?: number | null;
   /** Further behind than this a snapshot is asked for instead of blocks. @default 500 */
   snapshotBehind?: number;
+  /** States of heights that this divides are kept for those who catch up. The same on all nodes, so that several can help. @default 100 */
+  snapshotEvery?: number;
 }
 
 /** The newest final block, and what follows from it. */

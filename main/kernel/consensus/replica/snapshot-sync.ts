@@ -1,4 +1,4 @@
-import { isNodeError, type Logger, messageOf } from '../../../base/index.ts';
+import { type Clock, isNodeError, type Logger, messageOf } from '../../../base/index.ts';
 import type { StateUpdate } from '../../blocks/index.ts';
 import {
   decodeValidators,
@@ -18,9 +18,10 @@ import type { Genesis, ReplicaNetwork, SyncState, Validator } from '../interface
 import type { ConsensusMetrics } from '../metrics.ts';
 import { readSnapshot, type SnapshotReader } from '../state/index.ts';
 import { askPeer } from './ask.ts';
-import { SNAPSHOT_PARALLEL } from './constants.ts';
+import { PEER_QUESTIONS_BURST, PEER_QUESTIONS_PER_SECOND, SNAPSHOT_ASKED, SNAPSHOT_PARALLEL } from './constants.ts';
 import { syncRefused } from './errors.ts';
 import type { Head } from './head.ts';
+import { type Bucket, createBucket } from './limits.ts';
 import type { Verify } from './verify.ts';
 
 /** Takes over the state of a height from peers of whom none needs to be believed. */
@@ -40,6 +41,7 @@ export interface SnapshotSync {
   ): Promise<boolean>;
 }
 export interface SnapshotSyncComponents {
+  clock: Clock;
   logger: Logger;
   metrics: ConsensusMetrics | null;
   network: ReplicaNetwork;
@@ -48,14 +50,18 @@ export interface SnapshotSyncComponents {
   /** The state of that height is this node's now. */
   adopted(height: number): void;
 }
+/** Between two looks at whether a peer may be asked again. */
+const PACE_MS = 40;
 type Options = Parameters<SnapshotSync['adopt']>[1];
 
 export const createSnapshotSync = (
   components: SnapshotSyncComponents,
   init: { genesis: Genesis; networkHash: Uint8Array },
 ): SnapshotSync => {
-  const { logger, metrics, network, head, verify, adopted } = components;
+  const { clock, logger, metrics, network, head, verify, adopted } = components;
   const { genesis, networkHash } = init;
+  /** Of the peers that chunks were asked of; a handful. */
+  const buckets = new Map<string, Bucket>();
 
   /** @throws {ReplicaError} `SYNC_REFUSED` what does not hold */
   const judge = async (answer: SnapshotAnswer): Promise<void> => {
@@ -77,29 +83,23 @@ export const createSnapshotSync = (
       throw syncRefused('none of its snapshot’s signers is known here well enough');
   };
 
-  /** A snapshot further on than this node, with the peers that have the same. */
+  /** The newest snapshot of some peers, if it is further on than this node. */
   const find = async (
     peers: readonly string[],
     options: Options,
-  ): Promise<{ answer: SnapshotAnswer; peers: string[] } | null> => {
-    let best: { answer: SnapshotAnswer; peers: string[] } | null = null;
-    for (const peer of peers) {
+  ): Promise<{ answer: SnapshotAnswer; peer: string } | null> => {
+    let best: { answer: SnapshotAnswer; peer: string } | null = null;
+    for (const peer of peers.slice(0, SNAPSHOT_ASKED)) {
       try {
         const answer = await askPeer(network, peer, { type: 'manifest' }, options.signal);
-        if (answer === null || answer.header.height <= head.tip().height) continue;
-        if (best !== null && best.answer.header.height === answer.header.height) {
-          best.peers.push(peer);
-          continue;
-        }
-        if (best !== null && best.answer.header.height > answer.header.height) continue;
+        if (answer === null || answer.header.height <= (best?.answer.header.height ?? head.tip().height)) continue;
         await judge(answer);
         readSnapshot(answer.manifest, answer.header.stateRoot);
-        best = { answer, peers: [peer] };
+        best = { answer, peer };
       } catch (error) {
         if (options.signal.aborted) return null;
         judgePeer(peer, error, options);
       }
-      if (best !== null && best.peers.length >= SNAPSHOT_PARALLEL) break;
     }
     return best;
   };
@@ -117,42 +117,69 @@ export const createSnapshotSync = (
     reader: SnapshotReader,
     height: number,
     index: number,
-    sources: string[],
+    bad: Set<string>,
+    blame: (peer: string, error: unknown) => Promise<void>,
     options: Options,
   ): Promise<readonly StateUpdate[]> => {
     for (;;) {
       options.signal.throwIfAborted();
+      // Whoever is there by now, so that several share the work.
+      const sources = network.peers().filter((one) => !bad.has(one));
       const peer = sources[index % Math.max(1, sources.length)];
       if (peer === undefined) throw syncRefused('nobody is left who has the snapshot');
       try {
+        await pace(peer, options.signal);
         const chunk = await askPeer(network, peer, { type: 'chunk', height, index }, options.signal);
         if (chunk !== null) return reader.take(index, chunk);
-        drop(sources, peer);
+        bad.add(peer);
       } catch (error) {
         if (options.signal.aborted) throw error;
-        drop(sources, peer);
-        judgePeer(peer, error, options);
+        bad.add(peer);
+        await blame(peer, error);
       }
     }
   };
-  const drop = (sources: string[], peer: string): void => {
-    const place = sources.indexOf(peer);
-    if (place >= 0) sources.splice(place, 1);
+  /** A peer answers so many questions and no more: whoever asks faster loses standing there, and the snapshot with it. */
+  const pace = async (peer: string, signal: AbortSignal): Promise<void> => {
+    let bucket = buckets.get(peer);
+    if (bucket === undefined)
+      buckets.set(peer, (bucket = createBucket(clock, PEER_QUESTIONS_PER_SECOND / 2, PEER_QUESTIONS_BURST / 2)));
+    while (!bucket.take(1)) await clock.sleep(PACE_MS, signal);
   };
+  /**
+   * Whoever sent a wrong chunk lied only if it shows the same manifest: cut in another way, chunks are others, and a liar's manifest
+   * would make liars of all who have the usual one.
+   */
+  const blameFor =
+    (answer: SnapshotAnswer, fromPeer: string, options: Options) =>
+    async (peer: string, error: unknown): Promise<void> => {
+      if (peer === fromPeer) return judgePeer(peer, error, options);
+      try {
+        const own = await askPeer(network, peer, { type: 'manifest' }, options.signal);
+        if (own !== null && sameBytes(own.manifest, answer.manifest)) return judgePeer(peer, error, options);
+      } catch (asked) {
+        if (options.signal.aborted) throw asked;
+        return judgePeer(peer, asked, options);
+      }
+      options.silent(peer);
+    };
 
   /** Chunks in their order, a few of them asked for at once. */
   async function* entries(
     answer: SnapshotAnswer,
     reader: SnapshotReader,
-    sources: string[],
+    fromPeer: string,
     options: Options,
   ): AsyncGenerator<readonly StateUpdate[], void> {
     const { height } = answer.header;
+    /** Who lied, or does not have it. */
+    const bad = new Set<string>();
+    const blame = blameFor(answer, fromPeer, options);
     const under: Promise<readonly StateUpdate[]>[] = [];
     let asked = 0;
     for (let index = 0; index < reader.chunks; index++) {
       while (asked < reader.chunks && under.length < SNAPSHOT_PARALLEL) {
-        const next = fetchChunk(reader, height, asked++, sources, options);
+        const next = fetchChunk(reader, height, asked++, bad, blame, options);
         // Whoever waits for it hears of it; until then it must not end the process.
         next.catch(() => undefined);
         under.push(next);
@@ -164,7 +191,7 @@ export const createSnapshotSync = (
         receivedChunks: index + 1,
         chunks: reader.chunks,
         target: height,
-        fromPeer: sources[0] ?? '',
+        fromPeer,
       });
       yield updates;
     }
@@ -174,11 +201,10 @@ export const createSnapshotSync = (
     adopt: async (peers, options) => {
       const found = await find(peers, options);
       if (found === null) return false;
+      for (const peer of buckets.keys()) if (!network.peers().includes(peer)) buckets.delete(peer);
       const { answer } = found;
       const { header, commit, validators, nextValidators } = answer;
       const reader = readSnapshot(answer.manifest, header.stateRoot);
-      // All who said to have one of this height: whoever does not has its chunks refused.
-      const sources = [...found.peers, ...peers.filter((peer) => !found.peers.includes(peer))];
       logger.info('Takes over a snapshot of the ledger', { height: header.height, chunks: reader.chunks });
       try {
         await head.adopt({
@@ -189,7 +215,7 @@ export const createSnapshotSync = (
           commit: encodeCommit(commit),
           validators: encodeValidators(validators),
           nextValidators,
-          state: entries(answer, reader, sources, options),
+          state: entries(answer, reader, found.peer, options),
         });
       } catch (error) {
         if (!isNodeError(error) && !options.signal.aborted) throw error;

@@ -104,23 +104,26 @@ export const createSync = (components: SyncComponents, init: { snapshotBehind: n
   /** One answer of one peer. @returns whether there is anybody to go on with */
   const step = async (): Promise<boolean> => {
     const { height } = head.tip();
-    const open = sources();
-    const [peer] = open;
-    if (peer === undefined) return false;
-    const whole = open.filter((one) => {
-      const oldest = views().get(one)?.oldest ?? 0;
-      return oldest !== 0 && oldest <= height + 1;
-    });
-    if (target() - height > init.snapshotBehind || whole.length === 0) {
-      if (await bySnapshot(open)) return true;
-      if (whole.length === 0) return false;
+    if (target() - height > init.snapshotBehind || (sources().length > 0 && whole().length === 0)) {
+      if (await bySnapshot(sources())) return true;
+      if (head.tip().height > height) return true;
     }
-    const source = whole[0] ?? peer;
+    // Who lied about the snapshot is not among them any more.
+    const [source] = whole();
+    if (source === undefined) return false;
     await byBlocks(source);
     return true;
   };
-  const bySnapshot = async (open: readonly string[]): Promise<boolean> =>
-    await snapshots.adopt(open, {
+  /** Those that have the next block whole. */
+  const whole = (): string[] => {
+    const next = head.tip().height + 1;
+    return sources().filter((peer) => {
+      const oldest = views().get(peer)?.oldest ?? 0;
+      return oldest !== 0 && oldest <= next;
+    });
+  };
+  const bySnapshot = async (peers: readonly string[]): Promise<boolean> =>
+    await snapshots.adopt(peers, {
       signal: ending.signal,
       progress: setState,
       lied: (peer, detail) => lied(peer, detail),
