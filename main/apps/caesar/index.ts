@@ -25,5 +25,5 @@ export { CONSENSUS_KEY, PAYOUT, SETTLEMENT } from './ledger/keys.ts';
 export { changeEconomyParams, ECONOMY_BOUNDS } from './ledger/params.ts';
 export { Refusal } from './ledger/refusal.ts';
 export { createSender, type SenderComponents, type SenderControl, type SentOutcome } from './sender.ts';
-export { createCaesarMetrics, type CaesarMetrics } from './metrics.ts';
+export { type CaesarComponents, type CaesarControl, createCaesar } from './create-caesar.ts';
 export * from './receipts/index.ts';

@@ -108,6 +108,9 @@ export const createLeases = (components: LeasesComponents, init: LeasesInit = {}
         engine.on('leaseChanged', (view) => {
           emitter.emit('leaseChanged', view);
         }),
+        engine.on('asked', (asked) => {
+          emitter.emit('asked', asked);
+        }),
         ownOffers.on('changed', (views) => {
           emitter.emit('offersChanged', views);
         }),

@@ -276,6 +276,8 @@ export interface LeasesEvents {
   /** Something in the view of a lease is different. */
   leaseChanged: LeaseView;
   offersChanged: OwnOfferView[];
+  /** Somebody asked for a lease of what is offered here. `code`: `granted`, `prove`, or that of the refusal. */
+  asked: { resource: ResourceKey; code: string };
 }
 /** Front of `kernel/leases`: what is lent and borrowed. */
 export interface Leases extends Startable, EventSource<LeasesEvents> {

@@ -24,7 +24,7 @@ import {
   kindOfResource,
   type RecordOpener,
 } from '../formats/index.ts';
-import type { Borrowed, LeaseId, LeaseProvider, Leases, Terms } from '../interface.ts';
+import type { Borrowed, LeaseId, LeaseProvider, Leases, LeasesEvents, Terms } from '../interface.ts';
 import { createLender } from '../lender/create-lender.ts';
 import { createSessions } from '../lender/sessions.ts';
 import type { Link, Links } from '../link.ts';
@@ -84,7 +84,7 @@ export interface EngineComponents {
 /** Leases that run, on both sides; what is offered and found is handed in. */
 export interface LeaseEngine
   extends Startable,
-    EventSource<{ leaseChanged: LeaseView }>,
+    EventSource<Pick<LeasesEvents, 'leaseChanged' | 'asked'>>,
     Pick<
       Leases,
       'addProvider' | 'request' | 'settled' | 'list' | 'get' | 'find' | 'end' | 'file' | 'borrowed' | 'authorize'
@@ -113,7 +113,7 @@ const entryOf = ({ id, side, state, facts, endedAtMs, settled, receipts }: Lease
 export const createLeaseEngine = (components: EngineComponents, init: Partial<LeaseTimes> = {}): LeaseEngine => {
   const { outside, metrics, workers, store, links, keys, book, terms } = components;
   const logger = components.logger.child('leases');
-  const emitter = new Emitter<{ leaseChanged: LeaseView }>();
+  const emitter = new Emitter<Pick<LeasesEvents, 'leaseChanged' | 'asked'>>();
   const table = createLeaseTable();
   const rows = createLeaseRows({ store });
   const records = components.records ?? createRecordOpener({ workers });
@@ -167,6 +167,9 @@ export const createLeaseEngine = (components: EngineComponents, init: Partial<Le
     table,
     times: { ...LEASE_TIMES, ...init },
     provider: (kind) => providers.get(kind) ?? null,
+    asked: (resource, code) => {
+      emitter.emit('asked', { resource, code });
+    },
     offend: (peer, offence, detail) => {
       book.offend(peer, offence, detail);
     },

@@ -1,7 +1,7 @@
 import type { Logger, Outside } from '../../../base/index.ts';
 import type { Signer, SignerKeys } from '../../../base/crypto/index.ts';
 import type { PeerId } from '../../../transport/stoq/index.ts';
-import type { LendingTerms } from '../../../../preload/contract/index.ts';
+import type { LendingTerms, ResourceKey } from '../../../../preload/contract/index.ts';
 import type { AllocationBook } from '../../assets/index.ts';
 import type { KeyHolder, Prover } from '../../prover/index.ts';
 import type { Admission } from '../admission.ts';
@@ -82,6 +82,8 @@ export interface EngineParts {
   table: LeaseTable;
   times: LeaseTimes;
   provider(kind: LeaseProvider['kind']): LeaseProvider | null;
+  /** A request for something that is offered was answered: with a refusal's code, `granted` or `prove`. */
+  asked(resource: ResourceKey, code: string): void;
   /** What is held against a peer who sent what no honest program sends. */
   offend(peer: PeerId, offence: 'badRecord' | 'lied', detail: string): void;
   /** Signs for one lease alone, with keys made from 32 bytes. */

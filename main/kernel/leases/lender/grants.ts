@@ -113,6 +113,7 @@ export const createGrantDesk = (
       }
       const answer = await entry.alone(() => admit(link, entry, read));
       metrics?.requests.inc(1, { outcome: answer.kind });
+      parts.asked(read.own.offer.resource, answer.kind === 'refused' ? answer.code : answer.kind);
       if (answer.kind === 'granted') metrics?.grantSeconds.observe((clock.monotonicMs() - startedAtMs) / 1000);
       return answer;
     } finally {
