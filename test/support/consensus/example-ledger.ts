@@ -97,7 +97,7 @@ export const signCommit = async (
   const { height } = block.header;
   const content: VoteContent = { network, kind: 'precommit', height, round, block: block.hash };
   const signatures = await Promise.all(
-    validators.map(({ id }) => by.find((one) => Buffer.compare(one.id, id) === 0)?.vote(content) ?? null),
+    validators.map(({ id }) => by.find((one) => Buffer.compare(one.id, id) === 0)?.vote(content) ?? Promise.resolve(null)),
   );
   return { height, round, block: block.hash, signatures };
 };

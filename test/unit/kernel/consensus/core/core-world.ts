@@ -322,9 +322,9 @@ export const createCoreWorld = ({ powers, random, liars = [], forgets = false }:
           const timeouts = pending.flatMap((one) =>
             one.what === 'input' && one.input.kind === 'timeout' ? [{ one, at: one.input }] : [],
           );
-          const height = Math.min(...timeouts.map(({ at }) => at.height));
-          const round = Math.min(...timeouts.flatMap(({ at }) => (at.height === height ? [at.round] : [])));
-          const first = timeouts.filter(({ at }) => at.height === height && at.round === round);
+          const lowest = Math.min(...timeouts.map(({ at }) => at.height));
+          const round = Math.min(...timeouts.flatMap(({ at }) => (at.height === lowest ? [at.round] : [])));
+          const first = timeouts.filter(({ at }) => at.height === lowest && at.round === round);
           if (first.length === 0) return false;
           const { one } = first[random.below(first.length)]!;
           const before = JSON.stringify(nodes[one.to]!.core.position());
