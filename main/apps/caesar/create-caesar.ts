@@ -13,11 +13,13 @@ import type { Ledgers } from '../../kernel/consensus/index.ts';
 import type { Leases } from '../../kernel/leases/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
 import type { NetworkState } from '../../../preload/contract/index.ts';
+import { CaesarError } from './errors.ts';
 import type { Caesar, CaesarEvents } from './interface.ts';
 import { createAskedCounts } from './market/asked-counts.ts';
 import { createForecast } from './market/forecast.ts';
 import { createFunnel } from './market/funnel.ts';
 import { createCaesarMetrics } from './metrics.ts';
+import { createReceiptMaker } from './receipts/receipt-of-lease.ts';
 import { createRewards } from './rewards/create-rewards.ts';
 import { createEarnedIndex } from './rewards/earned-index.ts';
 import { createEarnedRows } from './rewards/earned-rows.ts';
@@ -42,8 +44,6 @@ export interface CaesarComponents {
   assets: Pick<Assets, 'list' | 'share' | 'on'>;
   /** How this node stands in the network now. */
   network: () => NetworkState;
-  /** A receipt that stands alone. @throws {CaesarError} `NOT_SETTLED` */
-  receipt: Caesar['receipt'];
 }
 /** What is built with it before the leases, and is told of them afterwards. */
 export interface CaesarControl extends Caesar {
@@ -100,7 +100,14 @@ export const createCaesar = (components: CaesarComponents): CaesarControl => {
     funnel,
     forecast: () => forecast.view(),
     setElectricity: (electricity) => forecast.setElectricity(electricity),
-    receipt: (lease) => components.receipt(lease),
+    receipt: async (lease) => {
+      if (attached === null)
+        throw new CaesarError(
+          { code: 'NOT_SETTLED' },
+          'The leases of this node are not there yet; try again in a moment.',
+        );
+      return await createReceiptMaker({ ledgers, leases: attached })(lease);
+    },
     attach: (given) => {
       attached = given;
     },
