@@ -50,7 +50,7 @@ export interface WalletComponents {
   settings: Settings;
   store: Store;
   workers: WorkerPool;
-  identity: Identity;
+  identity: Pick<Identity, 'view' | 'on' | 'reason' | 'node' | 'accountAt' | 'createdHere' | 'confirmOwner' | 'lock'>;
   /** Started before, and stopped after. */
   ledgers: Pick<Ledgers, 'list' | 'current' | 'on'>;
   sender: Sender;

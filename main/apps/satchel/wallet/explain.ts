@@ -1,7 +1,7 @@
 import { type CaesarTransaction, accountText, readCaesarTransaction } from '../../caesar/index.ts';
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { SignedTransaction } from '../../../kernel/blocks/index.ts';
-import type { AccountFacts } from './facts.ts';
+import type { AccountFacts, Ledgered } from './facts.ts';
 import { hexOf, type Outcomes, sameBytes } from './economy.ts';
 import type { EntryRow } from './rows.ts';
 
@@ -202,6 +202,7 @@ export const explainOpening = (tracked: Tracked, block: BlockPlace, { balanceMic
         }),
       ];
 
+const least = (one: bigint, other: bigint): bigint => (one < other ? one : other);
 const unbondingOf = ({ unbonding }: AccountFacts): bigint => sum(unbonding.map(({ amountMicro }) => amountMicro));
 
 /**
@@ -211,13 +212,14 @@ const unbondingOf = ({ unbonding }: AccountFacts): bigint => sum(unbonding.map((
  * @param since.told - what all other lines since `before` say together
  * @param since.bonded - put into the stake
  * @param since.proposed - its part of the fees of blocks that its node proposed
+ * @param since.accused - signatures that contradict each other, in those blocks: only they cost stake
  */
 export const explainRest = (
   tracked: Tracked,
   block: BlockPlace,
   before: AccountFacts,
   after: AccountFacts,
-  since: { told: bigint; bonded: bigint; proposed: bigint },
+  since: Ledgered['since'],
 ): EntryRow[] => {
   const lines: EntryRow[] = [];
   let place = REST_PLACE;
@@ -225,18 +227,16 @@ export const explainRest = (
     lines.push(entryOf(tracked, block, { ...parts, place: place++ }));
   };
   let rest = after.balanceMicro - before.balanceMicro - since.told;
-  const isFree = ({ atMs }: { atMs: number }): boolean => atMs <= block.atMs;
-  // A block lets go of so many stakes and no more: what is due may still wait.
-  const due = sum(before.unbonding.filter(isFree).map(({ amountMicro }) => amountMicro));
-  const waiting = sum(after.unbonding.filter(isFree).map(({ amountMicro }) => amountMicro));
-  const freed = due > waiting ? due - waiting : 0n;
-  if (freed > 0n && freed <= rest) {
-    add({ kind: 'unstaked', deltaMicro: freed, detail: 'free' });
-    rest -= freed;
-  }
-  const lost =
-    before.stakedMicro + unbondingOf(before) + since.bonded - freed - (after.stakedMicro + unbondingOf(after));
-  if (lost > 0n) add({ kind: 'slashed', deltaMicro: -lost });
+  const left = before.stakedMicro + unbondingOf(before) + since.bonded - (after.stakedMicro + unbondingOf(after));
+  const isDue = ({ atMs }: { atMs: number }): boolean => atMs <= block.atMs;
+  const dueOf = ({ unbonding }: AccountFacts): bigint =>
+    sum(unbonding.filter(isDue).map(({ amountMicro }) => amountMicro));
+  // What left the stake became free, unless somebody was accused: then only what was due did.
+  const free = since.accused === 0n ? left : least(left, dueOf(before) - dueOf(after));
+  const freed = free > 0n && rest > 0n ? least(free, rest) : 0n;
+  if (freed > 0n) add({ kind: 'unstaked', deltaMicro: freed, detail: 'free' });
+  rest -= freed;
+  if (left > freed) add({ kind: 'slashed', deltaMicro: freed - left });
   if (since.proposed > 0n && rest >= since.proposed) {
     add({ kind: 'fee', deltaMicro: since.proposed, detail: 'proposed' });
     rest -= since.proposed;

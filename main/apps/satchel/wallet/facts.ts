@@ -17,10 +17,10 @@ export interface Ledgered {
   /** As of `height`. */
   facts: AccountFacts;
   height: number;
-  /** Of the blocks read since: what their lines say together, what went into the stake, and fees of its node's blocks. */
-  since: { told: bigint; bonded: bigint; proposed: bigint };
+  /** Of the blocks read since: what their lines say together, what went into the stake, fees of its node's blocks, and evidence. */
+  since: { told: bigint; bonded: bigint; proposed: bigint; accused: bigint };
 }
-export const NOTHING_SINCE: Ledgered['since'] = { told: 0n, bonded: 0n, proposed: 0n };
+export const NOTHING_SINCE: Ledgered['since'] = { told: 0n, bonded: 0n, proposed: 0n, accused: 0n };
 
 export const encodeLedgered = ({
   facts: { balanceMicro, escrowedMicro, stakedMicro, unbonding },
@@ -55,6 +55,7 @@ export const decodeLedgered = (bytes: Uint8Array): Ledgered => {
       told: BigInt(value.since.told),
       bonded: BigInt(value.since.bonded),
       proposed: BigInt(value.since.proposed),
+      accused: BigInt(value.since.accused),
     },
     facts: {
       balanceMicro: BigInt(value.balance),

@@ -154,6 +154,7 @@ export const createHistory = ({ ledgers, rows, logger: parent }: HistoryComponen
           told: toldOf(own),
           bonded: bondedOf(own, account.id),
           proposed: isProposer ? proposerPart(block.transactions, burnPermille) : 0n,
+          accused: BigInt(block.evidence.length),
         }),
       );
       changed ||= lines.length > 0;
@@ -215,6 +216,7 @@ export const createHistory = ({ ledgers, rows, logger: parent }: HistoryComponen
               told: since.told + toldOf(own),
               bonded: since.bonded + bondedOf(own, account.id),
               proposed: since.proposed + proposed,
+              accused: since.accused + BigInt(block?.evidence.length ?? 0),
             },
           },
         });
