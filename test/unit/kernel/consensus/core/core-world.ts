@@ -306,16 +306,17 @@ export const createCoreWorld = ({ powers, random, liars = [], forgets = false }:
     },
     /** Everything arrives, in any order, and time-outs fire only when nothing else is under way. */
     heal: (height: number, stepsMax: number): boolean => {
-      let hasGossiped = false;
+      let toldAt = '';
+      const places = (): string => JSON.stringify(nodes.map((node) => node?.core.position()));
       for (let step = 0; step < stepsMax; step++) {
         if (nodes.every((node) => node === null || node.height >= height)) return true;
         const isReady = (one: Pending): boolean => one.what !== 'input' || !one.isTimeout;
         const ready = pending.filter(isReady);
         const isStuck = ready.every((one) => one.what === 'check' && !isAtHand(one.block));
         if (isStuck) {
-          if (!hasGossiped) {
+          if (toldAt !== places()) {
+            toldAt = places();
             for (const from of all) for (const to of all) gossip(from, to);
-            hasGossiped = true;
             continue;
           }
           // Those who are behind first, as time-outs grow with the rounds: some time all are in one round long enough.
@@ -326,10 +327,7 @@ export const createCoreWorld = ({ powers, random, liars = [], forgets = false }:
           const round = Math.min(...timeouts.flatMap(({ at }) => (at.height === lowest ? [at.round] : [])));
           const first = timeouts.filter(({ at }) => at.height === lowest && at.round === round);
           if (first.length === 0) return false;
-          const { one } = first[random.below(first.length)]!;
-          const before = JSON.stringify(nodes[one.to]!.core.position());
-          carryOut(take(one));
-          hasGossiped = JSON.stringify(nodes[one.to]!.core.position()) === before;
+          carryOut(take(first[random.below(first.length)]!.one));
           continue;
         }
         const one = ready[random.below(ready.length)]!;
