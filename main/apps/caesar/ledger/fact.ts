@@ -16,7 +16,7 @@ import {
 } from '../../../kernel/leases/formats/index.ts';
 import { decodeCombined, verifyCombined } from '../../../kernel/proof/combined/index.ts';
 import { decodeProofFile } from '../../../kernel/proof/file/index.ts';
-import type { Attachments, CombinedProof } from '../../../kernel/proof/index.ts';
+import type { Attachments, CombinedProof, ProofRequirements } from '../../../kernel/proof/index.ts';
 import { DEFAULT_REQUIREMENTS } from '../../../kernel/proof/requirements/index.ts';
 import type { ProofKind } from '../../../../preload/contract/index.ts';
 import { PROOF_AGE_MS_MAX } from './constants.ts';
@@ -56,9 +56,9 @@ const certificateFact = (certificate: Uint8Array): TransactionFact => {
   return {
     ok: true,
     what: 'certificate',
-    node: node.keyIdBytes,
+    node: new Uint8Array(node.keyIdBytes),
     keys: node.keys,
-    account: account.keyIdBytes,
+    account: new Uint8Array(account.keyIdBytes),
     issuedAtMs,
   };
 };
@@ -84,11 +84,12 @@ const proofFact = (
   expected: { node: KeyIdBytes; asset: AssetId },
   seed: Uint8Array,
   times: { startsAtMs: number; atMs: number },
+  requirements: ProofRequirements,
 ): { id: Uint8Array; held: ProofKind[] } => {
   const { proof, attachments } = readProof(bytes);
   const verdict = verifyCombined(proof, {
     attachments,
-    requirements: DEFAULT_REQUIREMENTS,
+    requirements,
     nowMs: times.atMs,
     checkSeed: seed,
     answeredAfterMs: null,
@@ -115,6 +116,7 @@ const proofFact = (
 const settlementFact = (
   { lease, asset, grant: grantRecord, receipt: receiptRecord, countersign, proof }: TransactionFields['lease.settle'],
   atMs: number,
+  requirements: ProofRequirements,
 ): TransactionFact => {
   const granted = verifyRecord(grantRecord, { domain: 'lease-grant' });
   const grant = decodeGrant(granted.payload);
@@ -154,9 +156,9 @@ const settlementFact = (
   return {
     ok: true,
     what: 'settlement',
-    lender: granted.keyIdBytes,
-    borrower: countersigned.keyIdBytes,
-    receipt: hashOfRecord(receiptRecord),
+    lender: new Uint8Array(granted.keyIdBytes),
+    borrower: new Uint8Array(countersigned.keyIdBytes),
+    receipt: new Uint8Array(hashOfRecord(receiptRecord)),
     sequence: receipt.sequence,
     final: receipt.final,
     owed: receipt.owedMicro,
@@ -171,14 +173,21 @@ const settlementFact = (
             // What the prover cannot choose alone: the borrower's signature is in it.
             sha256(encodeCbor(['hypermesh-settlement-check', countersign, sha256(proof)])),
             { startsAtMs: grant.startsAtMs, atMs },
+            requirements,
           ),
   };
 };
 
-/** Never throws for what is wrong with a transaction. */
-export const findFact = (input: FactInput): TransactionFact => {
+/**
+ * Never throws for what is wrong with a transaction.
+ *
+ * @param requirements - what a part of a proof has to show to hold; the same for all of a network. @default what every prover makes
+ */
+export const findFact = (input: FactInput, requirements = DEFAULT_REQUIREMENTS): TransactionFact => {
   try {
-    return input.what === 'certificate' ? certificateFact(input.certificate) : settlementFact(input.fields, input.atMs);
+    return input.what === 'certificate'
+      ? certificateFact(input.certificate)
+      : settlementFact(input.fields, input.atMs, requirements);
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, code: error.code, reason: error.message };
     if (isNodeError(error)) return { ok: false, code: error.code, reason: error.message };

@@ -18,7 +18,7 @@ import {
   PROOF_KINDS,
   verifyLeaseFile,
 } from '../../../kernel/leases/formats/index.ts';
-import type { ReceiptVerdict } from '../../../../preload/contract/index.ts';
+import type { ProofKind, ReceiptVerdict } from '../../../../preload/contract/index.ts';
 import { accountText } from '../address.ts';
 import { ReceiptError } from '../errors.ts';
 import { findFact, type TransactionFact } from '../ledger/fact.ts';
@@ -106,10 +106,12 @@ const openSettle = (file: ReceiptFile, parts: Parts): void => {
   parts.settle = { transaction, hash: signed.hash, signer: record.keyIdBytes };
 };
 
-const sayProof = (held: readonly string[]): string =>
-  held.length === 0
-    ? 'None of the four parts of the proof holds.'
-    : `Of the proof of the asset these parts hold: ${held.join(', ')}.`;
+const sayProof = (held: readonly ProofKind[]): string => {
+  const others = PROOF_KINDS.filter((kind) => !held.includes(kind));
+  if (held.length === 0) return 'None of the four parts of the proof holds.';
+  if (others.length === 0) return 'All four parts of the proof of the asset hold.';
+  return `Of the proof of the asset these parts hold: ${held.join(', ')}; these do not: ${others.join(', ')}.`;
+};
 const checkProof = (file: ReceiptFile, parts: Parts): string => {
   const { transaction } = need(
     parts.settle,
@@ -153,7 +155,7 @@ const checkPayment = (parts: Parts): string => {
   )
     throw mismatch('The ledger says that the lease was settled by another receipt.');
   parts.payment = payment;
-  return `In block ${payment.height} of ${header.height}, ${accountText(payment.account)} paid ${caesText(payment.paid)} to ${accountText(payment.payee)}; ${caesText(payment.burnt)} were burnt, and ${caesText(payment.back)} of what was set aside went back.`;
+  return `In block ${payment.height} ${accountText(payment.account)} paid ${caesText(payment.paid)} to ${accountText(payment.payee)}, says the state after block ${header.height}; ${caesText(payment.burnt)} were burnt, and ${caesText(payment.back)} of what was set aside went back.`;
 };
 
 /** Which of the two checks a failed proof about the ledger belongs to. */
