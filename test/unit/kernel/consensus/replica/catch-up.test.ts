@@ -125,7 +125,7 @@ describe('a late joiner', () => {
   });
 
   test('far behind takes a snapshot, chunks from several of whom most lie, and goes on by blocks', async () => {
-    const of = await create({ validators: 4, strangers: 4_000, options: EVERY_10 });
+    const of = await create({ validators: 4, strangers: 3_000, options: EVERY_10 });
     await grow(of, 13);
     let lies = 0;
     of.network.tamper(
