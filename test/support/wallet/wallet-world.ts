@@ -132,24 +132,27 @@ export interface WalletWorld {
   end(): Promise<void>;
 }
 
-/** @param more.store - rows that are there already */
+/** @param more.over - the node of another one started anew: its rows, its keys, the same network */
 export const createWalletWorld = async (
-  more: { store?: Store; identity?: TestIdentity; ledger?: Parameters<typeof createLedgerWorld>[1] } = {},
+  more: { over?: WalletWorld; ledger?: Parameters<typeof createLedgerWorld>[1] } = {},
 ): Promise<WalletWorld> => {
-  const clock = createManualClock({ nowMs: START_MS });
-  const store = more.store ?? (await createMemoryStore(clock));
-  const identity = more.identity ?? createTestIdentity();
+  const { over } = more;
+  const clock = createManualClock({ nowMs: over?.clock.nowMs() ?? START_MS });
+  const store = over?.store ?? (await createMemoryStore(clock));
+  const identity = over?.identity ?? createTestIdentity();
   const dialog = createTestDialog();
-  const events = new Emitter<LedgersEvents>();
-  const ledger = createLedgerWorld(events, {
-    founders: [
-      { account: identity.signer(0).keyIdBytes, node: nodeId(0), admin: true },
-      { account: fakeSigner('anna').keyIdBytes, node: nodeId(1), admin: false },
-      { account: fakeSigner('bert').keyIdBytes, node: null, admin: false },
-    ],
-    ...more.ledger,
-    params: { feePerByte: 1n, ...more.ledger?.params },
-  });
+  const events = over?.events ?? new Emitter<LedgersEvents>();
+  const ledger =
+    over?.ledger ??
+    createLedgerWorld(events, {
+      founders: [
+        { account: identity.signer(0).keyIdBytes, node: nodeId(0), admin: true },
+        { account: fakeSigner('anna').keyIdBytes, node: nodeId(1), admin: false },
+        { account: fakeSigner('bert').keyIdBytes, node: null, admin: false },
+      ],
+      ...more.ledger,
+      params: { feePerByte: 1n, ...more.ledger?.params },
+    });
   const logged: Logged = [];
   const logger = createSilentLogger(logged);
   const followed: FollowedLedger[] = [ledger.followed];
@@ -203,7 +206,7 @@ export const createWalletWorld = async (
     end: async () => {
       for (const wallet of opened) await wallet.stop();
       await it.sender.stop();
-      if (more.store === undefined) await store.close();
+      if (over === undefined) await store.close();
     },
   };
   await it.sender.start();
