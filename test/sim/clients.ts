@@ -104,7 +104,7 @@ export const createClients = (components: ClientsComponents): Clients => {
     const to = keysOf(draw.pick([...CLIENTS, 'stranger'])).id;
     const amount = draw.between(1, 50_000);
     const transfer = economy.transfer(to, amount);
-    const other = draw.chance(500)
+    const other = draw.chance(700)
       ? economy.other(draw, account.name, {
           nowMs: startMs + Math.floor(time.nowMs),
           nodes: computers.filter(({ plan }) => plan.power > 0).map(({ plan }) => plan.name),

@@ -134,7 +134,7 @@ const caesar: Economy = {
   transfer: (to, amount) => ({ kind: 'account.transfer', data: { to, amount, memo: '' } }),
   other: (draw, account, { nowMs, nodes }) => {
     // Few leases, so that people meet on them.
-    const number = draw.below(12);
+    const number = draw.below(5);
     const lease = new Uint8Array(LEASE_BYTES).fill(number + 1);
     const lender = nodes[number % nodes.length]!;
     const borrower = keysOf(CLIENTS[number % CLIENTS.length]!).id;

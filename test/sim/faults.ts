@@ -14,6 +14,7 @@ export interface PlantedFault {
 }
 
 const CORE = 'main/kernel/consensus/core/create-core.ts';
+const CAESAR = 'main/apps/caesar/ledger/create-caesar-app.ts';
 const HEAD = 'main/kernel/consensus/replica/head.ts';
 
 export const FAULTS: readonly PlantedFault[] = [
@@ -84,7 +85,7 @@ export const FAULTS: readonly PlantedFault[] = [
     name: 'round-never-ends',
     what: 'Does not go on when the precommits of a round do not agree.',
     file: CORE,
-    find: "if (h.step !== 'commit' && h.step !== 'waiting') startRound(h, round + 1);",
+    find: "if (h.step !== 'commit' && h.step !== 'waiting') startRound(h, round + 1, h.book.votes(round, 'precommit'));",
     replace: '',
     level: 'core',
     seedsMax: 200,
@@ -158,6 +159,51 @@ export const FAULTS: readonly PlantedFault[] = [
     file: HEAD,
     find: 'if (nextValidators.length === 0 || !sameBytes(setHash(nextValidators), block.header.nextValidators))',
     replace: 'if (nextValidators.length === 0)',
+    level: 'replica',
+    seedsMax: 500,
+  },
+  {
+    name: 'nonce-stays',
+    what: 'The nonce of an account is not counted on, so a transaction can be done again.',
+    file: CAESAR,
+    find: 'own.setAccount(signer, { ...account, nonce: account.nonce + 1 });',
+    replace: '',
+    level: 'replica',
+    seedsMax: 100,
+  },
+  {
+    name: 'fee-not-taken',
+    what: 'Fees are given out and taken from nobody.',
+    file: CAESAR,
+    find: "debit(own, signer, fee, 'The fee of this transaction');",
+    replace: '',
+    level: 'replica',
+    seedsMax: 100,
+  },
+  {
+    name: 'network-unchecked',
+    what: 'Transactions of other networks hold here.',
+    file: CAESAR,
+    find: 'sameBytes(signed.transaction.network, place.network),',
+    replace: 'place.network.length > 0,',
+    level: 'replica',
+    seedsMax: 200,
+  },
+  {
+    name: 'overdraft',
+    what: 'Spends what is not there.',
+    file: 'main/apps/caesar/ledger/accounts.ts',
+    find: 'if (account.balance < amount)',
+    replace: 'if (amount < 0n)',
+    level: 'replica',
+    seedsMax: 300,
+  },
+  {
+    name: 'escrow-paid-twice',
+    what: 'The borrower gets back what was paid, too.',
+    file: 'main/apps/caesar/ledger/escrows.ts',
+    find: 'credit(books, account, record.back);',
+    replace: 'credit(books, account, record.most);',
     level: 'replica',
     seedsMax: 500,
   },

@@ -82,6 +82,7 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
   const ahead = new Map<number, { node: string; block: FinalBlock }>();
   const settled = new Map<string, number>();
   const punished = new Set<string>();
+  const nonces = new Map<string, number>();
   /** What each honest one signed: place -> what for. Never forgotten, whatever its disk does. */
   const signed = new Map<string, string>();
   let transactions = 0;
@@ -159,6 +160,10 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
     const wrong = init.audit(tree.frozen());
     if (wrong !== null) violate('money', `${where}: ${wrong}`);
     for (const one of holding) {
+      const { nonce } = one.transaction.data as { nonce: number };
+      const next = nonces.get(one.signer) ?? 0;
+      demand(nonce === next, `nonce ${nonce} of ${nameOf(one.signerBytes)} follows ${next - 1}`);
+      nonces.set(one.signer, next + 1);
       demand(isSame(one.transaction.network, network), 'a transaction was signed for another network');
       const name = hexOf(one.hash);
       if (settled.has(name)) violate('once', `${where}: a transaction is in two blocks`);

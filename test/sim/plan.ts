@@ -35,6 +35,9 @@ export const LIES: readonly Lie[] = [
   'censor',
 ];
 
+/** Those that hurt most come more often. */
+const DRAWN_LIES: readonly Lie[] = [...LIES, 'invalid-blocks', 'invalid-blocks', 'twins', 'false-answers'];
+
 export interface NodePlan {
   name: string;
   /** Voting power at the beginning; 0: it follows. */
@@ -167,7 +170,7 @@ export const drawPlan = (seed: number, options: PlanOptions = {}): Plan => {
       if (movable.has(i) || (lying + power) * 3 >= firm || (power === 0 && draw.chance(500))) continue;
       lying += power;
       const kinds = draw.chance(400) ? 1 : draw.between(1, 3);
-      lies.set(i, draw.shuffled(LIES).slice(0, kinds));
+      lies.set(i, [...new Set(draw.shuffled(DRAWN_LIES).slice(0, kinds))]);
       if (draw.chance(400)) break;
     }
   }
