@@ -2,7 +2,7 @@
 export interface Figure {
   /** What was measured, such as `job start, WASM, p50`. */
   name: string;
-  unit: 'ms' | 'us' | '%' | 'points' | 'MiB' | 'KiB' | 'Gbit/s' | 's/GB' | 'ratio' | 'count';
+  unit: 'ms' | 'us' | '1/s' | '%' | 'points' | 'MiB' | 'KiB' | 'Gbit/s' | 's/GB' | 'ratio' | 'count';
   value: number;
   /** The peer or floor, measured in the same run. */
   peer?: { name: string; value: number };

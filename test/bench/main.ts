@@ -38,6 +38,10 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const blocks = await import('./blocks.ts');
     return [blocks.benchBlocks, blocks.benchStateRoot];
   },
+  state: async () => {
+    const state = await import('./state.ts');
+    return [state.benchState, state.benchStateStore];
+  },
   carriers: async () => {
     const carriers = await import('./stoq-throughput.ts');
     return [carriers.benchStoqThroughput, carriers.benchStoqRoundTrip];
@@ -54,6 +58,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const leases = await import('./leases.ts');
     return [leases.benchLeaseTable, leases.benchLeaseGrant, leases.benchLeaseMetering];
   },
+  ledger: async () => [(await import('./ledger.ts')).benchLedger],
   vpn: async () => [(await import('./vpn.ts')).benchVpn],
   desktop: async () => {
     const desktop = await import('./desktop.ts');

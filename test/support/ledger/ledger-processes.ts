@@ -55,7 +55,7 @@ export const startLedgerProcess = async (init: LedgerProcessInit): Promise<Ledge
     child.once('exit', () => resolve());
   });
   const answer = <T>(id: number): Promise<T> =>
-    new Promise<T>((resolve, reject) => waiting.set(id, { resolve: resolve as (output: never) => void, reject }));
+    new Promise<T>((resolve, reject) => waiting.set(id, { resolve, reject }));
   child.on('message', ({ id, output, error }: { id: number; output?: never; error?: string }) => {
     const waiter = waiting.get(id);
     waiting.delete(id);
