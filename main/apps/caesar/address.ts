@@ -102,7 +102,7 @@ export const parseAccount = (text: string): KeyIdBytes => {
         small.length < ACCOUNT_CHARACTERS ? 'Something was lost' : 'Something was added'
       } on the way; copy it again.`,
     );
-  const stranger = [...small.slice(START.length)].findIndex((character) => !ALPHABET.includes(character));
+  const stranger = Array.from(small.slice(START.length)).findIndex((character) => !ALPHABET.includes(character));
   if (stranger >= 0) {
     const at = START.length + stranger + 1;
     throw new AccountTextError(

@@ -67,7 +67,7 @@ const changes = (value: unknown): ParamChanges => {
   const count = Object.keys(value).length;
   if (count === 0 || count > FIELDS_MAX) throw strict.fail(`the changes are not 1 to ${FIELDS_MAX}`);
   // Each is held against its bounds where it is applied.
-  return value as ParamChanges;
+  return value;
 };
 
 /** Names of the fields, and how they are read. */

@@ -125,7 +125,7 @@ export const genesisState = (genesis: Genesis): StateUpdate[] => {
     const account = validators.find((one) => keys.sameBytes(one.node, node))?.account;
     if (account === undefined) throw invalid('a node that signs has no account');
     const name = keys.hexOf(account);
-    if ((memberOf.get(name)?.validator ?? isOpen) !== true)
+    if (!(memberOf.get(name)?.validator ?? isOpen))
       throw invalid('the account of a node that signs is no member that may');
     // Genesis names the power; stake that comes or goes later changes it from there.
     const fromStake = (stakes.get(name) ?? 0n) / params.stakePerPower;

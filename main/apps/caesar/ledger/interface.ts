@@ -122,7 +122,7 @@ export interface TransactionFields {
   'stake.bond': { amount: bigint };
   'stake.unbond': { amount: bigint };
   'validator.join': { certificate: Uint8Array };
-  'validator.leave': Record<never, never>;
+  'validator.leave': Record<string, never>;
   'member.admit': { account: KeyIdBytes; validator: boolean };
   'member.remove': { account: KeyIdBytes };
   'params.set': { changes: ParamChanges };

@@ -160,9 +160,9 @@ export const decodeKind = (value: Uint8Array): KindRecord => {
   };
 };
 
-const useFields = (use: SettledUse | null): Fields | null =>
+const fieldsOfUse = (use: SettledUse | null): Fields | null =>
   use === null ? null : { ...use, unitSeconds: use.unitSeconds.toString() };
-const useOf = (value: unknown): SettledUse | null => {
+const readUse = (value: unknown): SettledUse | null => {
   if (value === null) return null;
   const fields = value as Fields;
   return {
@@ -178,15 +178,15 @@ const useOf = (value: unknown): SettledUse | null => {
 
 export type EscrowRecord = Omit<EscrowView, 'lease'>;
 export const encodeEscrow = (record: EscrowRecord): Uint8Array =>
-  encodeCbor({ ...record, best: useFields(record.best) });
+  encodeCbor({ ...record, best: fieldsOfUse(record.best) });
 export const decodeEscrow = (value: Uint8Array): EscrowRecord => {
   const fields = fieldsOf(value);
-  return { ...(fields as unknown as EscrowRecord), most: big(fields['most']), best: useOf(fields['best']) };
+  return { ...(fields as unknown as EscrowRecord), most: big(fields['most']), best: readUse(fields['best']) };
 };
 
 export type SettlementRecord = Omit<SettlementView, 'lease'>;
 export const encodeSettlement = (record: SettlementRecord): Uint8Array =>
-  encodeCbor({ ...record, use: useFields(record.use) });
+  encodeCbor({ ...record, use: fieldsOfUse(record.use) });
 export const decodeSettlement = (value: Uint8Array): SettlementRecord => {
   const fields = fieldsOf(value);
   return {
@@ -195,7 +195,7 @@ export const decodeSettlement = (value: Uint8Array): SettlementRecord => {
     paid: big(fields['paid']),
     burnt: big(fields['burnt']),
     back: big(fields['back']),
-    use: useOf(fields['use']),
+    use: readUse(fields['use']),
   };
 };
 

@@ -128,9 +128,8 @@ describe('the formulas', () => {
       fc.property(price, fc.nat(1000), (before, utilisation) => {
         const after = nextPrice(before, utilisation, steps, { min: 1n, max: 10n ** 12n });
         expect(after >= 1n && after <= 10n ** 12n).toBe(true);
-        if (utilisation > 600) expect(after >= before).toBe(true);
-        if (utilisation < 600) expect(after <= before).toBe(true);
-        if (utilisation === 600) expect(after).toBe(before);
+        const isRight = utilisation > 600 ? after >= before : utilisation < 600 ? after <= before : after === before;
+        expect(isRight).toBe(true);
         const move = after > before ? after - before : before - after;
         expect(move <= before / 10n + 1n).toBe(true);
       }),
@@ -253,11 +252,8 @@ describe('rewards', () => {
     world.block([world.sign(accountId(1), 'validator.leave', {})]);
     world.block([world.sign(accountId(1), 'stake.unbond', { amount: readAccount(world.tree, accountId(1)).staked })]);
     lend(world, 'b', { lender: 1, borrower: 2 });
-    expect(
-      readRewards(world.tree, 0, accountId(1))
-        .map(({ counted }) => counted > 0n)
-        .toSorted(),
-    ).toEqual([false, true]);
+    expect(readRewards(world.tree, 0, accountId(1)).filter(({ counted }) => counted > 0n)).toHaveLength(1);
+    expect(readRewards(world.tree, 0, accountId(1))).toHaveLength(2);
   });
 
   it('pay many accounts in pieces, and forget after their time', () => {
@@ -356,7 +352,7 @@ describe('prices', () => {
       priceMicro: 5n,
     } as const;
     expect(world.refusal(world.sign(stranger, 'asset.list', listing))).toBe('NOT_A_MEMBER');
-    expect(world.refusal(world.sign(accountId(0), 'asset.list', { ...listing, kind: 'gpu' as never }))).toBe(
+    expect(world.refusal(world.sign(accountId(0), 'asset.list', { ...listing, kind: 'gpu' }))).toBe(
       'TRANSACTION_MALFORMED',
     );
   });

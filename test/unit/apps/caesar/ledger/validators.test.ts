@@ -173,11 +173,7 @@ describe('those who are silent', () => {
         .validators(world.tree)
         .map(({ id }) => ({ validator: id, signed: Buffer.compare(id, nodeId(1)) !== 0 }));
     for (let block = 0; block < 50; block++) world.block([], { signers: signers() });
-    expect(
-      readValidators(world.tree)
-        .map(({ missed }) => missed)
-        .toSorted(),
-    ).toEqual([0, 0, 0, 50]);
+    expect(readValidators(world.tree).filter(({ missed }) => missed === 50)).toHaveLength(1);
     const staked = readAccount(world.tree, one).staked;
     world.block([], { signers: signers() });
     expect(powerOf(world, nodeId(1))).toBe(0);
@@ -258,7 +254,7 @@ describe('members and parameters', () => {
     ['nothing', {}, 'TRANSACTION_MALFORMED'],
   ])('refuse %s', (_, changes, code) => {
     const world = createWorld();
-    expect(world.refusal(world.sign(admin, 'params.set', { changes: changes as never }))).toBe(code);
+    expect(world.refusal(world.sign(admin, 'params.set', { changes }))).toBe(code);
   });
   it('hold from the next transaction on', () => {
     const world = createWorld();

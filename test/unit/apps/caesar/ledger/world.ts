@@ -114,7 +114,7 @@ export interface World {
 
 export const asSigned = (payload: Uint8Array, signerBytes: KeyIdBytes): SignedTransaction => {
   const value = decodeCbor(payload) as Transaction & { v: number };
-  const { v: _, ...rest } = value;
+  const { v: _, version: __, ...rest } = value;
   const encoded = new Uint8Array(recordBytesOf(payload));
   encoded.set(sha(payload, signerBytes));
   return {
