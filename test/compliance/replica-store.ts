@@ -157,7 +157,9 @@ export const testReplicaStore = (create: () => Promise<StorePlace>): void => {
       await store.remember(encodeCbor('next'));
       await store.commit(testChange(901, [drop('entry/0')]));
       expect((await store.load())?.height).toBe(901);
-      expect((await store.blocks(1, 10, 1_000_000)).map(({ height }) => height)).toEqual([900, 901]);
+      expect((await store.blocks(900, 10, 1_000_000)).map(({ height }) => height)).toEqual([900, 901]);
+      // From a height that is not there: nothing, and not what comes after it.
+      expect(await store.blocks(1, 1000, 1_000_000)).toEqual([]);
     });
 
     it('stays as it was when a state that is taken over breaks off', async () => {

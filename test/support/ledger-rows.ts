@@ -1,16 +1,20 @@
-import { encodeCbor, sha256 } from '../../main/base/index.ts';
+import { encodeCbor, sha256 as sha256Of } from '../../main/base/index.ts';
 import type { StateUpdate } from '../../main/kernel/blocks/index.ts';
 import type { AdoptedState, ReplicaStore } from '../../main/kernel/consensus/interface.ts';
 
 // Bytes that stand for blocks where only the store is tested: it looks at the header alone.
 
+/** Plain arrays, as a database gives them, so that tests can compare what went in with what comes out. */
+const encode = (value: unknown): Uint8Array => new Uint8Array(encodeCbor(value));
+const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(sha256Of(bytes));
+
 type Change = Parameters<ReplicaStore['commit']>[0];
 
-export const testGenesis = (name: string): Uint8Array => encodeCbor({ name });
-export const testHeader = (height: number): Uint8Array => encodeCbor({ height });
-export const testCommit = (height: number): Uint8Array => encodeCbor({ commit: height });
-export const testSet = (name: string): Uint8Array => encodeCbor({ set: name });
-export const put = (key: string, text: string): StateUpdate => ({ key, value: encodeCbor(text) });
+export const testGenesis = (name: string): Uint8Array => encode({ name });
+export const testHeader = (height: number): Uint8Array => encode({ height });
+export const testCommit = (height: number): Uint8Array => encode({ commit: height });
+export const testSet = (name: string): Uint8Array => encode({ set: name });
+export const put = (key: string, text: string): StateUpdate => ({ key, value: encode(text) });
 export const drop = (key: string): StateUpdate => ({ key, value: null });
 
 export const testChange = (
@@ -18,7 +22,7 @@ export const testChange = (
   updates: readonly StateUpdate[] = [put(`height/${height}`, 'final')],
   more: Partial<Change> & { padding?: number } = {},
 ): Change => ({
-  block: encodeCbor({ header: testHeader(height), transactions: new Uint8Array(more.padding ?? 10).fill(height) }),
+  block: encode({ header: testHeader(height), transactions: new Uint8Array(more.padding ?? 10).fill(height) }),
   hash: sha256(testHeader(height)),
   height,
   commit: testCommit(height),

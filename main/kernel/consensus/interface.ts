@@ -201,7 +201,7 @@ export interface ReplicaStore {
   /** Replaces everything by the state of a height that a commit vouches for. */
   adopt(change: AdoptedState): Promise<void>;
   block(height: number): Promise<StoredBlock | null>;
-  /** At most `limit`, from a height on. */
+  /** At most `limit`, from a height on without gaps; one at least where that height is there. */
   blocks(from: number, limit: number, bytesMax: number): Promise<StoredBlock[]>;
   /** Encoded set that signs the block of that height. */
   validators(height: number): Promise<Uint8Array | null>;

@@ -178,7 +178,8 @@ class SqlReplicaStore implements ReplicaStore {
       if (bytes > bytesMax && count > 0) break;
       count += 1;
     }
-    if (count === 0) return [];
+    // Without gaps, from just that height on: whoever hands them to a peer would otherwise show it something else than it asked for.
+    if (sizes[0]?.height !== from) return [];
     const rows = await this.#store.all(
       'ledger.blocks',
       `SELECT ${BLOCK_COLUMNS} FROM ledger_blocks WHERE copy = ? AND height >= ? ORDER BY height LIMIT ?`,
