@@ -211,14 +211,12 @@ export const createCore = (init: CoreInit): ConsensusCore => {
       tell(h.book.addProposal(message, from, h.round).evidence);
   };
 
-  /** Goes on where a crash, or the loss of the keys, cut this validator off. */
-  const resume = (h: HeightState): void => {
+  /** Goes on where a crash, or the loss of the keys, cut this validator off. @param isBack - it followed this height without a voice */
+  const resume = (h: HeightState, isBack: boolean): void => {
     const own = recovered.filter(
       ({ self, message }) => h.self !== null && message.content.height === h.height && sameBytes(self, h.self),
     );
     recovered = recovered.filter((entry) => !own.includes(entry));
-    const last = own.at(-1);
-    if (last === undefined) return;
     for (const { message, locked, valid, proof } of own) {
       assert(sameBytes(message.content.network, network), 'A log of one network is read for that network.');
       const known = h.mine.get(nameOf(message));
@@ -232,24 +230,25 @@ export const createCore = (init: CoreInit): ConsensusCore => {
       for (const one of proof) h.book.addVote(one, null, one.round);
       h.provedRound = Math.max(h.provedRound, valid?.round ?? -1);
     }
-    const round = Math.max(...own.map(({ message }) => message.content.round));
-    if (h.step === 'waiting' || h.round <= round) {
-      startRound(h, round);
-      if (h.mine.has(`${round}/prevote`)) h.step = 'prevote';
-      if (h.mine.has(`${round}/precommit`)) h.step = 'precommit';
-    }
-    // Perhaps none of it was sent, and nobody else may have what a lock rests on: all that names a block is signed once more. So are the
-    // last two rounds: whoever is a round behind goes on by the precommits of it, and after a crash of all has none of them.
-    for (const message of h.mine.values())
-      if (message.content.block !== null || message.content.round >= round - 1) askToSign(h, message);
+    if (h.mine.size === 0 && (h.step === 'waiting' || !isBack)) return;
+    // Never back: a lock that was given up for an earlier one would be none.
+    const round = Math.max(h.round, ...[...h.mine.values()].map(({ content }) => content.round));
+    startRound(h, round, round === h.round ? h.entered : []);
+    if (h.mine.has(`${round}/prevote`)) h.step = 'prevote';
+    if (h.mine.has(`${round}/precommit`)) h.step = 'precommit';
+    // Perhaps none of it was sent: what names a block is signed once more, as a lock or a decision may rest on it, and what belongs
+    // to the last round. Once each, however often it stands in the log.
+    for (const message of new Map(own.map((entry) => [nameOf(entry.message), entry.message])).values())
+      if (message.content.block !== null || message.content.round === round) askToSign(h, message);
   };
 
   const next = (input: Extract<CoreInput, { kind: 'next' }>): void => {
     if (at !== null && at.height === input.height) {
+      const isBack = at.self === null && input.self !== null;
       at.self = input.self;
       at.hasWork ||= input.hasWork;
-      if (at.step === 'commit') return;
-      resume(at);
+      if (at.step === 'commit' || !isBack) return;
+      resume(at, true);
       evaluate(at);
       return;
     }
@@ -261,7 +260,7 @@ export const createCore = (init: CoreInit): ConsensusCore => {
     decided = null;
     const h = beginHeight(input, futureVotesMax);
     at = h;
-    resume(h);
+    resume(h, false);
     for (const one of ahead.take(h.height)) addHeard(h, one.kind === 'vote' ? one.vote : one.proposal, one.from);
     evaluate(h);
     if (h.step !== 'waiting') return;

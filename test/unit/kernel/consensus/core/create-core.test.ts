@@ -25,7 +25,7 @@ const createDesk = (powers: readonly number[], init: Partial<CoreInit> = {}) => 
   const me = powers.length === 1 ? 0 : (proposer(0) + powers.length - 1) % powers.length;
   const others = validators.map((_, place) => place).filter((place) => place !== me);
   let core = createCore({ network: NETWORK, ...init });
-  let log: Uint8Array[] = [];
+  const log: Uint8Array[] = [];
   const begin = (height = 1, change: Partial<Extract<CoreInput, { kind: 'next' }>> = {}): CoreEffect[] =>
     feed({ kind: 'next', height, validators, params: PARAMS, self: validators[me]!.id, hasWork: true, ...change });
   /** Feeds, and signs at once whatever is to be signed. */
@@ -98,9 +98,6 @@ const createDesk = (powers: readonly number[], init: Partial<CoreInit> = {}) => 
       core.recover(log);
     },
     log: () => log,
-    forget: (): void => {
-      log = [];
-    },
   };
 };
 const signed = (effects: readonly CoreEffect[]): string[] =>
@@ -148,9 +145,10 @@ describe('A validator alone', () => {
     const desk = createDesk([1]);
     const locked = [...desk.begin(1, { self: null }), ...desk.timeout(0, 'propose')];
     expect(signed(locked)).toEqual([]);
-    desk.timeout(0, 'prevote');
-    expect(signed(desk.begin(1))).toEqual([]);
-    expect(desk.core().position()).toMatchObject({ height: 1, round: 0 });
+    expect(desk.core().position()).toMatchObject({ step: 'prevote' });
+    expect(find(desk.begin(1), 'build')).toHaveLength(1);
+    const effects = desk.feed({ kind: 'built', height: 1, round: 0, block: A });
+    expect(find(effects, 'decide')).toHaveLength(1);
   });
 });
 
@@ -167,7 +165,7 @@ describe('Votes', () => {
     expect(find(locked, 'sign')[0]!.keep).toEqual([A]);
     desk.vote(one, 'precommit', 0, A);
     const effects = desk.vote(two, 'precommit', 0, A);
-    expect(find(effects, 'decide')[0]!.commit.signatures.filter((one) => one !== null)).toHaveLength(3);
+    expect(find(effects, 'decide')[0]!.commit.signatures.filter((signature) => signature !== null)).toHaveLength(3);
     expect(desk.core().position().step).toBe('commit');
   });
   it('are for nobody where the block may not follow, or none came in time', () => {
@@ -319,6 +317,17 @@ describe('After a crash', () => {
     expect(signed(again)).toEqual(['proposal 0 A (-1)']);
     expect(find(again, 'build')).toEqual([]);
   });
+  it('says each thing once more, however often it fell', () => {
+    const desk = createDesk([1, 1, 1, 1]);
+    desk.begin();
+    desk.propose(0, A);
+    desk.checked(A);
+    for (let again = 0; again < 5; again++) {
+      desk.crash();
+      expect(signed(desk.begin())).toEqual(['prevote 0 A']);
+    }
+    expect(desk.log()).toHaveLength(6);
+  });
   it('entries of another signer or height change nothing', () => {
     const desk = createDesk([1, 1, 1, 1]);
     desk.begin();
@@ -417,7 +426,7 @@ describe('What is heard early', () => {
     desk.propose(0, B, -1, place, 2);
     for (const other of desk.others) desk.vote(other, 'prevote', 0, B, 2);
     const effects = desk.begin(2, { hasWork: false });
-    if (place !== desk.me) expect(find(effects, 'check')).toMatchObject([{ height: 2, block: B }]);
+    expect(find(effects, 'check')).toMatchObject([{ height: 2, block: B }]);
     expect(desk.core().position()).toMatchObject({ height: 2, step: 'propose' });
   });
   it('wakes a height that waits for work', () => {
