@@ -307,6 +307,38 @@ async function proofPages(page) {
   await take(page, 'block');
 }
 
+/**
+ * Wallet, rewards and the home network, as they are on the first day.
+ *
+ * @param {Page} page
+ */
+async function ledgerPages(page) {
+  await open(page, 'Wallet');
+  await page.getByRole('region', { name: 'Accounts' }).waitFor({ timeout: WAIT_MS_MAX });
+  await take(page, 'wallet');
+  const tabs = page.getByRole('tablist', { name: 'Parts of the wallet' });
+  await tabs.getByRole('tab', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Review' }).waitFor();
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'wallet-send');
+  await tabs.getByRole('tab', { name: 'Receive' }).click();
+  await page.getByRole('img', { name: /as a QR code/ }).waitFor();
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'wallet-receive');
+  await open(page, 'Rewards');
+  await page.getByRole('list', { name: /^Steps for/ }).waitFor({ timeout: WAIT_MS_MAX });
+  await take(page, 'rewards');
+  await showAtTop(page, page.getByRole('region', { name: 'Why am I not earning?' }));
+  await take(page, 'rewards-why');
+  await open(page, 'Ledger');
+  await page.getByRole('region', { name: 'Networks' }).getByRole('link').first().waitFor({ timeout: WAIT_MS_MAX });
+  await take(page, 'ledger');
+  await page.getByRole('region', { name: 'Networks' }).getByRole('link').first().click();
+  await page.getByRole('region', { name: 'Validators' }).waitFor({ timeout: WAIT_MS_MAX });
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'network-ledger');
+}
+
 /** @param {Page} page */
 async function otherPages(page) {
   await open(page, 'Machine');
@@ -430,6 +462,7 @@ async function main() {
     await jobPages(page);
     await sharePages(page);
     await proofPages(page);
+    await ledgerPages(page);
     await otherPages(page);
     await browserPages(app, dataFolder);
   } finally {
