@@ -13,6 +13,7 @@ import {
   type VerifyChainFile,
   type VerifyJobResult,
   type VerifyLeaseFile,
+  type VerifyReceiptFile,
   type VerifyProofFile,
   type WithSettings,
   runCli,
@@ -135,6 +136,7 @@ const runHeadless: RunHeadless = async ({ dataFolder, apiPort, passphrase }, onR
       gpuProbe: null,
       gpuMultiplier: null,
       keyStore: null,
+      approval: null,
       windowControl: null,
     },
     {
@@ -194,6 +196,9 @@ const verifyProofFile: VerifyProofFile = async (file, { nonce, whole, signal, on
 
 const verifyLeaseFile: VerifyLeaseFile = async (file) =>
   (await import('./kernel/leases/index.ts')).verifyLeaseFile(file);
+
+const verifyReceiptFile: VerifyReceiptFile = async (file) =>
+  (await import('./apps/caesar/index.ts')).verifyReceipt(file);
 
 const verifyJobResult: VerifyJobResult = async (file) =>
   (await import('./kernel/runtime/results/index.ts')).verifyJobResult(file);
@@ -282,6 +287,7 @@ process.exitCode = await runCli(
     withSettings,
     verifyProofFile,
     verifyLeaseFile,
+    verifyReceiptFile,
     verifyJobResult,
     verifyChainFile,
   },

@@ -181,6 +181,7 @@ const start = async (): Promise<void> => {
       gpuProbe: shown.gpuProbe,
       gpuMultiplier: shown.gpuMultiplier,
       keyStore: createKeyStore(platform, safeStorage),
+      approval: shown.approval,
       windowControl: shown.windowControl,
     },
     {

@@ -19,6 +19,7 @@ import {
   type Links,
   OWN_GROUP,
   parseLeaseId,
+  type Terms,
 } from './kernel/leases/index.ts';
 import {
   createDialer,
@@ -68,6 +69,8 @@ export interface LendingComponents {
   work: Pick<Work, 'runtime' | 'content' | 'exchange' | 'images' | 'engine'>;
   mesh: Mesh;
   links: Links;
+  /** What leases cost, and how they are paid. */
+  terms: Terms;
   network: {
     state(): NetworkState;
     /** Private networks that this node is in now. */

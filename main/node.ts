@@ -17,10 +17,18 @@ import {
   messageOf,
   openDataFolder,
 } from './base/index.ts';
-import { createIdentity, type Identity, type KeyStore } from './apps/satchel/index.ts';
+import {
+  type ApprovalDialog,
+  createIdentity,
+  createWallet,
+  type Identity,
+  type KeyStore,
+} from './apps/satchel/index.ts';
+import { createCaesar } from './apps/caesar/index.ts';
 import { createDiagnostics } from './api/diagnostics/index.ts';
 import { createDispatcher } from './api/dispatcher/index.ts';
 import { HttpError, TOKEN_BYTES, createHttpServer } from './api/http/index.ts';
+import { createLedgerDesk } from './api/ledgers/index.ts';
 import { createNetworkControl, createPeerRows } from './api/network/index.ts';
 import type {
   ConfigSource,
@@ -48,9 +56,16 @@ import {
   type ProverInit,
 } from './kernel/prover/index.ts';
 import type { Runtime } from './kernel/runtime/index.ts';
-import { createMesh, createPeerBook, createStandingMetrics, createStoq } from './transport/stoq/index.ts';
+import {
+  createMesh,
+  createPeerBook,
+  createStandingMetrics,
+  createStoq,
+  PUBLIC_NETWORK,
+} from './transport/stoq/index.ts';
 import { loadConfig } from './config.ts';
 import { ledgerModules } from './ledger-modules.ts';
+import { createNodeLedgers } from './economy.ts';
 import { createLending, type Lending } from './lending.ts';
 import type { ProgramPaths } from './paths.ts';
 import { createWork } from './work.ts';
@@ -69,6 +84,8 @@ export interface NodeComponents {
   gpuMultiplier: GpuMultiplier | null;
   /** Null where no face has a window: only Electron reaches it. */
   keyStore: KeyStore | null;
+  /** Null where no face has a window: whoever signs says the passphrase. */
+  approval: ApprovalDialog | null;
   windowControl: WindowControl | null;
 }
 export interface NodeInit {
@@ -210,7 +227,8 @@ class Control implements NodeControl {
  * @throws {HttpError} `PORT_IN_USE` | `PORT_REFUSED` in headless mode; with a window the node runs without its page and says so
  */
 export const createNode = async (components: NodeComponents, init: NodeInit): Promise<HyperMeshNode> => {
-  const { outside, folder, config, logs, presence, gpuProbe, gpuMultiplier, keyStore, windowControl } = components;
+  const { outside, folder, config, logs, presence, gpuProbe, gpuMultiplier, keyStore, approval, windowControl } =
+    components;
   const { paths, mode, version, environment, proving = {} } = init;
   const { clock, random } = outside;
   const logger = logs.logger;
@@ -414,6 +432,34 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     started.add('network', () => net.stop());
     await net.start();
 
+    const economy = createNodeLedgers({
+      outside,
+      logger,
+      metrics,
+      store,
+      settings,
+      workers,
+      netWorkers,
+      identity: satchel,
+      mesh,
+      directories: () => [PUBLIC_NETWORK, ...net.memberships().map(({ id }) => id)],
+    });
+    const { ledgers } = economy;
+    started.add('ledgers', () => economy.stop());
+    await economy.start();
+    const caesar = createCaesar({
+      outside,
+      logger,
+      metrics,
+      store,
+      settings,
+      ledgers,
+      keys: satchel,
+      prover,
+      assets,
+      network: () => net.state(),
+    });
+
     const links = createLinks({ mesh });
     const work = createWork(
       {
@@ -454,6 +500,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
         work,
         mesh,
         links,
+        terms: caesar.terms,
         network: net,
         apiPort: () => (api.listening ? Number(new URL(api.url).port) : null),
       },
@@ -464,8 +511,36 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
     runtime = jobs;
     started.add('work', () => work.stop());
     await work.start();
+    caesar.attach(leases);
+    started.add('caesar', () => caesar.stop());
+    await caesar.start();
     started.add('lending', () => lending.stop());
     await lending.start();
+
+    const wallet = createWallet({
+      outside,
+      logger,
+      metrics,
+      settings,
+      store,
+      workers,
+      identity: satchel,
+      ledgers,
+      sender: caesar.sender,
+      approval,
+    });
+    started.add('wallet', () => wallet.stop());
+    await wallet.start();
+    const ledgerDesk = createLedgerDesk({
+      outside,
+      workers: netWorkers,
+      ledgers,
+      identity: satchel,
+      wallet,
+      network: net,
+      mesh,
+    });
+    started.add('ledger desk', async () => ledgerDesk.stop());
 
     const diagnostics = createDiagnostics({
       clock,
@@ -507,6 +582,10 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       memories,
       guard,
       exitRules,
+      ledgers,
+      ledgerDesk,
+      wallet,
+      caesar,
       diagnostics,
       windowControl,
     });

@@ -56,8 +56,11 @@ export const addDerivedCommand = (program: Command, session: Session, name: Call
   const command = withExamples(commandAt(program, call.cli.command).description(call.summary), call.cli.examples);
   const positionals = call.cli.positionals ?? [];
   const fields = new Map(fieldsOf(call).map((field) => [field.name, field]));
-  for (const positional of positionals)
-    command.addArgument(new Argument(`<${positional}>`, fields.get(positional)?.description ?? ''));
+  for (const positional of positionals) {
+    const field = fields.get(positional);
+    const shown = field?.required === false ? `[${positional}]` : `<${positional}>`;
+    command.addArgument(new Argument(shown, field?.description ?? ''));
+  }
   for (const field of fields.values()) {
     if (positionals.includes(field.name)) continue;
     const flag = new Option(
@@ -73,8 +76,10 @@ export const addDerivedCommand = (program: Command, session: Session, name: Call
     const given: Record<string, unknown> = Object.fromEntries(
       Object.entries(flags).filter(([flag]) => fields.has(flag)),
     );
-    for (const [index, positional] of positionals.entries())
+    for (const [index, positional] of positionals.entries()) {
+      if (args[index] === undefined) continue;
       given[positional] = fields.get(positional)?.kind === 'number' ? parseNumber(String(args[index])) : args[index];
+    }
     session.show(name, await session.call(name, given as RequestInputOf<typeof name>));
   });
 };

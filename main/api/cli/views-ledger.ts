@@ -117,7 +117,7 @@ const viewLedger = (ledger: LedgerView, style: Style): string =>
             { title: 'USED', right: true },
           ],
           ledger.prices.map(({ kind, unit, reference, priceMicro, minMicro, maxMicro, utilisationPermille }) => [
-            `${formatAmount(reference, unit)} of ${kind}`,
+            `${kind}, ${formatAmount(reference, unit)}`,
             formatCaes(priceMicro),
             formatCaes(minMicro),
             formatCaes(maxMicro),

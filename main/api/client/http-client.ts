@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { z } from 'zod';
 import {
   type Call,
   type CallDefinition,
@@ -34,6 +35,10 @@ const gone = (cause: unknown): ClientError =>
 /** Fields of paths and queries are flat by the contract; anything else travels as JSON and is refused by the node. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
+/** A path has no room for what is left out: what the contract puts in its place. */
+const defaultOf = ({ request: shape }: CallDefinition, field: string): unknown =>
+  shape instanceof z.ZodObject ? (shape.shape[field] as z.ZodType | undefined)?.safeParse(undefined).data : undefined;
+
 /** Method, path with fields filled in, and body of one call. */
 const wireOf = (
   call: CallDefinition,
@@ -41,7 +46,7 @@ const wireOf = (
 ): { method: string; path: string; body: string | null } => {
   const rest = { ...fields };
   const path = call.path.replaceAll(/\{(\w+)\}/g, (_match, field: string) => {
-    const value = rest[field];
+    const value = rest[field] ?? defaultOf(call, field);
     delete rest[field];
     // An empty part would make another path of it; a space is refused by the contract with the field's name.
     return encodeURIComponent(value === undefined || value === '' ? ' ' : textOf(value));

@@ -246,15 +246,18 @@ export const createLedgerDesk = ({
         },
         schedule: scheduleOf(economy, epoch.number),
         epoch: { number: epoch.number, endsAtMs: epoch.endsAtMs },
-        prices: readPrices(state).map(({ kind, priceMicro, reference, utilisationPermille }) => ({
-          kind,
-          unit: UNIT_OF[kind],
-          reference: Number(reference),
-          priceMicro: String(priceMicro),
-          minMicro: String(economy.prices[kind].min),
-          maxMicro: String(economy.prices[kind].max),
-          utilisationPermille,
-        })),
+        // Nobody lends tokens yet, so they have no price.
+        prices: readPrices(state)
+          .filter(({ kind }) => kind !== 'economic')
+          .map(({ kind, priceMicro, reference, utilisationPermille }) => ({
+            kind,
+            unit: UNIT_OF[kind],
+            reference: Number(reference),
+            priceMicro: String(priceMicro),
+            minMicro: String(economy.prices[kind].min),
+            maxMicro: String(economy.prices[kind].max),
+            utilisationPermille,
+          })),
       };
     },
     create: async (wanted) => {

@@ -55,6 +55,7 @@ export const openTestNode = async ({
       gpuProbe: null,
       gpuMultiplier: null,
       keyStore: null,
+      approval: null,
       windowControl: null,
     },
     {
