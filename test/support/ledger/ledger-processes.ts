@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 
-/** What a node in a process of its own can be asked; see ledger-child.ts. */
+/** What a node in a process of its own can be asked; see children/serve-ledger.ts. */
 export interface ChildCalls {
   where: { input: null; output: { peerId: string; address: string } };
   connect: { input: { peerId: string; address: string }; output: null };
@@ -45,7 +45,7 @@ export interface LedgerProcessInit {
 export const startLedgerProcess = async (init: LedgerProcessInit): Promise<LedgerProcess> => {
   const { accounts = 4, lyingTo = null, heartbeatMs = 60_000, ...rest } = init;
   const child: ChildProcess = fork(
-    join(import.meta.dirname, 'ledger-child.ts'),
+    join(import.meta.dirname, '../children/serve-ledger.ts'),
     [JSON.stringify({ ...rest, accounts, lyingTo, heartbeatMs })],
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   );

@@ -41,14 +41,8 @@ export const VOTES_WAITING_MAX = 8_192;
 /** What was seen is not looked at again: hashes of transactions, votes and proposals. */
 export const SEEN_MAX = 65_536;
 
-/** Blocks up to here travel with their proposal; larger ones are asked for by hash. */
-export const INLINE_BLOCK_BYTES = 256 * 1024;
 /** One message of transactions. */
 export const GOSSIP_BYTES_MAX = 512 * 1024;
-/** Hashes of waiting transactions that are told at once. */
-export const TOLD_HASHES_MAX = 256;
-/** Votes that are sent at once to a peer that lacks them. */
-export const TOLD_VOTES_MAX = 512;
 /** Blocks that are kept while their height is agreed on. */
 export const CANDIDATES_MAX = 24;
 export const CANDIDATES_BYTES_MAX = 96 * 1024 * 1024;
@@ -74,8 +68,6 @@ export const SYNC_BYTES = 8 * 1024 * 1024;
 /** Further behind than this a snapshot is quicker. */
 export const SNAPSHOT_BEHIND = 500;
 export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
-export const SNAPSHOT_CHUNKS_MAX = 65_536;
-export const SNAPSHOT_MANIFEST_BYTES_MAX = 4 * 1024 * 1024;
 /** Snapshots that are kept for those who ask, and how many blocks a new one is made after. */
 export const SNAPSHOTS_KEPT = 2;
 export const SNAPSHOT_EVERY = 100;
@@ -83,8 +75,6 @@ export const SNAPSHOT_EVERY = 100;
 export const SNAPSHOT_ASKED = 8;
 /** Chunks that are asked for at once. */
 export const SNAPSHOT_PARALLEL = 4;
-/** Headers that lead from a trusted one to a snapshot's at most. */
-export const BISECT_MAX = 64;
 /** A source that told something wrong is not asked again for so long. */
 export const LIAR_PAUSE_MS = 10 * 60_000;
 /** One that did not answer. */

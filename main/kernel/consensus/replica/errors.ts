@@ -2,7 +2,6 @@ import { NodeError, type Verdict } from '../../../base/index.ts';
 
 /** What goes wrong between a replica, its peers and its disk; `ConsensusError` is what its users meet. */
 export class ReplicaError extends NodeError<
-  | { code: 'MESSAGE_MALFORMED'; problem: string; verdict: Verdict }
   /** What a peer answered while this node caught up does not hold. */
   | { code: 'SYNC_REFUSED'; problem: string; verdict: Verdict }
   /** The disk holds another network than the one asked for, or a state that its newest header does not name. */
@@ -15,11 +14,6 @@ export class ReplicaError extends NodeError<
   override readonly name = 'ReplicaError';
 }
 
-export const malformed = (problem: string): ReplicaError =>
-  new ReplicaError(
-    { code: 'MESSAGE_MALFORMED', problem, verdict: 'reject' },
-    `The peer sent what the ledger’s protocol does not allow: ${problem}.`,
-  );
 export const syncRefused = (problem: string): ReplicaError =>
   new ReplicaError(
     { code: 'SYNC_REFUSED', problem, verdict: 'reject' },

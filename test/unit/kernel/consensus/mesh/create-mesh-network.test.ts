@@ -4,6 +4,7 @@ import type { ReplicaNetwork } from '../../../../../main/kernel/consensus/index.
 import type { Startable } from '../../../../../main/base/index.ts';
 import { createMemoryNetwork } from '../../../../../main/transport/stoq/carriers/memory/create-memory-network.ts';
 import type { MemoryNetwork } from '../../../../../main/transport/stoq/carriers/memory/interface.ts';
+import { readMessage, writeMessage } from '../../../../../main/transport/stoq/connection/messages.ts';
 import type { Address } from '../../../../../main/transport/stoq/interface.ts';
 import { type MeshNode, startMeshNode } from '../../../../support/ledger/mesh-world.ts';
 import { createSeededRandom } from '../../../../support/seeded-random.ts';
@@ -65,6 +66,24 @@ afterEach(async () => {
 });
 
 describe('a network over STOQ', () => {
+  test('greets as docs/formats/ledger-mesh.md has it, and ends streams of whoever greets otherwise', async () => {
+    const [a, b] = [await start('a'), await start('b', OTHER)];
+    const protocol = '/hypermesh/ledger/1/03030303030303030303030303030303';
+    await connect(b, a);
+    const connection = b.node.endpoint.connection(a.node.peerId)!;
+    const greet = async (hello: Uint8Array): Promise<Uint8Array | null> => {
+      const stream = await connection.openStream(protocol);
+      await writeMessage(stream, hello);
+      return await readMessage(stream);
+    };
+    const hello = Buffer.from(`a2617601676e6574776f726b5820${'03'.repeat(32)}`, 'hex');
+    expect(Buffer.from((await clock.drive(greet(hello)))!).equals(hello)).toBe(true);
+    const wrong = Uint8Array.from(hello);
+    wrong[45] = 4;
+    await expect(clock.drive(greet(wrong))).rejects.toMatchObject({ code: 'RESET' });
+    expect(a.node.book.get(b.node.peerId)?.points).toBeGreaterThan(0);
+  });
+
   test('members that are connected find each other, and hear what is sent in its order', async () => {
     const [a, b] = [await start('a'), await start('b')];
     await connect(a, b);

@@ -2,8 +2,8 @@ import { encodeTransaction } from '../../../main/kernel/blocks/index.ts';
 import { networkOf } from '../../../main/kernel/consensus/index.ts';
 import type { Address, PeerId } from '../../../main/transport/stoq/interface.ts';
 import { accountOf } from '../../sim/accounts-app.ts';
-import type { ChildCalls } from './ledger-processes.ts';
-import { accountPeer, startLedgerNode, realGenesis } from './ledger-node.ts';
+import type { ChildCalls } from '../ledger/ledger-processes.ts';
+import { accountPeer, startLedgerNode, realGenesis } from '../ledger/ledger-node.ts';
 
 // A ledger's node in a process of its own, steered over IPC by ledger-processes.ts.
 
