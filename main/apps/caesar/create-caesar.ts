@@ -103,7 +103,7 @@ export const createCaesar = (components: CaesarComponents): CaesarControl => {
     receipt: async (lease) => {
       if (attached === null)
         throw new CaesarError(
-          { code: 'NOT_SETTLED' },
+          { code: 'NOT_SETTLED', lease },
           'The leases of this node are not there yet; try again in a moment.',
         );
       return await createReceiptMaker({ ledgers, leases: attached })(lease);

@@ -22,7 +22,7 @@ export class CaesarError extends NodeError<
   /** `refusal` is the code of the ledger's rules. */
   | { code: 'TRANSACTION_REFUSED'; refusal: string; reason: string }
   | { code: 'REWARD_UNKNOWN'; id: string }
-  | { code: 'NOT_SETTLED' }
+  | { code: 'NOT_SETTLED'; lease: string }
 > {
   override readonly name = 'CaesarError';
 }

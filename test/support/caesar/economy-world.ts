@@ -1,12 +1,4 @@
-import {
-  type AssetId,
-  assetIdOf,
-  decodeCbor,
-  Emitter,
-  encodeCbor,
-  sha256,
-  type Store,
-} from '../../../main/base/index.ts';
+import { assetIdOf, decodeCbor, Emitter, encodeCbor, sha256, type Store } from '../../../main/base/index.ts';
 import {
   FALCON_PUBLIC_BYTES,
   FALCON_SIGNATURE_BYTES,
@@ -189,7 +181,7 @@ export const createEconomyWorld = async (
       const verdict = app.check(signed, tree, place());
       if (!verdict.accepted && verdict.code !== 'NONCE_AHEAD')
         throw new ConsensusError(
-          { code: 'TRANSACTION_REFUSED', refusal: verdict.code, reason: verdict.reason, verdict: 'ignore' },
+          { code: 'TRANSACTION_REFUSED', refusal: verdict.code, reason: verdict.reason },
           verdict.reason,
         );
       ledger.waiting.set(hexOf(signed.hash), signed);
@@ -255,7 +247,7 @@ export const createEconomyWorld = async (
     ledger,
     current: ledger,
     ledgers: {
-      on: (name, listener) => events.on(name, listener),
+      on: (name: keyof LedgersEvents, listener: never) => events.on(name, listener),
       list: () => [ledger],
       current: () => world.current,
       find: () => ledger,
@@ -288,7 +280,7 @@ export const createEconomyWorld = async (
   return world;
 };
 
-export const ASSET = assetIdOf('cpu', encodeCbor({ v: 1 })) as AssetId;
+export const ASSET = assetIdOf('cpu', encodeCbor({ v: 1 }));
 /** A lease that is over, as the engine tells it: an hour of a core for 10 000 micro-CAES. */
 export const settlementOf = async (
   side: 'lent' | 'borrowed',

@@ -71,7 +71,10 @@ export const createFunnel = (components: FunnelComponents): ((resource: Resource
       'hypermesh net status',
     );
     if (status === 'off')
-      return failed('The network of this node is switched off.', fixOf('Switch it on.', 'network', 'hypermesh net on'));
+      return failed(
+        'The network of this node is switched off.',
+        fixOf('Switch it on.', 'network', 'hypermesh net set --enabled on'),
+      );
     if (status !== 'running')
       return failed(reason === '' ? 'The network of this node does not run yet.' : reason, page);
     if (connections > 0) return passed(`This node is connected to ${count(connections, 'other')}.`);
@@ -88,7 +91,7 @@ export const createFunnel = (components: FunnelComponents): ((resource: Resource
     if (offer === undefined)
       return failed(
         'This machine has no such hardware that is known.',
-        fixOf('Look at what was found.', 'machine', 'hypermesh hardware'),
+        fixOf('Look at what was found.', 'machine', 'hypermesh hardware assets'),
       );
     if (!offer.offered) return failed(`It is not offered: ${offer.sentence}`, share);
     const obstacle = terms.obstacle();
@@ -151,7 +154,7 @@ export const createFunnel = (components: FunnelComponents): ((resource: Resource
     const live = all.filter(({ state }) => state === 'running').length;
     if (used.length > 0)
       return passed(
-        `${count(used.length, 'lease')} with signed receipts in ${DAYS} days; ${live === 0 ? 'none runs' : `${count(live, 'runs', 'run')}`} now.`,
+        `${count(used.length, 'lease')} with signed receipts in ${DAYS} days; ${live === 0 ? 'none runs' : count(live, 'runs', 'run')} now.`,
       );
     if (live > 0) return waiting(`${count(live, 'lease runs', 'leases run')}; the first receipt comes after a minute.`);
     const last = all.find(({ reason }) => reason !== '');

@@ -264,8 +264,8 @@ export const createEarnedIndex = (components: EarnedIndexComponents): EarnedInde
     }
     await put(ledger, found, { ...before, ...now, height: Math.max(status.height, before.height) });
   };
-  const later = (next: () => Promise<void>): void => {
-    work = work.then(next).catch((error: unknown) => {
+  const later = (step: () => Promise<void>): void => {
+    work = work.then(step).catch((error: unknown) => {
       if (running) logger.warn('What blocks brought could not be written down', { error: messageOf(error) });
     });
   };

@@ -2,6 +2,7 @@ import type { FollowedLedger } from '../../../kernel/consensus/index.ts';
 import { leaseIdBytes, parseLeaseId } from '../../../kernel/leases/index.ts';
 import { UNIT_OF } from '../../../kernel/leases/formats/index.ts';
 import type { RewardEntry, RewardExplanation } from '../../../../preload/contract/index.ts';
+import { WEIGHT_UNIT_SECONDS } from '../ledger/constants.ts';
 import { hexOf } from '../ledger/keys.ts';
 import type { RewardView } from '../ledger/interface.ts';
 import { readAccount, readEpoch, readParams, readPayout, readRewards, readSettlement } from '../ledger/read-state.ts';
@@ -86,13 +87,17 @@ const ofReward = (ledger: FollowedLedger, entry: RewardEntry, earned: Earned): R
     };
   const params = readParams(state);
   const formula = [
-    'points = unit-seconds × weight × quality × privacy × demand ÷ (2^40 × 1000³)',
-    `${reward.points} = ${reward.unitSeconds} × ${reward.weight} × ${reward.quality} × ${reward.privacy} × ${reward.demand} ÷ (1099511627776 × 1000000000)`,
+    `points = unit-seconds × weight × quality × privacy × demand ÷ (${WEIGHT_UNIT_SECONDS} × 1000³)`,
+    `${reward.points} = ${reward.unitSeconds} × ${reward.weight} × ${reward.quality} × ${reward.privacy} × ${reward.demand} ÷ ${WEIGHT_UNIT_SECONDS * 1_000_000_000n}`,
     `quality = ${params.qualityBase} + ${reward.held.map((kind) => params.qualityProof[kind]).join(' + ') || '0'} + ${params.qualityUptime} × ${reward.uptimePermille} ÷ 1000`,
   ];
   const inputs = [
     input('unit-seconds', reward.unitSeconds, 'Amount times seconds in effect, by the receipt that both signed.'),
-    input('weight', reward.weight, `What the network counts 2^40 unit-seconds of ${reward.kind} for.`),
+    input(
+      'weight',
+      reward.weight,
+      `What the network counts ${WEIGHT_UNIT_SECONDS} unit-seconds of ${reward.kind} for.`,
+    ),
     input(
       'quality',
       reward.quality,

@@ -45,7 +45,7 @@ it('gives transactions that are sent at once one nonce each, and the least fee',
   await world.ledger.block();
   expect(balance() - before).toBe(600n);
   expect(sender.pending(signer.keyIdBytes)).toEqual([]);
-  expect(await sender.outcome(sent[1]!.hash)).toMatchObject({ state: 'final', height: 1 });
+  expect(await sender.outcome(sent[1].hash)).toMatchObject({ state: 'final', height: 1 });
 });
 
 it('sends what has a key once, also when it is asked again after the node was killed', async () => {
