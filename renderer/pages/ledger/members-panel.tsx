@@ -89,6 +89,7 @@ export const MembersPanel = ({ view }: { view: LedgerView }) => {
                           size="compact-sm"
                           variant="subtle"
                           color="red"
+                          className="hm-remove"
                           disabled={signing.draft !== null}
                           onClick={() => void signing.prepare({ kind: 'putOut', member: member.account })}
                         >

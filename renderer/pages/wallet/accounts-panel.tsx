@@ -127,7 +127,7 @@ const AccountCard = ({
         <Button size="compact-sm" variant="subtle" color="gray" onClick={onRename}>
           Rename …<span className="hm-sr"> {account.name}</span>
         </Button>
-        <Button size="compact-sm" variant="subtle" color="red" onClick={onRemove}>
+        <Button size="compact-sm" variant="subtle" color="red" className="hm-remove" onClick={onRemove}>
           Remove …<span className="hm-sr"> {account.name}</span>
         </Button>
       </div>

@@ -133,6 +133,7 @@ export const ContactsPanel = ({ onSend }: { onSend(address: string): void }) => 
                   size="compact-sm"
                   variant="subtle"
                   color="red"
+                  className="hm-remove"
                   onClick={() =>
                     confirm({
                       title: `Remove ${contact.name}?`,

@@ -1,14 +1,14 @@
 import { Button, Select, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconDownload, IconHistory } from '@tabler/icons-react';
-import { useEffect, useRef, useState } from 'react';
+import { memo, useEffect, useRef, useState } from 'react';
 import type { WalletEntry, WalletView } from '../../../preload/contract/index.ts';
 import { Caes } from '../../components/caes.tsx';
 import { ErrorNote, showError } from '../../components/error-note.tsx';
 import { saveBlob } from '../../components/files.ts';
 import { Empty, Loading, Panel, Tag } from '../../components/layout.tsx';
 import { whenText } from '../../components/time-text.ts';
-import { useNow } from '../../components/use-now.ts';
+import { NOW_STEP_MS, useNow } from '../../components/use-now.ts';
 import { useRoving } from '../../components/use-roving.ts';
 import { windowOfLines } from '../../components/window-of-lines.ts';
 import { useNodeAccess } from '../../state/node-context.tsx';
@@ -75,7 +75,11 @@ const Filters = ({
   </div>
 );
 
-const Line = ({ entry, accountName, nowMs }: { entry: WalletEntry; accountName: string; nowMs: number }) => (
+/**
+ * What is written of one entry. Drawn once for each, not once for each step of scrolling: writing a date takes longer than
+ * all the rest of a line.
+ */
+const Line = memo(({ entry, accountName, nowMs }: { entry: WalletEntry; accountName: string; nowMs: number }) => (
   <>
     <span className="hm-history-what">
       <span className="hm-history-title">{entryTitle(entry)}</span>
@@ -94,7 +98,8 @@ const Line = ({ entry, accountName, nowMs }: { entry: WalletEntry; accountName: 
       <Caes micro={entry.deltaMicro} signed />
     </strong>
   </>
-);
+));
+Line.displayName = 'Line';
 
 const Lines = ({
   entries,
@@ -111,7 +116,8 @@ const Lines = ({
 }) => {
   const box = useRef<HTMLDivElement>(null);
   const [scroll, setScroll] = useState({ topPx: 0, heightPx: 0 });
-  const nowMs = useNow();
+  // The same from one step of scrolling to the next, so that lines which stay are not written anew.
+  const nowMs = Math.floor(useNow() / NOW_STEP_MS) * NOW_STEP_MS;
   const shown = windowOfLines(total, ROW_PX, scroll.topPx, scroll.heightPx);
   const roving = useRoving(
     0,

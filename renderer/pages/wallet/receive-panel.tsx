@@ -51,7 +51,7 @@ const RequestLine = ({
             {open ? 'Hide the code' : 'Show the code'}
             <span className="hm-sr"> of {name}</span>
           </Button>
-          <Button size="compact-sm" variant="subtle" color="red" onClick={onRemove}>
+          <Button size="compact-sm" variant="subtle" color="red" className="hm-remove" onClick={onRemove}>
             Remove<span className="hm-sr"> {name}</span>
           </Button>
         </div>
