@@ -17,7 +17,7 @@ export {
   type TransactionFrame,
 } from './ledger/transactions.ts';
 export { demandOf, pointsOf, qualityOf } from './ledger/rewards.ts';
-export { emissionOf, unitPriceOf } from './ledger/epochs.ts';
+export { emissionOf } from './ledger/epochs.ts';
 // What the wallet reads of final blocks, and asks before something is signed.
 export { changeConsensusParams, decodeConsensusParams } from './ledger/consensus-params.ts';
 export { readCaesarTransaction } from './ledger/fields.ts';

@@ -1,7 +1,7 @@
 import { RESOURCE_KINDS } from '../../../kernel/leases/formats/index.ts';
 import { credit, mint } from './accounts.ts';
 import type { Books } from './books.ts';
-import { DUE_PER_BLOCK, PAYOUTS_PER_BLOCK, PRUNED_PER_BLOCK, REFERENCE_AMOUNTS, YIELD_SCALE } from './constants.ts';
+import { DUE_PER_BLOCK, PAYOUTS_PER_BLOCK, PRUNED_PER_BLOCK, YIELD_SCALE } from './constants.ts';
 import { endDue } from './escrows.ts';
 import type { EconomyParams } from './interface.ts';
 import {
@@ -144,10 +144,4 @@ export const endBlock = (books: Books, at: { height: number; timeMs: number }): 
   settleDue(books, at);
   payRewards(books, at.height);
   prune(books);
-};
-
-/** What a price per reference amount is per unit, in whole micro-CAES, rounded up; 0 only where the price is. */
-export const unitPriceOf = (kind: keyof typeof REFERENCE_AMOUNTS, priceMicro: bigint): bigint => {
-  const reference = REFERENCE_AMOUNTS[kind];
-  return (priceMicro + reference - 1n) / reference;
 };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { emissionOf, nextPrice, unitPriceOf } from '../../../../../main/apps/caesar/ledger/epochs.ts';
+import { emissionOf, nextPrice } from '../../../../../main/apps/caesar/ledger/epochs.ts';
 import { homeEconomy } from '../../../../../main/apps/caesar/ledger/economies.ts';
 import type { EconomyParams } from '../../../../../main/apps/caesar/ledger/interface.ts';
 import { EPOCH_KEY, pointsKey } from '../../../../../main/apps/caesar/ledger/keys.ts';
@@ -137,9 +137,6 @@ describe('the formulas', () => {
     expect(nextPrice(10_000n, 1000, steps, { min: 100n, max: 1_000_000n })).toBe(11_000n);
     expect(nextPrice(10_000n, 0, steps, { min: 100n, max: 1_000_000n })).toBe(9_000n);
     expect(nextPrice(10_000n, 800, steps, { min: 100n, max: 1_000_000n })).toBe(10_500n);
-    expect(unitPriceOf('cpu', 10_000n)).toBe(10n);
-    expect(unitPriceOf('memory', 2_500n)).toBe(1n);
-    expect(unitPriceOf('memory', 0n)).toBe(0n);
   });
   it('refuse parameters out of bounds, and read what they wrote', () => {
     expect(readEconomyParams(COMMON)).toEqual(COMMON);
