@@ -402,7 +402,7 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
       liar.blocks.add(hexOf(block));
       tell(liar, { proposal: { ...content, proposer: liar.keys.id, signature: sealProposal(liar.keys, content) } }, to);
     };
-    const kind = draw.chance(500) ? 'prevote' : 'precommit';
+    const kind: 'prevote' | 'precommit' = draw.chance(500) ? 'prevote' : 'precommit';
     switch (isTurn && draw.chance(500) ? draw.between(3, 4) : draw.below(7)) {
       case 0:
         say(some, kind, anyBlock());
@@ -436,7 +436,7 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
       }
       case 5: {
         // In another's name.
-        const content = { ...at, kind: kind as 'prevote' | 'precommit', block: anyBlock() };
+        const content = { ...at, kind, block: anyBlock() };
         const other = draw.pick(honest);
         tell(liar, { vote: { ...content, validator: other.keys.id, signature: sealVote(liar.keys, content) } }, some);
         return;

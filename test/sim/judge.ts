@@ -1,5 +1,5 @@
 import { merkleLeaf, merkleRoot } from '../../main/base/crypto/index.ts';
-import type { LedgerState, StateUpdate } from '../../main/kernel/blocks/index.ts';
+import type { LedgerState } from '../../main/kernel/blocks/index.ts';
 import type {
   Application,
   Evidence,
@@ -153,7 +153,7 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
       violate('validity', `${where}: transaction ${output.index} does not hold: ${output.code}`);
       return;
     }
-    tree.apply(output.updates as StateUpdate[]);
+    tree.apply(output.updates);
     demand(isSame(tree.root(), header.stateRoot), 'its state root is another');
     const next = app.validators(tree.frozen());
     demand(isSame(header.nextValidators, setHash(next)), 'it names another next set');
@@ -161,9 +161,9 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
     if (wrong !== null) violate('money', `${where}: ${wrong}`);
     for (const one of holding) {
       const { nonce } = one.transaction.data as { nonce: number };
-      const next = nonces.get(one.signer) ?? 0;
-      demand(nonce === next, `nonce ${nonce} of ${nameOf(one.signerBytes)} follows ${next - 1}`);
-      nonces.set(one.signer, next + 1);
+      const due = nonces.get(one.signer) ?? 0;
+      demand(nonce === due, `nonce ${nonce} of ${nameOf(one.signerBytes)} follows ${due - 1}`);
+      nonces.set(one.signer, due + 1);
       demand(isSame(one.transaction.network, network), 'a transaction was signed for another network');
       const name = hexOf(one.hash);
       if (settled.has(name)) violate('once', `${where}: a transaction is in two blocks`);

@@ -19,7 +19,7 @@ export interface SeedsSettings {
 }
 
 /** How long a seed may take before its process is held to be in a loop. */
-const SEED_MS_MAX = 120_000;
+const SEED_MS_MAX = 300_000;
 
 /** Runs seeds over processes, in order of their numbers as far as several at once can. Resolves when all have ended. */
 export const runSeeds = async (settings: SeedsSettings): Promise<void> => {
