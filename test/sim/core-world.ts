@@ -353,7 +353,8 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
       if (player.life !== life || player.core === null) return;
       const peer = draw.pick(players);
       if (peer !== player && !peer.isLiar) {
-        const { proposals, votes } = player.core.known(40);
+        // As the replica does: what lets the neighbour go on from the round where it is.
+        const { proposals, votes } = player.core.known(40, peer.core?.position().round);
         for (const proposal of proposals) send(player.name, peer, () => hear(peer, { proposal }, player.name));
         for (const vote of votes) send(player.name, peer, () => hear(peer, { vote }, player.name));
         // Whoever is behind gets the blocks that are final.
