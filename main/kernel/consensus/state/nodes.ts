@@ -74,6 +74,15 @@ const leafBytes = Buffer.alloc(3 + KEY_BYTES_MAX + HASH_BYTES);
 leafBytes[0] = LEAF_PREFIX;
 const valueBytes = Buffer.alloc(STATE_VALUE_BYTES_MAX);
 
+const SHORT_BYTES = 1024;
+/** Beginnings of a buffer, the short ones made once: two for each entry would be most of what the collector has to do. */
+const beginningsOf = (buffer: Buffer): ((length: number) => Uint8Array) => {
+  const made: Uint8Array[] = Array.from({ length: SHORT_BYTES + 1 }, (_, length) => buffer.subarray(0, length));
+  return (length) => made[length] ?? buffer.subarray(0, length);
+};
+const leafBeginning = beginningsOf(leafBytes);
+const valueBeginning = beginningsOf(valueBytes);
+
 const sha256Text = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
 
 /** Root of no entries. */
@@ -81,14 +90,14 @@ export const EMPTY_ROOT = sha256Text(Uint8Array.of(EMPTY_PREFIX));
 
 export const hashValue = (value: string): string => {
   valueBytes.write(value, 0, 'latin1');
-  return sha256Text(valueBytes.subarray(0, value.length));
+  return sha256Text(valueBeginning(value.length));
 };
 /** @param valueHash - as {@link hashValue} gives it */
 export const hashLeaf = (key: string, valueHash: string): string => {
   leafBytes.writeUInt16BE(key.length, 1);
   leafBytes.write(key, 3, 'latin1');
   leafBytes.write(valueHash, 3 + key.length, 'latin1');
-  return sha256Text(leafBytes.subarray(0, 3 + key.length + HASH_BYTES));
+  return sha256Text(leafBeginning(3 + key.length + HASH_BYTES));
 };
 export const hashInner = (bit: number, left: string, right: string): string => {
   innerBytes.writeUInt16BE(bit, 1);
