@@ -122,7 +122,8 @@ const measureLedger = async (validators: number, folder: string, withLate: boole
     return one;
   };
   try {
-    for (let number = 0; number < validators; number++) await begin(number);
+    await Promise.all(Array.from({ length: validators }, (_, number) => begin(number)));
+    nodes.sort((one, other) => one.number - other.number);
     await connectAll(nodes);
     await until('all see each other', async () =>
       (await Promise.all(nodes.map((node) => node.call('status', null)))).every(

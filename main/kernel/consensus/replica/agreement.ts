@@ -15,8 +15,8 @@ export interface Agreement {
   /** @param remembered - as the store gave it back */
   start(remembered: readonly Uint8Array[]): void;
   stop(): void;
-  /** Signatures are checked. @param block - where it came with the proposal */
-  proposal(proposal: Proposal, block: Uint8Array | null, from: string): void;
+  /** Signatures are checked. @param block - where it came with the proposal @returns whether that is the block it is about */
+  proposal(proposal: Proposal, block: Uint8Array | null, from: string): boolean;
   vote(vote: Vote, from: string): void;
   /** There is something to agree on. */
   work(): void;
@@ -195,7 +195,13 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
   const build = async (at: number, round: number): Promise<void> => {
     if (at !== current() || selfId === null) return;
     beganMs ??= clock.monotonicMs();
-    const built = await head.build({ proposer: selfId, lastCommit: core.lastCommit(), ...components.gather() });
+    const input = { proposer: selfId, lastCommit: core.lastCommit(), ...components.gather() };
+    const built = await head.build(input).catch((error: unknown) => {
+      // The threads are busy, or gone with the node.
+      if (!isNodeError(error)) throw error;
+      logger.warn('No block could be built', { height: at, error: messageOf(error) });
+      return null;
+    });
     if (at !== current()) return;
     if (built !== null) candidates.add(built.block, built.encoded).outcome = Promise.resolve(built);
     feed({ kind: 'built', height: at, round, block: built?.block.hash ?? null });
@@ -326,14 +332,12 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
       inputs.length = 0;
     },
     proposal: (proposal, block, from) => {
-      if (proposal.height !== current()) return;
-      if (
-        block !== null &&
-        candidates.get(proposal.block) === undefined &&
-        accept(block, proposal.block, from) === null
-      )
-        return;
+      if (proposal.height !== current()) return false;
+      const isRight =
+        block === null || candidates.get(proposal.block) !== undefined || accept(block, proposal.block, from) !== null;
+      // What is signed counts whatever came with it; the block may be had from somebody else.
       feed({ kind: 'proposal', proposal, from });
+      return isRight;
     },
     vote: (vote, from) => feed({ kind: 'vote', vote, from }),
     work: () => feed({ kind: 'work' }),

@@ -192,6 +192,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       verify,
       adopted: (height) => {
         oldest = 0;
+        signersBefore = head.tip().signers;
         answers.keep(height, head.tree().frozen());
         pool.settle([]);
         follow();
@@ -349,7 +350,8 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       const { height, signers } = head.tip();
       signersBefore = signers;
       const [first] = height === 0 ? [] : await store.blocks(1, 1, 1);
-      oldest = first?.block == null ? (height === 0 ? 0 : height) : first.height;
+      // After a snapshot the newest one may be the first that is whole, or not even that.
+      oldest = (first?.block ?? null) !== null ? 1 : head.tip().encoded === null ? 0 : height;
       isStarted = true;
       progressMs = clock.monotonicMs();
       agreement.start(remembered);

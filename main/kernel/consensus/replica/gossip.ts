@@ -218,8 +218,9 @@ export const createGossip = (components: GossipComponents, init: { networkHash: 
     if (!held) return offend(from, 'forged', 'passed on a proposal whose signatures do not hold');
     const isNew = seen.add(name);
     components.heardFrom(proposal.proposer);
-    agreement().proposal(proposal, block, from);
-    if (isNew && mayRelay(proposal.proposer)) tell({ type: 'proposal', proposal, block }, from);
+    const isRight = agreement().proposal(proposal, block, from);
+    // Never a block that is another: whoever passes it on answers for it.
+    if (isNew && mayRelay(proposal.proposer)) tell({ type: 'proposal', proposal, block: isRight ? block : null }, from);
   };
 
   const takeEvidence = async (encoded: Uint8Array, from: string): Promise<void> => {

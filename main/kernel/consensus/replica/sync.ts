@@ -1,4 +1,4 @@
-import { isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
+import { AssertionError, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
 import { type BlockAnswer, decodeBlock, decodeCommit } from '../formats/index.ts';
 import { sameBytes } from '../formats/reader.ts';
 import { setHash } from '../formats/validators.ts';
@@ -149,6 +149,7 @@ export const createSync = (components: SyncComponents, init: { snapshotBehind: n
       if (fetched.length === 0) return pauses.pause(peer, SILENT_PAUSE_MS);
       await follow(fetched);
     } catch (error) {
+      if (error instanceof AssertionError) throw error;
       if (ending.signal.aborted) return;
       if (error instanceof ReplicaError && error.code === 'SYNC_REFUSED') return lied(peer, error.message);
       if (isNodeError(error) && (error.data as { verdict?: string }).verdict === 'reject')
@@ -239,7 +240,13 @@ export const createSync = (components: SyncComponents, init: { snapshotBehind: n
       );
       return false;
     }
-    if (await head.append(outcome, commit)) metrics?.synced.inc(1, { kind: 'block' });
+    try {
+      if (await head.append(outcome, commit)) metrics?.synced.inc(1, { kind: 'block' });
+    } catch (error) {
+      if (ending.signal.aborted || !isNodeError(error)) throw error;
+      halt(`Block ${block.header.height} could not be written down: ${error.message}`);
+      return false;
+    }
     return true;
   };
 

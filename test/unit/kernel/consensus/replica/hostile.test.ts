@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
+  decodeMessage,
   encodeMessage,
   encodeQuestion,
   networkOf,
@@ -142,6 +143,27 @@ describe('against those who do not keep to it', () => {
       const bytes = found?.transactions.reduce((sum, { encoded }) => sum + encoded.length, 0);
       expect(bytes).toBeLessThanOrEqual(16 * 1024);
     }
+  });
+
+  test('a block that is not the one proposed costs whoever sent it, and nobody who passes the proposal on', async () => {
+    const of = await create({ validators: 4 });
+    const honest = new Set(['v0', 'v1', 'v2', 'v3']);
+    // One of them is wired to a neighbour that exchanges blocks on their way to one of the others.
+    let changed = 0;
+    of.network.tamper(({ from, to, kind, bytes }) => {
+      if (kind !== 'message' || to !== 'v1') return bytes;
+      const message = decodeMessage(bytes);
+      if (message.type !== 'proposal' || message.block === null || changed > 0) return bytes;
+      changed += 1;
+      honest.delete(from);
+      return encodeMessage({ ...message, block: Uint8Array.of(0xa0) });
+    });
+    await of.nodes[0]!.replica.submit(of.transfer('alice', 'bob', 1));
+    await of.reach(1);
+    await of.clock.run(500);
+    expect(changed).toBe(1);
+    expect(of.network.offences.map(({ by }) => by)).toEqual(['v1']);
+    expect(honest).not.toContain(of.network.offences[0]!.peer);
   });
 
   test('who asks without end is told nothing more', async () => {
