@@ -1,7 +1,6 @@
 import { encodeCbor, type Random, sha256 } from '../../../main/base/index.ts';
 import {
   ed25519PublicKey,
-  falconKeys,
   keyIdBytesOf,
   keyIdText,
   type Signer,
@@ -29,6 +28,7 @@ import {
 } from '../../../main/kernel/consensus/index.ts';
 import type { LedgerTree } from '../../../main/kernel/consensus/state/index.ts';
 import { createSeededRandom } from '../seeded-random.ts';
+import { fromHex, readVectors } from '../vectors.ts';
 
 /** A Monday, 09:00 UTC. */
 export const CREATED_MS = Date.UTC(2026, 0, 5, 9);
@@ -48,10 +48,13 @@ export interface ExampleSigner extends VoteSigner {
   signer: Signer;
   secrets: SignerSecrets;
 }
-/** Real keys of a number, and signatures that are the same at each run. Half a second each. */
+const falconKeys = readVectors<Record<string, { public: string; secret: string }>>('consensus', 'keys.json');
+/** Real keys of a number from 1 to 7, made once, and signatures that are the same at each run. */
 export const exampleSigner = (number: number, random: Random = createSeededRandom(number)): ExampleSigner => {
   const seed = Uint8Array.from({ length: 48 }, () => number);
-  const falcon = falconKeys(seed);
+  const found = falconKeys[number];
+  if (found === undefined) throw new Error(`keys.json has no keys of ${number}`);
+  const falcon = { public: fromHex(found.public), secret: fromHex(found.secret) };
   const keys = { ed25519: ed25519PublicKey(seed.subarray(0, 32)), falcon1024: falcon.public };
   const secrets = { ed25519: seed.subarray(0, 32), falcon1024: falcon.secret };
   const keyIdBytes = keyIdBytesOf(keys);
@@ -97,7 +100,9 @@ export const signCommit = async (
   const { height } = block.header;
   const content: VoteContent = { network, kind: 'precommit', height, round, block: block.hash };
   const signatures = await Promise.all(
-    validators.map(({ id }) => by.find((one) => Buffer.compare(one.id, id) === 0)?.vote(content) ?? Promise.resolve(null)),
+    validators.map(
+      ({ id }) => by.find((one) => Buffer.compare(one.id, id) === 0)?.vote(content) ?? Promise.resolve(null),
+    ),
   );
   return { height, round, block: block.hash, signatures };
 };

@@ -302,6 +302,24 @@ describe('Messages', () => {
     expect(tell({ type: 'chunk', height: 1, index: -1 })).toThrow(ConsensusFormatError);
     expect(tell({ type: 'manifest', more: 1 })).toThrow(ConsensusFormatError);
   });
+  it('answers throw nothing else, whatever comes', () => {
+    const read = (question: string, answer: Uint8Array): void => {
+      try {
+        decodeAnswer(decodeQuestion(fromHex(question)), answer);
+      } catch (error) {
+        if (!(error instanceof ConsensusFormatError)) throw error;
+      }
+    };
+    fc.assert(
+      fc.property(fc.constantFrom(...vectors.exchanges), fc.nat(), fc.nat(255), ({ question, answer }, place, byte) => {
+        const changed = fromHex(answer);
+        changed[place % changed.length] = byte;
+        read(question, changed);
+        read(question, changed.subarray(0, place % changed.length));
+      }),
+      { numRuns: 200 },
+    );
+  });
   it('throw nothing else, whatever comes', () => {
     const samples = [...vectors.messages, ...vectors.exchanges.map(({ question }) => question)].map(fromHex);
     fc.assert(
