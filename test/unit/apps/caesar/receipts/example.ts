@@ -53,7 +53,6 @@ export const ASSET = parseAssetId(known.asset)!;
 export const STARTS_MS = known.finishedAtMs + 60_000;
 const CREATED_MS = known.finishedAtMs - 60_000;
 export const MOST = 5_000_000n;
-export const OWED = 1_200_000n;
 export const LEASE = leaseIdBytes(LEASE_ID);
 
 export interface Example {
