@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import type { LedgerSummary } from '../../../preload/contract/index.ts';
 import { Age } from '../../components/age.tsx';
 import { ErrorNote, showDone, showError } from '../../components/error-note.tsx';
-import { Empty, Loading, PageHeader, Panel, Tag } from '../../components/layout.tsx';
+import { Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
 import { Progress } from '../../components/progress.tsx';
 import { shortHash } from '../../components/short-hash.tsx';
 import { sentence } from '../../components/unknown.tsx';
@@ -15,16 +15,8 @@ import { CreateNetwork } from './create-network.tsx';
 import { JoinPanel } from './join-panel.tsx';
 import { countText, partOf, syncText } from './ledger-text.ts';
 import { NetworkDetail } from './network-detail.tsx';
+import { NetworkTags } from './network-tags.tsx';
 import './ledger.css';
-
-export const NetworkTags = ({ network }: { network: LedgerSummary }) => (
-  <>
-    {network.current && <Tag tone="accent">current</Tag>}
-    {network.home && <Tag>home</Tag>}
-    {network.isValidator && <Tag>this node validates</Tag>}
-    {network.halted !== null && <Tag tone="problem">halted</Tag>}
-  </>
-);
 
 const NetworkLine = ({ network, onUse }: { network: LedgerSummary; onUse(): void }) => {
   const { text, percent } = syncText(network);
