@@ -211,10 +211,10 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
     );
     if (!turns.some((place) => Buffer.compare(validators[place]!.id, block.by) === 0))
       fail('validity', `${player.name} decides a block at ${height} of somebody whose turn it was not`);
+    if (chain[height] === undefined) rounds += final.commit.round;
     chain[height] ??= final.block;
     if (chain[height] !== final.block)
       fail('one block per height', `${player.name} decides another block at height ${height}`);
-    if (heightOf(player) + 1 > chain.length - 1) rounds += final.commit.round;
     note('final', player.name, `${height}/${final.commit.round} ${final.block.slice(0, 8)}`);
     player.disk.final.push(final);
     player.disk.entries = [];
