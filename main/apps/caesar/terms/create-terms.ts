@@ -22,7 +22,7 @@ export interface TermsComponents {
   metrics: Pick<CaesarMetrics, 'escrows' | 'settlements'> | null;
   store: Store;
   ledgers: Pick<Ledgers, 'list' | 'current' | 'on'>;
-  sender: Pick<SenderControl, 'send' | 'quote' | 'outcomeOf' | 'onOutcome'>;
+  sender: Pick<SenderControl, 'send' | 'quote' | 'pending' | 'outcomeOf' | 'onOutcome'>;
   keys: AccountKeys;
   prover: Pick<Prover, 'list' | 'file'>;
   assets: Pick<Assets, 'list' | 'share' | 'on'>;

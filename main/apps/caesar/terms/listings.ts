@@ -3,7 +3,7 @@ import type { FollowedLedger, Ledgers } from '../../../kernel/consensus/index.ts
 import { UNIT_OF } from '../../../kernel/leases/formats/index.ts';
 import type { Assets } from '../../../kernel/assets/index.ts';
 import type { AssetListing } from '../ledger/interface.ts';
-import { hexOf, sameBytes } from '../ledger/keys.ts';
+import { sameBytes } from '../ledger/keys.ts';
 import { readAccount, readAssetListings, readMembers, readNodeAccount } from '../ledger/read-state.ts';
 import type { SenderControl } from '../sender.ts';
 import type { AccountKeys } from './account-keys.ts';
@@ -35,7 +35,7 @@ export const createListingKeeper = ({
   clock: Clock;
   logger: Logger;
   ledgers: Pick<Ledgers, 'on'>;
-  sender: Pick<SenderControl, 'send' | 'outcomeOf'>;
+  sender: Pick<SenderControl, 'send' | 'pending'>;
   keys: AccountKeys;
   assets: Pick<Assets, 'list' | 'share' | 'on'>;
   /** Where this node lends for money; null: nowhere. */
@@ -85,10 +85,11 @@ export const createListingKeeper = ({
     const state = ledger.replica.state();
     const bound = readNodeAccount(state, node.signer.keyIdBytes);
     const listed = readAssetListings(state, account.keyIdBytes);
-    const send = async (kind: string, fields: Record<string, unknown>, key: string): Promise<void> => {
-      const before = await sender.outcomeOf(key);
-      if (before?.state === 'waiting') return;
-      await sender.send({ signer: account, ledger: ledger.id, kind, fields, ...(before === null && { key }) });
+    const send = async (kind: string, fields: { asset?: AssetId; [name: string]: unknown }): Promise<void> => {
+      const isOnItsWay = sender
+        .pending(account.keyIdBytes)
+        .some((one) => one.ledger === ledger.id && one.kind === kind && one.fields['asset'] === fields.asset);
+      if (!isOnItsWay) await sender.send({ signer: account, ledger: ledger.id, kind, fields });
     };
     if (bound === null || !sameBytes(bound, account.keyIdBytes)) {
       if (!lends()) return;
@@ -96,8 +97,7 @@ export const createListingKeeper = ({
         problem = `Your account on ${ledger.name} has nothing to pay the fee with that binds this node to it; have somebody send it a little.`;
         return;
       }
-      const key = `bind:${ledger.id.slice(0, 16)}:${hexOf(node.signer.keyIdBytes)}`;
-      await send('node.bind', { certificate: node.certificate }, key);
+      await send('node.bind', { certificate: node.certificate });
       return;
     }
     const all = wanted();
@@ -105,11 +105,10 @@ export const createListingKeeper = ({
     for (const listing of isMember ? all : []) {
       const there = listed.find(({ asset }) => asset === listing.asset);
       if (isSame(there, listing)) continue;
-      await send('asset.list', { ...listing }, `list:${ledger.id.slice(0, 16)}:${listing.asset}`);
+      await send('asset.list', { ...listing });
     }
     for (const { asset } of listed)
-      if (!all.some((listing) => listing.asset === asset))
-        await send('asset.unlist', { asset }, `unlist:${ledger.id.slice(0, 16)}:${asset}`);
+      if (!all.some((listing) => listing.asset === asset)) await send('asset.unlist', { asset });
     if (!isMember && all.length > 0)
       problem = `Your account is no member of ${ledger.name}, so what you lend is not listed there and counts less; ask an admin to admit it.`;
   };
