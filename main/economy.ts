@@ -4,6 +4,7 @@ import { createCaesarApp, homeEconomy } from './apps/caesar/index.ts';
 import type { Identity } from './apps/satchel/index.ts';
 import {
   type Application,
+  createConsensusMetrics,
   createLedgers,
   createSignatureCheck,
   createVoteSigner,
@@ -15,7 +16,6 @@ import {
   type VoteSigner,
 } from './kernel/consensus/index.ts';
 import { createMeshNetwork } from './kernel/consensus/mesh/index.ts';
-import { createConsensusMetrics } from './kernel/consensus/metrics.ts';
 import { createReplica, type VoteKeys } from './kernel/consensus/replica/index.ts';
 import { loadLedgerTree } from './kernel/consensus/state/index.ts';
 import { createReplicaStore, listNetworks, removeNetwork } from './kernel/consensus/store/index.ts';

@@ -6,3 +6,4 @@ export * from './errors.ts';
 export * from './formats/index.ts';
 export * from './light/index.ts';
 export { createLedgers, type LedgersComponents } from './create-ledgers.ts';
+export { createConsensusMetrics } from './metrics.ts';
