@@ -5,10 +5,7 @@ import {
   FALCON_PUBLIC_BYTES,
   FALCON_SIGNATURE_BYTES,
   keyIdBytesOf,
-  keyIdText,
-  type Domain,
   type KeyIdBytes,
-  type Signer,
   type SignerKeys,
 } from '../../main/base/crypto/index.ts';
 import {
@@ -180,12 +177,4 @@ export const createSignatureCheck = (): SignatureCheck => ({
     Promise.resolve(items.map(({ keys, content, signature }) => isVoteSigned(keys, content, signature))),
   proposal: (keys, content, signature) => Promise.resolve(isProposalSigned(keys, content, signature)),
   transactions: (encoded) => Promise.resolve(encoded.map(openRecord)),
-});
-
-/** For whoever wants a whole signer, as the replica's keys do. */
-export const createSimSigner = (keys: SimKeys): Signer => ({
-  keyId: keyIdText(keys.id),
-  keyIdBytes: keys.id,
-  keys: keys.keys,
-  sign: (domain: Domain, payload) => Promise.resolve(sealRecord(keys, domain, payload)),
 });
