@@ -586,6 +586,7 @@ export const createNode = async (components: NodeComponents, init: NodeInit): Pr
       ledgerDesk,
       wallet,
       caesar,
+      workers,
       diagnostics,
       windowControl,
     });

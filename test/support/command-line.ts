@@ -1,5 +1,6 @@
 import { runCli } from '../../main/api/cli/index.ts';
 import { createSystemOutside } from '../../main/base/index.ts';
+import { verifyReceipt } from '../../main/apps/caesar/index.ts';
 import { verifyLeaseFile } from '../../main/kernel/leases/index.ts';
 import { verifyJobResult } from '../../main/kernel/runtime/results/index.ts';
 

@@ -1,11 +1,13 @@
-import { type Caesar, verifyReceipt } from '../../apps/caesar/index.ts';
+import { type Caesar, verifyReceiptInWorkers } from '../../apps/caesar/index.ts';
 import type { Call } from '../../../preload/contract/index.ts';
+import type { WorkerPool } from '../../base/index.ts';
 import type { LedgerDesk } from '../ledgers/index.ts';
 import type { Handlers } from './handler-map.ts';
 
 export interface LedgerHandlerComponents {
   ledgerDesk: LedgerDesk;
   caesar: Caesar;
+  workers: WorkerPool;
 }
 type LedgerCall = Extract<Call, `${'ledgers' | 'receipts'}:${string}`>;
 
@@ -32,5 +34,5 @@ export const createLedgerHandlers = ({ ledgerDesk, caesar }: LedgerHandlerCompon
     const { fileName, bytes } = await caesar.receipt(lease);
     return { fileName, bytes: base64(bytes) };
   },
-  'receipts:verify': ({ file }) => verifyReceipt(bytesOf(file)),
+  'receipts:verify': ({ file }) => verifyReceiptInWorkers({ workers }, bytesOf(file)),
 });

@@ -47,6 +47,7 @@ const run = async (...args: string[]): Promise<{ code: number; out: string; erro
     verifyChainFile: refuse,
     // The real check, held to what a proof of this size can meet.
     verifyLeaseFile: refuse,
+    verifyReceiptFile: refuse,
     verifyJobResult: refuse,
     verifyProofFile: async (file, given) =>
       verifyProofFile(file, {
