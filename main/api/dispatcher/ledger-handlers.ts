@@ -14,7 +14,11 @@ type LedgerCall = Extract<Call, `${'ledgers' | 'receipts'}:${string}`>;
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
 
-export const createLedgerHandlers = ({ ledgerDesk, caesar }: LedgerHandlerComponents): Pick<Handlers, LedgerCall> => ({
+export const createLedgerHandlers = ({
+  ledgerDesk,
+  caesar,
+  workers,
+}: LedgerHandlerComponents): Pick<Handlers, LedgerCall> => ({
   'ledgers:list': () => ({ ledgers: ledgerDesk.list() }),
   'ledgers:get': ({ ledger }) => ledgerDesk.view(ledger),
   'ledgers:create': async (wanted) => {
