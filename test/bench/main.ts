@@ -59,6 +59,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     return [leases.benchLeaseTable, leases.benchLeaseGrant, leases.benchLeaseMetering];
   },
   ledger: async () => [(await import('./ledger.ts')).benchLedger],
+  wallet: async () => [(await import('./wallet.ts')).benchWallet],
   vpn: async () => [(await import('./vpn.ts')).benchVpn],
   desktop: async () => {
     const desktop = await import('./desktop.ts');

@@ -134,11 +134,11 @@ export interface WalletWorld {
 
 /** @param more.over - the node of another one started anew: its rows, its keys, the same network */
 export const createWalletWorld = async (
-  more: { over?: WalletWorld; ledger?: Parameters<typeof createLedgerWorld>[1] } = {},
+  more: { over?: WalletWorld; store?: Store; ledger?: Parameters<typeof createLedgerWorld>[1] } = {},
 ): Promise<WalletWorld> => {
   const { over } = more;
   const clock = createManualClock({ nowMs: over?.clock.nowMs() ?? START_MS });
-  const store = over?.store ?? (await createMemoryStore(clock));
+  const store = over?.store ?? more.store ?? (await createMemoryStore(clock));
   const identity = over?.identity ?? createTestIdentity();
   const dialog = createTestDialog();
   const events = over?.events ?? new Emitter<LedgersEvents>();
@@ -160,7 +160,7 @@ export const createWalletWorld = async (
   const ledgers: Pick<Ledgers, 'list' | 'current' | 'on'> = {
     list: () => followed,
     current: () => it.current,
-    on: events.on.bind(events) as Ledgers['on'],
+    on: (name, listener) => events.on(name, listener),
   };
   const makeSender = (): WalletWorld['sender'] =>
     createSender({
@@ -206,7 +206,7 @@ export const createWalletWorld = async (
     end: async () => {
       for (const wallet of opened) await wallet.stop();
       await it.sender.stop();
-      if (over === undefined) await store.close();
+      if (over === undefined && more.store === undefined) await store.close();
     },
   };
   await it.sender.start();

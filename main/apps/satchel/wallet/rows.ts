@@ -220,12 +220,12 @@ export const createWalletRows = (store: Store) => {
       const order = 'ORDER BY at_ms DESC, place DESC, account_id DESC LIMIT ?';
       const only = query.accountIds.length === 1;
       // One account without a search: an index is in the order that is wanted. A search reads the index with the texts in it, and
-      // rows only of what was found. Otherwise the table itself is in that order.
+      // rows only of what was found: the cross join keeps that order. Otherwise the table itself is in that order.
       if (query.text !== undefined) {
         const keys = `SELECT at_ms AS t, place AS p, account_id AS a FROM wallet_entries INDEXED BY ${indexFor(query)} WHERE ${sql}${older} ${order}`;
         const rows = await store.all<EntryColumns>(
           'wallet.search',
-          `SELECT ${COLUMNS} FROM (${keys}) JOIN wallet_entries ON ledger = ? AND at_ms = t AND place = p AND account_id = a ORDER BY at_ms DESC, place DESC, account_id DESC`,
+          `SELECT ${COLUMNS} FROM (${keys}) CROSS JOIN wallet_entries NOT INDEXED ON ledger = ? AND at_ms = t AND place = p AND account_id = a ORDER BY at_ms DESC, place DESC, account_id DESC`,
           [...params, ...place, limit, ledger],
         );
         return rows.map(entryOf);

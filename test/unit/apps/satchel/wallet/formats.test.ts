@@ -112,8 +112,7 @@ describe('payment links', () => {
         const place = at % text.length;
         const changed = `${text.slice(0, place)}${character}${text.slice(place + 1)}`;
         const code = codeOf(() => parsePaymentLink(changed));
-        if (code === 'done') expect(toHex(parsePaymentLink(changed).to)).toBe(toHex(asked.to));
-        else expect(codes).toContain(code);
+        return code === 'done' ? toHex(parsePaymentLink(changed).to) === toHex(asked.to) : codes.has(code);
       }),
     );
   });

@@ -2,7 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Identity } from '../../../../../main/apps/satchel/index.ts';
 import { encodeCbor } from '../../../../../main/base/index.ts';
 import { keyIdBytesOf, verifyRecord } from '../../../../../main/base/crypto/index.ts';
-import { type SatchelBench, PASSPHRASE, createMemoryKeyStore, createSatchelBench } from '../../../../support/satchel.ts';
+import {
+  type SatchelBench,
+  PASSPHRASE,
+  createMemoryKeyStore,
+  createSatchelBench,
+} from '../../../../support/satchel.ts';
 
 const MS_MAX = 240_000;
 const codeOf = async (work: Promise<unknown>): Promise<string> => {

@@ -403,9 +403,7 @@ describe('other things to sign', () => {
       { 'economy.epochMs': '9000' },
       { burnPermille: 'x' },
     ])
-      expect(await codeOf(wallet.draft({ kind: 'parameters', changes: changes as Record<string, string> }))).toBe(
-        'PARAMETER_WRONG',
-      );
+      expect(await codeOf(wallet.draft({ kind: 'parameters', changes }))).toBe('PARAMETER_WRONG');
     await wallet.addAccount({ name: 'savings' });
     expect(await codeOf(wallet.draft({ kind: 'admit', account: 'savings', member: STRANGER, mayValidate: true }))).toBe(
       'NOT_ALLOWED',
