@@ -160,7 +160,10 @@ export interface Terms {
    * @throws {LeaseError} `NOT_PAID` with the reason
    */
   escrow(deal: LeaseDeal, signal: AbortSignal): Promise<void>;
-  /** Lender: null once what a lease may cost is set aside for good, or a sentence for the borrower: what is waited for. */
+  /**
+   * Lender: null once what a lease may cost is set aside for good, or a sentence for the borrower: what is waited for. Asked again
+   * and again while the lease runs: a sentence then says why what is used from now on would not be paid.
+   */
   secured(deal: LeaseDeal): Promise<string | null>;
   /**
    * Pays by the last countersigned receipt, and gives the rest back. Idempotent by lease.

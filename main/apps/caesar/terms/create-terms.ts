@@ -144,9 +144,12 @@ export const createTerms = (components: TermsComponents): TermsControl => {
       const escrow = readEscrow(state, leaseIdBytes(deal.lease));
       if (escrow === null)
         return `The network ${ledger.name} does not show the lender yet that the money is set aside.`;
+      // Whoever brings an early receipt has it closed by that one soon, however long the lease still runs.
+      if (escrow.best !== null)
+        return 'The borrower has begun to settle this lease, so what it uses now is paid by nothing.';
       const problem = problemOfEscrow(escrow, deal, keys.account()?.signer.keyIdBytes ?? null);
       if (problem !== null) return `What was set aside does not do: ${problem}.`;
-      metrics?.escrows.inc(1, { side: deal.side, outcome: 'done' });
+      if ((await rows.get(deal.lease)) === null) metrics?.escrows.inc(1, { side: deal.side, outcome: 'done' });
       await begin(deal, ledger, 'escrowed');
       return null;
     },

@@ -17,6 +17,8 @@ import { createLentBook, type LenderParts, type Lent, refused } from './lent-boo
 import { OFFER_GONE } from './read-request.ts';
 
 const REPORT_MS = 1_000;
+/** What is set aside for a running lease is looked at so often: a borrower may have it closed by an early receipt. */
+const MONEY_MS = 10_000;
 /** Receipts that are written when the node stops take so long at most; what is not written is lost to the lender, a tick at most. */
 const STOP_NOTES_MS = 5_000;
 const RESTARTED = 'The lender was started again, and this lease does not go on after that.';
@@ -89,9 +91,15 @@ export const createLender = (parts: LenderParts): Lender => {
     run(lent);
     return stateOf(entry);
   };
+  /** Ends a lease whose money goes away while it runs: nothing of what is used afterwards would be paid. */
+  const watchMoney = async (lent: Lent): Promise<void> => {
+    const deal = dealOf(lent.entry, await rows.records(lent.entry.id));
+    const sentence = deal === null ? null : await parts.terms.secured(deal);
+    if (sentence !== null && lent.entry.state === 'running') await finish(lent, 'NOT_PAID', sentence);
+  };
   /** Meters a running lease until its time is over: by the monotonic clock, whatever the wall clock does meanwhile. */
   const run = (lent: Lent): void => {
-    const { endsAtMs, durationMs, tickMs } = lent.entry.facts;
+    const { endsAtMs, durationMs, tickMs, priceMicro } = lent.entry.facts;
     const leftMs = Math.min(durationMs, Math.max(0, endsAtMs - clock.nowMs()));
     lent.timers.push(
       clock.every(tickMs, () => {
@@ -101,6 +109,12 @@ export const createLender = (parts: LenderParts): Lender => {
         background(lent, 'A lease could not be ended', finish(lent, 'OVER', 'Its time is over.'));
       }),
     );
+    if (priceMicro > 0n)
+      lent.timers.push(
+        clock.every(MONEY_MS, () => {
+          background(lent, 'What is set aside for a lease could not be looked at', watchMoney(lent));
+        }),
+      );
     journal.changed(lent.entry);
   };
 

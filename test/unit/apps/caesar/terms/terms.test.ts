@@ -204,6 +204,25 @@ describe('an escrow', () => {
 });
 
 describe('a settlement', () => {
+  it('by the borrower while the lease runs is seen by the lender, that stops lending', async () => {
+    const deal = await settlementOf('borrowed');
+    await escrow(deal);
+    const lent = { ...deal, side: 'lent' as const };
+    expect(await lender.terms.secured(lent)).toBeNull();
+    await world.apply(signerOf('borrower'), 'lease.settle', {
+      lease: leaseIdBytes(deal.lease),
+      asset: deal.asset,
+      grant: deal.grant,
+      receipt: deal.receipt,
+      countersign: deal.countersigned,
+      proof: null,
+    });
+    const early = await lender.terms.secured(lent);
+    expect(early).not.toBeNull();
+    if (escrowOf(deal) !== null) expect(early).toContain('begun to settle');
+    else expect(early).toContain('does not show');
+  });
+
   it('pays the lender by the last receipt, the rest back, and is done when that is final', async () => {
     const deal = await settlementOf('lent');
     await escrow(deal);

@@ -38,6 +38,21 @@ it('waits at the lender until what it may cost is set aside for good, and says s
   expect(borrower.escrowed.get(id)).toBe(600n);
 });
 
+it('ends while it runs where the money goes away, so that nothing more is used unpaid', async () => {
+  const { lender } = pair;
+  const id = await pair.request(offer, asking);
+  await world.clock.run(3_000);
+  for (const view of await pair.both(id)) expect(view).toMatchObject({ state: 'running' });
+  lender.unsecured = 'The borrower has begun to settle it.';
+  await world.clock.run(12_000);
+  const [there, here] = await pair.both(id);
+  expect(there).toMatchObject({ state: 'ended', code: 'NOT_PAID', reason: lender.unsecured });
+  expect(here).toMatchObject({ state: 'ended' });
+  expect(lender.provider.running.size).toBe(0);
+  // What both signed until then is settled.
+  expect(lender.settled).toHaveLength(1);
+});
+
 it('ends where nothing is set aside in time, and the borrower learns why', async () => {
   const { lender } = pair;
   lender.unsecured = 'The ledger does not have it yet.';
