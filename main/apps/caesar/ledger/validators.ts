@@ -32,11 +32,22 @@ export const punish = (books: Books, evidence: Evidence, height: number): void =
   slash(books, account, books.params.slashPermille);
   const member = books.member(account);
   if (member !== null) books.set(memberKey(account), encodeMember({ ...member, validator: false }));
-  const record = books.validator(node);
-  if (record === null) return;
+  // The node that it signs with now, which may be another than the one that lied.
+  const { validator: current } = books.stake(account);
+  const record = current === null ? null : books.validator(current);
+  if (current === null || record === null) return;
   // A network of one goes on: its owner has lied to nobody else.
-  if (isLast(books, node)) setPower(books, account);
-  else removeValidator(books, node, record);
+  if (isLast(books, current)) setPower(books, account);
+  else removeValidator(books, current, record);
+};
+/** Who left answers for what its node signed as long as it has stake: with another account in its place, somebody poorer would. */
+const demandAnswered = (books: Books, liable: KeyIdBytes | null, signer: KeyIdBytes): void => {
+  const stake = liable === null || sameBytes(liable, signer) ? null : books.stake(liable);
+  refuseUnless(
+    stake === null || (stake.staked === 0n && stake.unbonding.length === 0),
+    'NODE_ANSWERS_ELSEWHERE',
+    'The node signed blocks for another account, whose stake still answers for them; let that account take all of its stake back first, or join with another node.',
+  );
 };
 
 /** Who does not sign loses its power. @param height - of the block that carries the commit */
@@ -111,6 +122,7 @@ export const validatorHandlers: Handlers<'validator.join' | 'validator.leave'> =
     });
     books.setStake(signer, { ...books.stake(signer), validator: node });
     const bond = books.read(nodeKey(node), decodeNode);
+    demandAnswered(books, bond?.liable ?? null, signer);
     if (bond !== null) books.set(nodeKey(node), encodeNode({ ...bond, liable: signer }));
   },
   'validator.leave': ({ books, signer }) => {

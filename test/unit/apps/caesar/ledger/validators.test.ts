@@ -152,6 +152,37 @@ describe('liars', () => {
     expect(readAccount(world.tree, one).unbonding[0]?.amount).toBe(900_000n);
     expect(readAccount(world.tree, two).staked).toBe(before[1].staked);
   });
+  it('cannot hand their node to an account that has less to lose', () => {
+    const world = createWorld();
+    const at = world.height;
+    fund(world, newcomer, 2_000n);
+    admit(world, newcomer);
+    world.block([world.sign(one, 'validator.leave', {})]);
+    const joining = () =>
+      withCertificate(world, newcomer, 'validator.join', certificateFact(1, newcomer, Date.UTC(2027, 0)));
+    const early = joining();
+    expect(world.refusal(early.signed, early.init)).toBe('NODE_ANSWERS_ELSEWHERE');
+    const staked = readAccount(world.tree, one).staked;
+    world.block([], { evidence: [lie(nodeId(1), at)] });
+    expect(readAccount(world.tree, one).staked).toBe((staked * 9n) / 10n);
+    // Once nothing is left that could be lost for what it signed, it is anybody's.
+    world.block([world.sign(one, 'stake.unbond', { amount: readAccount(world.tree, one).staked })]);
+    world.wait(21 * MINUTE_MS);
+    const late = joining();
+    expect(world.refusal(late.signed, late.init)).toBeNull();
+    expect(auditState(world.tree)).toEqual([]);
+  });
+  it('lose the place that they have now for what another of their nodes signed', () => {
+    const world = createWorld();
+    const at = world.height;
+    world.block([world.sign(one, 'validator.leave', {})]);
+    expect(join(world, one, 'second')).toBeNull();
+    expect(powerOf(world, nodeId('second'))).not.toBeNull();
+    world.block([], { evidence: [lie(nodeId(1), at)] });
+    expect(powerOf(world, nodeId('second'))).toBeNull();
+    expect(join(world, one, 'second')).toBe('NOT_ADMITTED');
+    expect(auditState(world.tree)).toEqual([]);
+  });
   it('cannot come back with another name where nobody has to be admitted', () => {
     const world = createWorld({ change: (economy) => ({ ...economy, members: null, admins: [] }) });
     fund(world, newcomer, 2_000n);
