@@ -201,7 +201,10 @@ export const receiptVerdict = z.strictObject({
       paidMicro: microCaes,
       burntMicro: microCaes,
       proofs: z.array(z.strictObject({ kind: proofKind, passed: z.boolean() })),
+      /** Block that it was paid in. */
       height: z.int(),
+      /** Block whose signatures vouch for it, that one or a later one, and its hash. */
+      vouchedHeight: z.int(),
       block: hash,
       transaction: hash,
       settledAtMs: timestampMs,

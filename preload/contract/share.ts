@@ -25,7 +25,7 @@ export const lendingTerms = z.strictObject({
   proxy: z.strictObject({ relaysAllowed: z.boolean(), exitAllowed: z.boolean() }),
   price: z.discriminatedUnion('mode', [
     z.strictObject({ mode: z.literal('market') }),
-    z.strictObject({ mode: z.literal('fixed'), microPerUnitHour: z.string().regex(/^\d{1,30}$/) }),
+    z.strictObject({ mode: z.literal('fixed'), microPerHour: z.string().regex(/^\d{1,30}$/) }),
   ]),
 });
 export type LendingTerms = z.infer<typeof lendingTerms>;

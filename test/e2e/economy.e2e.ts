@@ -182,8 +182,10 @@ test.describe('four who keep a ledger, one of them a liar', () => {
         expect(verdict).toMatchObject({ passed: true, receipt: { network: 'lab', lease: lease?.id, kind: 'cpu' } });
         expect(verdict.receipt?.borrowerAccount).toBe(payer);
         expect(verdict.receipt?.signers.length ?? 0).toBeGreaterThanOrEqual(3);
-        const block = await tower.json<LedgerBlockView>('network', 'block', String(verdict.receipt?.height ?? 0));
-        expect(block.hash).toBe(verdict.receipt?.block);
+        const blockAt = (height: number | undefined): Promise<LedgerBlockView> =>
+          tower.json<LedgerBlockView>('network', 'block', String(height ?? 0));
+        expect((await blockAt(verdict.receipt?.vouchedHeight)).hash).toBe(verdict.receipt?.block);
+        const block = await blockAt(verdict.receipt?.height);
         expect(block.transactionsList.map(({ kind }) => kind)).toContain('lease.settle');
       });
 

@@ -256,6 +256,7 @@ export const sampleReceiptVerdict = (failed = false): ReceiptVerdict => ({
           { kind: 'time', passed: true },
         ],
         height: 12_399,
+        vouchedHeight: HEIGHT,
         block: fakeHash('block 12399'),
         transaction: fakeHash('settlement'),
         settledAtMs: Date.now() - 2 * HOUR_MS,

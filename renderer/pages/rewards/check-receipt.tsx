@@ -55,8 +55,9 @@ const ReceiptFacts = ({ receipt }: { receipt: NonNullable<ReceiptVerdict['receip
       <Fact name="Network">
         {receipt.network} <ShortHash value={receipt.networkId} what="the id of the network" />
       </Fact>
-      <Fact name="Block">
-        {receipt.height.toLocaleString('en')} <ShortHash value={receipt.block} what="the hash of the block" />
+      <Fact name="Paid in block">{receipt.height.toLocaleString('en')}</Fact>
+      <Fact name="Vouched for by block">
+        {receipt.vouchedHeight.toLocaleString('en')} <ShortHash value={receipt.block} what="the hash of the block" />
       </Fact>
       <Fact name="Settled">{dateTimeText(receipt.settledAtMs)}</Fact>
       <Fact name="Signed by">

@@ -162,7 +162,7 @@ const addSet = (share: Command, session: Session): void => {
         ...(proofs !== undefined && { requiredProofs: proofs === 'none' ? [] : proofs.split(',') }),
         ...(proxy !== undefined && { proxy }),
         ...(price !== undefined && {
-          price: price === 'market' ? { mode: 'market' } : { mode: 'fixed', microPerUnitHour: price },
+          price: price === 'market' ? { mode: 'market' } : { mode: 'fixed', microPerHour: price },
         }),
       };
       const max = flags.max ?? percent;
