@@ -60,7 +60,7 @@ const end = (
   books.set(dueKey(closesAtMs, 'e', lease), null);
   books.set(settlementKey(lease), encodeSettlement(record));
   books.set(dueKey(at.timeMs + keepEpochs * epochMs, 's', lease), NOTHING);
-  if (best !== null) countUse(books, best);
+  if (best !== null) countUse(books, payee, best);
   return record;
 };
 

@@ -12,10 +12,12 @@ import { decodeListing, decodePoints, encodePoints, encodeReward, type Settlemen
 const PERMILLE = 1000n;
 const THREE_PERMILLES = PERMILLE ** 3n;
 
-export const kindOfAsset = (asset: string): ResourceKind => asset.split(':')[1] as ResourceKind;
-
-/** Use of a kind in this epoch: what prices and demand go by. */
-export const countUse = (books: Books, use: SettledUse): void => {
+/**
+ * Use of a kind in this epoch: what prices and demand go by. Use of what nobody listed is none of what is listed: otherwise two strangers
+ * would move prices by receipts that they sign for each other.
+ */
+export const countUse = (books: Books, payee: KeyIdBytes, use: SettledUse): void => {
+  if (!books.has(listingKey(payee, use.asset))) return;
   const kind = kindOfAsset(use.asset);
   const record = books.kind(kind);
   const used = record.used + use.unitSeconds;

@@ -22,6 +22,8 @@ import { auditState } from './audit.ts';
 import {
   accountId,
   ASSET,
+  CERTIFICATE,
+  certificateFact,
   createWorld,
   factsOf,
   FOUNDERS,
@@ -43,7 +45,7 @@ const lend = (
   world: World,
   name: string,
   {
-    lender = 1,
+    lender = 1 as number | string,
     borrower = 2,
     owed = 100n,
     unitSeconds = 3_600_000n,
@@ -352,5 +354,13 @@ describe('prices', () => {
     expect(world.refusal(world.sign(accountId(0), 'asset.list', { ...listing, kind: 'gpu' }))).toBe(
       'TRANSACTION_MALFORMED',
     );
+    // Nor by receipts that they sign for each other: only use of what is listed counts.
+    list(world, 1, 'P2P', 1000);
+    const bind = world.sign(stranger, 'node.bind', { certificate: CERTIFICATE });
+    world.block([bind], { facts: factsOf([bind, certificateFact('stranger', stranger)]) });
+    lend(world, 'made up', { lender: 'stranger', owed: 0n, unitSeconds: 10n ** 20n });
+    expect(readPrices(world.tree)[0]).toMatchObject({ used: 0n });
+    lend(world, 'listed', { owed: 0n, unitSeconds: 7n });
+    expect(readPrices(world.tree)[0]).toMatchObject({ used: 7n });
   });
 });
