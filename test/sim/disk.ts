@@ -1,4 +1,10 @@
-import type { AdoptedState, ReplicaRecord, ReplicaStore, StoredBlock } from '../../main/kernel/consensus/interface.ts';
+import type {
+  AdoptedState,
+  ReplicaRecord,
+  ReplicaStore,
+  StoredBlock,
+  VoterRecord,
+} from '../../main/kernel/consensus/interface.ts';
 import type { StateUpdate } from '../../main/kernel/blocks/index.ts';
 import type { Draw } from './draw.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -11,6 +17,7 @@ interface Image {
   blocks: Map<number, StoredBlock>;
   validators: Map<number, Uint8Array>;
   remembered: Uint8Array[];
+  voter: VoterRecord | null;
 }
 
 export interface DiskHabits {
@@ -60,6 +67,7 @@ export const createSimDisk = ({ time, draw, note, diskFull, headerOf }: SimDiskC
     blocks: new Map(),
     validators: new Map(),
     remembered: [],
+    voter: null,
   });
   let image = empty();
   /** One write at a time, in order; the first is under way. */
@@ -135,6 +143,7 @@ export const createSimDisk = ({ time, draw, note, diskFull, headerOf }: SimDiskC
               genesis: image.genesis,
               height: image.height,
               remembered: [...image.remembered],
+              voter: image.voter,
               state: (async function* () {
                 for (let i = 0; i < entries.length; i += 256)
                   yield entries.slice(i, i + 256).map(([key, value]) => ({ key, value }));
@@ -147,6 +156,10 @@ export const createSimDisk = ({ time, draw, note, diskFull, headerOf }: SimDiskC
             apply(state);
           }),
         remember: (entry) => write('remember', entry.length, () => void image.remembered.push(entry)),
+        voter: (record) =>
+          write('voter', record.id.length, () => {
+            image.voter = record;
+          }),
         commit: ({ block, hash, height, commit, updates, nextValidators }) =>
           write('commit', block.length, () => {
             image.blocks.set(height, { height, hash, block, header: headerOf(block), commit });
@@ -160,7 +173,7 @@ export const createSimDisk = ({ time, draw, note, diskFull, headerOf }: SimDiskC
           for await (const piece of change.state) updates.push(...piece);
           const { genesis, height, header, hash, commit, validators, nextValidators } = change;
           await write('adopt', updates.length, () => {
-            image = { ...empty(), genesis, height };
+            image = { ...empty(), genesis, height, voter: image.voter };
             apply(updates);
             image.blocks.set(height, { height, hash, block: null, header, commit });
             image.validators.set(height, validators);

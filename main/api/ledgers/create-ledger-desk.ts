@@ -130,7 +130,7 @@ export const createLedgerDesk = ({
       validators: ledger.replica.validators().length,
       peers: status.peers,
       sync: status.sync,
-      halted: status.halted,
+      halted: status.halted ?? status.silent,
     };
   };
   const list = (): LedgerSummary[] => ledgers.list().map(summaryOf);

@@ -200,6 +200,8 @@ export interface ReplicaStore {
   }): Promise<void>;
   /** Replaces everything by the state of a height that a commit vouches for. */
   adopt(change: AdoptedState): Promise<void>;
+  /** Whose signatures stand here from now on. Outlives `commit` and `adopt`, not `begin`. */
+  voter(record: VoterRecord): Promise<void>;
   block(height: number): Promise<StoredBlock | null>;
   /** At most `limit`, from a height on without gaps; one at least where that height is there. */
   blocks(from: number, limit: number, bytesMax: number): Promise<StoredBlock[]>;
@@ -215,6 +217,14 @@ export interface StoredBlock {
   block: Uint8Array | null;
   header: Uint8Array;
   commit: Uint8Array;
+}
+/** Keys that this disk has the signatures of. */
+export interface VoterRecord {
+  id: KeyIdBytes;
+  /** When they were first seen with this disk, by the node's clock. */
+  sinceMs: number;
+  /** What they have signed before as well: it was nothing, or the owner says that it does not matter. */
+  vouched: boolean;
 }
 export interface AdoptedState {
   genesis: Uint8Array;
@@ -233,6 +243,8 @@ export interface ReplicaRecord {
   state: AsyncIterable<readonly StateUpdate[]>;
   /** Of heights above `height`, in the order written. A torn last one is left out by the store. */
   remembered: readonly Uint8Array[];
+  /** Null where nobody has signed anything yet. */
+  voter: VoterRecord | null;
 }
 
 /** Whom a replica talks to. Bytes only; whoever sends is who the transport says. */
@@ -284,6 +296,8 @@ export interface ReplicaStatus {
   round: number;
   step: 'waiting' | 'propose' | 'prevote' | 'precommit' | 'commit';
   isValidator: boolean;
+  /** Why this validator signs nothing although its keys are unlocked, a sentence; null where it does, or is none. */
+  silent: string | null;
   sync: SyncState;
   waitingTransactions: number;
   waitingBytes: number;
@@ -317,6 +331,11 @@ export interface Replica extends Startable, EventSource<ReplicaEvents> {
   state(): LedgerState;
   params(): ConsensusParams;
   validators(): readonly Validator[];
+  /**
+   * The owner says that no other machine has this node's keys, so that it signs although its disk does not know what they signed before.
+   * Whoever says so wrongly may contradict themselves, which costs stake. Nothing happens while the keys are locked.
+   */
+  vouch(): Promise<void>;
   reports(): readonly ValidatorReport[];
   /**
    * Puts it among the waiting ones and tells the others.

@@ -4,6 +4,7 @@ import {
   encodeHeader,
   type ReplicaStore,
   type StoredBlock,
+  type VoterRecord,
 } from '../../../main/kernel/consensus/index.ts';
 
 /** A disk of one node in memory: what was written outlives the replica that wrote it. */
@@ -17,6 +18,7 @@ export const createMemoryReplicaStore = (): MemoryReplicaStore => {
   let height = 0;
   let state = new Map<string, Uint8Array>();
   let remembered: Uint8Array[] = [];
+  let voter: VoterRecord | null = null;
   const blocks = new Map<number, StoredBlock>();
   const sets = new Map<number, Uint8Array>();
   let fail: (() => void) | null = null;
@@ -35,13 +37,16 @@ export const createMemoryReplicaStore = (): MemoryReplicaStore => {
       fail = next;
     },
     load: () =>
-      Promise.resolve(genesis === null ? null : { genesis, height, state: entries(), remembered: [...remembered] }),
+      Promise.resolve(
+        genesis === null ? null : { genesis, height, state: entries(), remembered: [...remembered], voter },
+      ),
     begin: async (encoded, updates) => {
       fail?.();
       genesis = encoded;
       height = 0;
       state = new Map();
       remembered = [];
+      voter = null;
       blocks.clear();
       sets.clear();
       write(updates);
@@ -49,6 +54,10 @@ export const createMemoryReplicaStore = (): MemoryReplicaStore => {
     remember: async (entry) => {
       fail?.();
       remembered.push(entry);
+    },
+    voter: async (record) => {
+      fail?.();
+      voter = record;
     },
     commit: async (change) => {
       fail?.();

@@ -83,6 +83,7 @@ export const createLedgerWorld = (
       round: 0,
       step: 'waiting',
       isValidator: true,
+      silent: null,
       sync: { state: 'current' },
       waitingTransactions: pool.length,
       waitingBytes: 0,
@@ -96,6 +97,7 @@ export const createLedgerWorld = (
     state: () => world.tree.frozen(),
     params: () => world.genesis.params,
     validators: () => world.app.validators(world.tree),
+    vouch: async () => undefined,
     reports: () => [],
     submit: async (encoded: Uint8Array) => {
       it.onSubmit(encoded);

@@ -14,7 +14,10 @@ export const migration: Migration = {
         genesis BLOB NOT NULL,
         height INTEGER NOT NULL CHECK (height >= 0),        -- of the newest block, and of the state; 0 before the first block
         pruned INTEGER NOT NULL DEFAULT 0,                  -- blocks below have no body
-        begun_at_ms INTEGER NOT NULL
+        begun_at_ms INTEGER NOT NULL,
+        voter BLOB CHECK (length(voter) = 32),              -- whose signatures ledger_wal has; NULL: nobody's yet
+        voter_since_ms INTEGER,
+        voter_vouched INTEGER CHECK (voter_vouched IN (0, 1))
       ) STRICT;
       CREATE UNIQUE INDEX ledger_networks_live ON ledger_networks (network) WHERE live = 1;
 

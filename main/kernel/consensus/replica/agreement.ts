@@ -1,5 +1,6 @@
 import { decodeCbor, encodeCbor, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
 import type { ConsensusCore, CoreEffect, CoreInput } from '../core/interface.ts';
+import { decodeEntry, type OwnMessage } from '../core/entry.ts';
 import { decodeBlock } from '../formats/block.ts';
 import { hexOf, sameBytes } from '../formats/reader.ts';
 import { placeOf } from '../formats/validators.ts';
@@ -9,6 +10,7 @@ import { type Candidate, createCandidates } from './candidates.ts';
 import { FETCH_PAUSE_MS } from './constants.ts';
 import type { Head } from './head.ts';
 import type { Executed, Refused, VoteKeys } from './interface.ts';
+import type { Voice } from './voice.ts';
 
 /** Drives the algorithm: does its effects in their order, and tells it what came of them. */
 export interface Agreement {
@@ -37,6 +39,7 @@ export interface AgreementComponents {
   head: Head;
   store: Pick<ReplicaStore, 'remember'>;
   keys: VoteKeys;
+  voice: Pick<Voice, 'may' | 'speak' | 'doubt'>;
   createCore(): ConsensusCore;
   /** Best ones that wait, for a block. */
   gather(): { transactions: Parameters<Head['build']>[0]['transactions']; evidence: readonly Evidence[] };
@@ -60,8 +63,12 @@ export interface AgreementComponents {
 const CORE_ENTRY = 0;
 const BLOCK_ENTRY = 1;
 
+/** Names what is signed: one such name for each thing that may be said. */
+const sayingOf = ({ kind, content }: OwnMessage): string =>
+  `${'kind' in content ? content.kind : kind} ${content.round} ${content.block === null ? '' : hexOf(content.block)}`;
+
 export const createAgreement = (components: AgreementComponents): Agreement => {
-  const { outside, logger, metrics, head, store, keys, createCore } = components;
+  const { outside, logger, metrics, head, store, keys, voice, createCore } = components;
   const { clock } = outside;
   const candidates = createCandidates();
   const inputs: CoreInput[] = [];
@@ -71,6 +78,8 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
   /** What was remembered of this height, oldest first. */
   let entries: Uint8Array[] = [];
   let rememberedBlocks = new Set<string>();
+  /** What this disk has of the signatures of this height: place, and block. */
+  let said = new Set<string>();
   let isRunning = false;
   let isStopped = true;
   let selfId: Uint8Array | null = null;
@@ -163,6 +172,8 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
     let signed: Vote | Proposal;
     try {
       for (const hash of keep) await rememberBlock(hash);
+      await voice.speak();
+      said.add(sayingOf(message));
       await remember(CORE_ENTRY, entry);
       entries.push(entry);
       signed =
@@ -293,10 +304,13 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
   };
 
   /** Where the algorithm goes on. */
+  const ownId = (): Uint8Array | null => {
+    const id = keys.voter()?.id ?? null;
+    return id !== null && placeOf(head.tip().validators, id) >= 0 && voice.may(id) ? id : null;
+  };
   const begin = (): void => {
     const { validators, params, height: done } = head.tip();
-    const id = keys.voter()?.id ?? null;
-    selfId = id !== null && placeOf(validators, id) >= 0 ? id : null;
+    selfId = ownId();
     feed({ kind: 'next', height: done + 1, validators, params, self: selfId, hasWork: components.hasWork() });
   };
   const endHeight = (): void => {
@@ -309,14 +323,39 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
     const found: Uint8Array[] = [];
     for (const one of remembered) {
       const [kind, entry] = decodeCbor(one) as [number, Uint8Array];
-      if (kind === CORE_ENTRY) found.push(entry);
-      else {
+      if (kind === CORE_ENTRY) {
+        found.push(entry);
+        said.add(sayingOf(decodeEntry(entry).message));
+      } else {
         const block = decodeBlock(entry);
         candidates.add(block, entry);
         rememberedBlocks.add(hexOf(block.hash));
       }
     }
     return found;
+  };
+
+  /** Another start: with keys, or without any. */
+  const rekey = (): void => {
+    if (isStopped) return;
+    const next = ownId();
+    if (next === null ? selfId === null : selfId !== null && sameBytes(next, selfId)) return;
+    // A new one that remembers what was signed, as after a start: steps that it took without a voice are taken with one.
+    const { proposals, votes } = core.known(Number.MAX_SAFE_INTEGER);
+    clearTimers();
+    inputs.length = 0;
+    core = createCore();
+    if (entries.length > 0) core.recover(entries);
+    begin();
+    for (const proposal of proposals) feed({ kind: 'proposal', proposal, from: '' });
+    for (const vote of votes) feed({ kind: 'vote', vote, from: '' });
+  };
+  /** Something with this node's own signature, from somebody else. Where this disk knows nothing of it, two machines sign. */
+  const listenToSelf = (message: OwnMessage): void => {
+    const { height: at } = message.content;
+    if (at < current() || (at === current() && said.has(sayingOf(message)))) return;
+    if (voice.doubt()) logger.error('Another machine signs with this node’s identity', { height: at });
+    rekey();
   };
 
   return {
@@ -333,38 +372,30 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
     },
     proposal: (proposal, block, from) => {
       if (proposal.height !== current()) return false;
+      if (selfId !== null && sameBytes(proposal.proposer, selfId))
+        listenToSelf({ kind: 'proposal', content: proposal });
       const isRight =
         block === null || candidates.get(proposal.block) !== undefined || accept(block, proposal.block, from) !== null;
       // What is signed counts whatever came with it; the block may be had from somebody else.
       feed({ kind: 'proposal', proposal, from });
       return isRight;
     },
-    vote: (vote, from) => feed({ kind: 'vote', vote, from }),
+    vote: (vote, from) => {
+      if (selfId !== null && sameBytes(vote.validator, selfId)) listenToSelf({ kind: 'vote', content: vote });
+      feed({ kind: 'vote', vote, from });
+    },
     work: () => feed({ kind: 'work' }),
     advanced: () => {
       endHeight();
       candidates.clear();
       rememberedBlocks = new Set();
       entries = [];
+      said = new Set();
       if (beganMs !== null) metrics?.blockSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
       beganMs = null;
       begin();
     },
-    rekey: () => {
-      if (isStopped) return;
-      const id = keys.voter()?.id ?? null;
-      const next = id !== null && placeOf(head.tip().validators, id) >= 0 ? id : null;
-      if (next === null ? selfId === null : selfId !== null && sameBytes(next, selfId)) return;
-      // A new one that remembers what was signed, as after a start: steps that it took without a voice are taken with one.
-      const { proposals, votes } = core.known(Number.MAX_SAFE_INTEGER);
-      clearTimers();
-      inputs.length = 0;
-      core = createCore();
-      if (entries.length > 0) core.recover(entries);
-      begin();
-      for (const proposal of proposals) feed({ kind: 'proposal', proposal, from: '' });
-      for (const vote of votes) feed({ kind: 'vote', vote, from: '' });
-    },
+    rekey,
     position: () => core.position(),
     known: (limit, round) => core.known(limit, round),
     candidate: (hash) => candidates.get(hash)?.encoded ?? null,

@@ -86,5 +86,7 @@ export const REPORT_BLOCKS = 100;
 export const LEFT_OUT_AFTER_MS = 2_000;
 /** Between attempts to write where the disk had no room. */
 export const DISK_PAUSE_MS = 2_000;
+/** A network whose genesis is no older than this when a validator comes to it may be begun by it. */
+export const LAUNCH_MS = 24 * 3_600_000;
 /** Evidence that waits for a block. */
 export const EVIDENCE_WAITING_MAX = 256;

@@ -12,6 +12,7 @@ import {
 } from '../formats/index.ts';
 import { buildLightPath, encodeLedgerProof } from '../light/index.ts';
 import { hexOf } from '../formats/reader.ts';
+import { placeOf } from '../formats/validators.ts';
 import type { Commit, Replica, ReplicaEvents, ReplicaStatus, StoredBlock, Validator } from '../interface.ts';
 import { readTransaction } from '../../blocks/index.ts';
 import { type Agreement, createAgreement } from './agreement.ts';
@@ -29,6 +30,7 @@ import { createReports } from './reports.ts';
 import { createSnapshotSync } from './snapshot-sync.ts';
 import { createSync } from './sync.ts';
 import { createVerify } from './verify.ts';
+import { createVoice } from './voice.ts';
 import { createWaiters } from './waiters.ts';
 
 /** Peers that are asked at once what they know of a height that does not get on. */
@@ -124,6 +126,29 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
   });
   const hasWork = (): boolean => pool.hasReady() || evidencePool.count > 0;
 
+  const voice = createVoice(
+    {
+      nowMs: () => clock.nowMs(),
+      tip: head.tip,
+      write: (record) => head.writing(() => store.voter(record)),
+    },
+    { genesis },
+  );
+  /** Keys came or went. */
+  const rekey = async (): Promise<void> => {
+    const id = keys.voter()?.id ?? null;
+    try {
+      if (id !== null && !voice.isNoted(id)) await voice.note(id);
+    } catch (error) {
+      if (ending.signal.aborted) return;
+      if (!isNodeError(error)) throw error;
+      // Tried again with the next change, or start: until then it signs nothing.
+      logger.error('This node signs nothing', { reason: messageOf(error) });
+    }
+    if (ending.signal.aborted) return;
+    agreement.rekey();
+    changed();
+  };
   const agreement: Agreement = createAgreement({
     outside,
     logger,
@@ -131,6 +156,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     head,
     store,
     keys,
+    voice,
     createCore: () => createCore({ network: networkHash }),
     gather: () => {
       const { params } = head.tip();
@@ -293,12 +319,17 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       round,
       step,
       isValidator: agreement.isValidator(),
+      silent: silence(),
       sync: sync.state(),
       waitingTransactions: pool.count,
       waitingBytes: pool.bytes,
       peers: network.peers().length,
       halted: haltedReason,
     };
+  };
+  const silence = (): string | null => {
+    const id = keys.voter()?.id ?? null;
+    return id === null || placeOf(head.tip().validators, id) < 0 ? null : voice.reason(id);
   };
   /** A final block without its content. */
   const lightBlock = async (height: number): Promise<LightBlock | null> => {
@@ -346,16 +377,19 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
           changed();
         },
       });
-      const remembered = await head.load();
+      const { remembered, voter } = await head.load();
+      voice.load(voter);
       const { height, signers } = head.tip();
       signersBefore = signers;
       const [first] = height === 0 ? [] : await store.blocks(1, 1, 1);
       // After a snapshot the newest one may be the first that is whole, or not even that.
       oldest = (first?.block ?? null) !== null ? 1 : head.tip().encoded === null ? 0 : height;
+      const own = keys.voter()?.id ?? null;
+      if (own !== null) await voice.note(own);
       isStarted = true;
       progressMs = clock.monotonicMs();
       agreement.start(remembered);
-      endings = [clock.every(TICK_MS, tick), keys.on('changed', () => agreement.rekey())];
+      endings = [clock.every(TICK_MS, tick), keys.on('changed', () => void rekey())];
       for (const peer of network.peers()) gossip.joined(peer);
       changed();
     },
@@ -372,6 +406,13 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     state: () => head.tip().state,
     params: () => head.tip().params,
     validators: () => head.tip().validators,
+    vouch: async () => {
+      const id = keys.voter()?.id ?? null;
+      if (id === null) return;
+      await voice.vouch(id);
+      agreement.rekey();
+      changed();
+    },
     reports: () => reports.list(head.tip().validators),
     submit: async (encoded) => {
       if (haltedReason !== null) throw new ConsensusError({ code: 'HALTED', reason: haltedReason }, haltedReason);

@@ -34,8 +34,8 @@ export interface CheckOptions {
 export interface Head {
   tip(): Tip;
   tree(): LedgerTree;
-  /** What was remembered before a crash. */
-  load(): Promise<readonly Uint8Array[]>;
+  /** What was remembered before a crash, and of whom. */
+  load(): Promise<Pick<ReplicaRecord, 'remembered' | 'voter'>>;
   /** Carries a block out on the state after the newest one, which stays as it is. Never throws for what is wrong with the block. */
   execute(block: LedgerBlock, encoded: Uint8Array, options: CheckOptions): Promise<Executed | Refused>;
   /** Makes a block of what may stand in it. Null: something else became final meanwhile. */
@@ -415,10 +415,10 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       const record = await store.load();
       if (record === null) {
         await begin();
-        return [];
+        return { remembered: [], voter: null };
       }
       await resume(record);
-      return record.remembered;
+      return record;
     },
     execute: async (block, encoded, options) => {
       try {

@@ -6,7 +6,8 @@ import {
   ROWS_PER_TRANSACTION,
   SETS_PER_TRANSACTION,
 } from './constants.ts';
-import { writeEntries } from './rows.ts';
+import type { VoterRecord } from '../interface.ts';
+import { voterColumns, writeEntries } from './rows.ts';
 
 // A network that begins, or whose state is taken over from others, is written as a new copy beside the one that counts, some
 // rows at a time, and becomes the one that counts in one step. Whatever happens on the way, the old one is still whole.
@@ -71,15 +72,15 @@ export const sweepIfRoom = async (store: Store, network: Hash): Promise<void> =>
 export const replace = async (
   store: Store,
   network: Hash,
-  head: { genesis: Uint8Array; height: number; begunAtMs: number },
+  head: { genesis: Uint8Array; height: number; begunAtMs: number; voter: VoterRecord | null },
   state: AsyncIterable<readonly StateUpdate[]> | Iterable<readonly StateUpdate[]>,
   first: (copy: number) => readonly Statement[],
 ): Promise<number> => {
   await sweep(store, network);
   const row = await store.get<{ copy: number }>(
     'ledger.copy',
-    'INSERT INTO ledger_networks (network, live, genesis, height, pruned, begun_at_ms) VALUES (?, 0, ?, ?, ?, ?) RETURNING copy',
-    [network, head.genesis, head.height, head.height, head.begunAtMs],
+    'INSERT INTO ledger_networks (network, live, genesis, height, pruned, begun_at_ms, voter, voter_since_ms, voter_vouched) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?) RETURNING copy',
+    [network, head.genesis, head.height, head.height, head.begunAtMs, ...voterColumns(head.voter)],
   );
   const copy = row!.copy;
   try {

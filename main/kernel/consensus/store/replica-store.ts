@@ -1,6 +1,6 @@
 import { type Clock, type Store, assert, sha256 } from '../../../base/index.ts';
 import type { Hash, StateUpdate } from '../../blocks/index.ts';
-import type { AdoptedState, ReplicaRecord, ReplicaStore, StoredBlock } from '../interface.ts';
+import type { AdoptedState, ReplicaRecord, ReplicaStore, StoredBlock, VoterRecord } from '../interface.ts';
 import { BLOCKS_PER_READ, BLOCKS_PER_TRANSACTION, ENTRIES_PER_READ, REMEMBERED_MAX } from './constants.ts';
 import { replace, sweepIfRoom } from './copies.ts';
 import { LedgerStoreError } from './errors.ts';
@@ -16,6 +16,8 @@ import {
   sumOf,
   toBlock,
   toEntry,
+  toVoter,
+  voterColumns,
   writeEntries,
 } from './rows.ts';
 
@@ -36,6 +38,7 @@ interface Live {
   sequence: number;
   /** SHA-256 of the newest set; '' for none. */
   newestSet: string;
+  voter: VoterRecord | null;
 }
 
 const fingerprint = (bytes: Uint8Array): string => Buffer.from(sha256(bytes)).toString('hex');
@@ -88,6 +91,7 @@ class SqlReplicaStore implements ReplicaStore {
         height,
         state: this.#entries(copy),
         remembered: rows.map((row) => row['entry'] as Uint8Array),
+        voter: found.live.voter,
       };
     });
   }
@@ -95,9 +99,9 @@ class SqlReplicaStore implements ReplicaStore {
   begin(genesis: Uint8Array, state: readonly StateUpdate[]): Promise<void> {
     return this.#inTurn(async () => {
       assert(same(sha256(genesis), this.#network), 'A ledger begins with the genesis that it is named after.');
-      const head = { genesis, height: 0, begunAtMs: this.#clock.nowMs() };
+      const head = { genesis, height: 0, begunAtMs: this.#clock.nowMs(), voter: null };
       const copy = await replace(this.#store, this.#network, head, [state], () => []);
-      this.#live = { copy, height: 0, sequence: 0, newestSet: '' };
+      this.#live = { copy, height: 0, sequence: 0, newestSet: '', voter: null };
     });
   }
 
@@ -145,7 +149,9 @@ class SqlReplicaStore implements ReplicaStore {
       const { genesis, height, header, hash, commit, validators, nextValidators } = adopted;
       assert(same(sha256(genesis), this.#network), 'A state is taken over for the network that it is of.');
       assert(height > 0 && same(sha256(header), hash), 'A state is taken over with the header of its height.');
-      const head = { genesis, height, begunAtMs: this.#clock.nowMs() };
+      // What these keys signed with this disk was at a height that is final now.
+      const voter = (await this.#findLive())?.voter ?? null;
+      const head = { genesis, height, begunAtMs: this.#clock.nowMs(), voter };
       const copy = await replace(this.#store, this.#network, head, adopted.state, (fresh) => [
         insertBlock(this.#network, fresh, { height, hash, header, commit, block: null }),
         insertSet(this.#network, fresh, height, validators),
@@ -153,7 +159,21 @@ class SqlReplicaStore implements ReplicaStore {
           ? []
           : [insertSet(this.#network, fresh, height + 1, nextValidators)]),
       ]);
-      this.#live = { copy, height, sequence: 0, newestSet: fingerprint(nextValidators) };
+      this.#live = { copy, height, sequence: 0, newestSet: fingerprint(nextValidators), voter };
+    });
+  }
+
+  voter(record: VoterRecord): Promise<void> {
+    return this.#inTurn(async () => {
+      const live = await this.#needLive();
+      await this.#store.transaction('ledger.voter', [
+        {
+          sql: 'UPDATE ledger_networks SET voter = ?, voter_since_ms = ?, voter_vouched = ? WHERE copy = ?',
+          params: [...voterColumns(record), live.copy],
+          changes: 1,
+        },
+      ]);
+      live.voter = record;
     });
   }
 
@@ -242,7 +262,7 @@ class SqlReplicaStore implements ReplicaStore {
   async #find(): Promise<{ live: Live; genesis: Uint8Array } | null> {
     const row = await this.#store.get(
       'ledger.find',
-      `SELECT copy, height, genesis,
+      `SELECT copy, height, genesis, voter, voter_since_ms, voter_vouched,
         (SELECT max(sequence) FROM ledger_wal AS wal WHERE wal.copy = ledger_networks.copy) AS sequence,
         (SELECT validators FROM ledger_sets AS sets WHERE sets.copy = ledger_networks.copy ORDER BY sets.height DESC LIMIT 1) AS newest_set
         FROM ledger_networks WHERE network = ? AND live = 1`,
@@ -255,6 +275,7 @@ class SqlReplicaStore implements ReplicaStore {
       height: row['height'] as number,
       sequence: (row['sequence'] as number | null) ?? 0,
       newestSet: newest === null ? '' : fingerprint(newest),
+      voter: toVoter(row),
     };
     return { live: this.#live, genesis: row['genesis'] as Uint8Array };
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type SqlValue, type Statement, decodeCbor, messageOf, sha256 } from '../../../base/index.ts';
 import { type Hash, STATE_KEY, STATE_VALUE_BYTES_MAX, type StateUpdate } from '../../blocks/index.ts';
-import type { StoredBlock } from '../interface.ts';
+import type { StoredBlock, VoterRecord } from '../interface.ts';
 import { BLOCK_ITEMS_MAX, ENTRIES_PER_STATEMENT } from './constants.ts';
 import { LedgerStoreError } from './errors.ts';
 
@@ -91,6 +91,13 @@ export const insertBlock = (
   ],
   changes: 1,
 });
+/** `voter`, `voter_since_ms`, `voter_vouched` */
+export const voterColumns = (voter: VoterRecord | null): SqlValue[] =>
+  voter === null ? [null, null, null] : [voter.id, voter.sinceMs, voter.vouched ? 1 : 0];
+export const toVoter = (row: Row): VoterRecord | null =>
+  row['voter'] instanceof Uint8Array
+    ? { id: row['voter'], sinceMs: row['voter_since_ms'] as number, vouched: row['voter_vouched'] === 1 }
+    : null;
 export const insertSet = (network: Hash, copy: number, height: number, validators: Uint8Array): Statement => ({
   sql: 'INSERT INTO ledger_sets (copy, height, sum, validators) VALUES (?, ?, ?, ?)',
   params: [copy, height, sumOf(network, 'ledger_sets', height, validators), validators],
