@@ -1,5 +1,5 @@
 import { isNodeError, type WorkerPool } from '../../../base/index.ts';
-import { keyIdText, verifyRecord } from '../../../base/crypto/index.ts';
+import { KEY_ID_BYTES, keyIdText, verifyRecord } from '../../../base/crypto/index.ts';
 import { readTransaction } from '../../../kernel/blocks/index.ts';
 import {
   decodeGenesis,
@@ -21,6 +21,7 @@ import {
 import type { ProofKind, ReceiptVerdict } from '../../../../preload/contract/index.ts';
 import { accountText } from '../address.ts';
 import { ReceiptError } from '../errors.ts';
+import { AMOUNT_MAX } from '../ledger/constants.ts';
 import { findFact, type TransactionFact } from '../ledger/fact.ts';
 import { readCaesarTransaction } from '../ledger/fields.ts';
 import { readEconomyGenesis } from '../ledger/genesis.ts';
@@ -31,6 +32,9 @@ import { caesText } from '../ledger/transactions.ts';
 import { decodeReceiptFile, type ReceiptFile } from './format.ts';
 
 // docs/formats/receipt-file.md, section "Checking". Works with nothing but the file.
+
+/** Times beyond are none that a ledger has. */
+const TIME_MS_MAX = 2 ** 48 - 1;
 
 type Finding = ReceiptVerdict['findings'][number];
 type Check = Finding['check'];
@@ -117,6 +121,8 @@ const checkProof = (file: ReceiptFile, parts: Parts): string => {
     parts.settle,
     'The transaction does not hold, so there is nothing that a proof would belong to.',
   );
+  if (transaction.fields.proof !== null && file.proof !== null)
+    throw mismatch('The transaction has a proof in it, and another lies beside it, which nothing vouches for.');
   const fields = { ...transaction.fields, proof: transaction.fields.proof ?? file.proof };
   const fact = findFact({ what: 'settlement', fields, atMs: transaction.atMs });
   if (!fact.ok) throw new Flaw(fact.code, fact.reason);
@@ -127,6 +133,30 @@ const checkProof = (file: ReceiptFile, parts: Parts): string => {
     : sayProof(fact.proof.held);
 };
 
+const isWhole = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+const isAmount = (value: bigint): boolean => value >= 0n && value <= AMOUNT_MAX;
+const isId = (value: unknown): boolean => value instanceof Uint8Array && value.length === KEY_ID_BYTES;
+/** An entry of a state that anybody may have signed: whoever makes a network of its own puts into it what it likes. */
+const readPayment = (value: Uint8Array): SettlementRecord => {
+  const wrong = mismatch('What the ledger says of this lease is nothing that this economy writes.');
+  let payment: SettlementRecord;
+  try {
+    payment = decodeSettlement(value);
+  } catch {
+    throw wrong;
+  }
+  const { account, payee, lender, borrower, most, paid, burnt, back, use, height, atMs } = payment;
+  if (
+    ![account, payee, lender, borrower].every(isId) ||
+    ![most, paid, burnt, back].every(isAmount) ||
+    paid + burnt + back !== most ||
+    ![height, atMs].every(isWhole) ||
+    atMs > TIME_MS_MAX ||
+    (use !== null && ![use.receipt, use.transaction].every(isId))
+  )
+    throw wrong;
+  return payment;
+};
 const checkPayment = (parts: Parts): string => {
   const { transaction, hash } = need(
     parts.settle,
@@ -141,7 +171,7 @@ const checkPayment = (parts: Parts): string => {
     throw mismatch('The proof about the ledger is of something else.');
   if (value === null)
     throw mismatch('The ledger says nothing of this lease: it was not settled then, or too long ago.');
-  const payment = decodeSettlement(value);
+  const payment = readPayment(value);
   const { use } = payment;
   if (use === null) throw mismatch('The ledger says that the lease ended without a receipt.');
   if (!sameBytes(use.transaction, hash)) throw mismatch('The ledger says that another transaction settled this lease.');

@@ -45,11 +45,17 @@ const lend = (
   world: World,
   name: string,
   {
-    lender = 1 as number | string,
+    lender = 1,
     borrower = 2,
     owed = 100n,
     unitSeconds = 3_600_000n,
-    held = [] as ('space' | 'stake' | 'work' | 'time')[],
+    held = [],
+  }: {
+    lender?: number | string;
+    borrower?: number;
+    owed?: bigint;
+    unitSeconds?: bigint;
+    held?: ('space' | 'stake' | 'work' | 'time')[];
   } = {},
 ): void => {
   const lease = leaseId(name);

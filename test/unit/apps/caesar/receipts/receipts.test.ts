@@ -237,6 +237,40 @@ describe('a receipt', () => {
     });
     expect(Object.keys(await failures({ ledgerProof: changed }))).toEqual(['payment', 'block', 'signatures']);
   });
+  it('does not pass, and breaks nothing, with what a network of somebody’s own wrote into its state', async () => {
+    const key = settlementKey(LEASE);
+    const before = example.tree.get(key)!;
+    const right = decodeCbor(before) as Record<string, unknown>;
+    const use = right['use'] as Record<string, unknown>;
+    const junk: unknown[] = [
+      null,
+      5,
+      {},
+      { ...right, use: 5 },
+      { ...right, use: { ...use, transaction: 5 } },
+      { ...right, use: { ...use, unitSeconds: 'many' } },
+      { ...right, paid: 'all' },
+      { ...right, paid: 5 },
+      { ...right, paid: -1 },
+      { ...right, account: null },
+      { ...right, payee: 'me' },
+      { ...right, atMs: 2 ** 53 - 1 },
+      { ...right, height: 'high' },
+    ];
+    try {
+      for (const value of junk.map((one) => encodeCbor(one))) {
+        example.tree.apply([{ key, value }]);
+        const block = await example.final(3, example.light.header.timeMs);
+        const ledgerProof = encodeLedgerProof({ path: [], block, key, state: example.tree.prove(key) });
+        expect(await failures({ ledgerProof })).toEqual({ payment: 'MISMATCH' });
+      }
+    } finally {
+      example.tree.apply([{ key, value: before }]);
+    }
+  });
+  it('does not pass with a proof beside the one that was settled with', async () => {
+    expect(await failures({ proof: Uint8Array.of(1, 2, 3) })).toMatchObject({ proof: 'MISMATCH' });
+  });
   it('is refused where it is no receipt file at all', async () => {
     const value = decodeCbor(bytes) as Record<string, unknown>;
     const broken: [unknown, string][] = [
