@@ -80,13 +80,13 @@ export const createCore = (init: CoreInit): ConsensusCore => {
   };
 
   /** Whether a block may follow; undefined: asked, and not known yet. */
-  const soundness = (h: HeightState, block: Hash): boolean | undefined => {
+  const soundness = (h: HeightState, block: Hash, proposer: Uint8Array | null): boolean | undefined => {
     const name = hexOf(block);
     if (h.sound.has(name)) return true;
     if (h.unsound.has(name)) return false;
     if (!h.asked.has(name)) {
       h.asked.add(name);
-      emit({ kind: 'check', height: h.height, round: h.round, block, from: h.book.whoHas(block) });
+      emit({ kind: 'check', height: h.height, round: h.round, block, from: h.book.whoHas(block), proposer });
     }
     return undefined;
   };
@@ -142,7 +142,7 @@ export const createCore = (init: CoreInit): ConsensusCore => {
     if (h.step !== 'propose' || proposal === null) return false;
     const { block, validRound } = proposal;
     if (validRound >= 0 && !h.book.isBacked(validRound, block)) return false;
-    const sound = soundness(h, block);
+    const sound = soundness(h, block, validRound < 0 ? proposal.proposer : null);
     if (sound === undefined) return false;
     const isFree = h.locked === null || h.locked.round <= validRound || sameBytes(h.locked.block, block);
     vote(h, 'prevote', sound && isFree ? block : null);
@@ -156,7 +156,7 @@ export const createCore = (init: CoreInit): ConsensusCore => {
       vote(h, 'precommit', null);
       return true;
     }
-    if (block !== undefined && block !== null && soundness(h, block) === true) {
+    if (block !== undefined && block !== null && soundness(h, block, null) === true) {
       const backed = { round: h.round, block };
       const isLater = (h.valid?.round ?? -1) < h.round;
       if (isLater) h.valid = backed;

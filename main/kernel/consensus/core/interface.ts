@@ -65,7 +65,15 @@ export type CoreEffect =
    * Find the block, if need be at peers (`from` has it), check it and answer `checked`. Asked again in each round in which it
    * matters, as a block that was too far ahead of the clock may hold by then.
    */
-  | { kind: 'check'; height: number; round: number; block: Hash; from: string | null }
+  | {
+      kind: 'check';
+      height: number;
+      round: number;
+      block: Hash;
+      from: string | null;
+      /** Who has to have made it; null where more than two thirds have voted for it. */
+      proposer: KeyIdBytes | null;
+    }
   /** Final. Write it down, apply it, and answer `next`. `block` may still have to be fetched. */
   | { kind: 'decide'; block: Hash; commit: Commit }
   /** For the next block of whoever proposes. */

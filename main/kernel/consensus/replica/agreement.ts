@@ -1,4 +1,5 @@
 import { decodeCbor, encodeCbor, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
+import { proposerPlace } from '../core/proposer.ts';
 import type { ConsensusCore, CoreEffect, CoreInput } from '../core/interface.ts';
 import { decodeEntry, type OwnMessage } from '../core/entry.ts';
 import { decodeBlock } from '../formats/block.ts';
@@ -7,7 +8,7 @@ import { placeOf } from '../formats/validators.ts';
 import type { Commit, Evidence, Proposal, ReplicaStore, Vote } from '../interface.ts';
 import type { ConsensusMetrics } from '../metrics.ts';
 import { type Candidate, createCandidates } from './candidates.ts';
-import { FETCH_PAUSE_MS } from './constants.ts';
+import { FETCH_PAUSE_MS, INPUTS_MAX } from './constants.ts';
 import type { Head } from './head.ts';
 import type { Executed, Refused, VoteKeys } from './interface.ts';
 import type { Voice } from './voice.ts';
@@ -91,6 +92,9 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
 
   const feed = (input: CoreInput): void => {
     if (isStopped) return;
+    // A disk that is full may hold the algorithm up for hours.
+    const isHeard = input.kind === 'vote' || input.kind === 'proposal';
+    if (isHeard && inputs.length >= INPUTS_MAX) return;
     inputs.push(input);
     void run();
   };
@@ -155,13 +159,16 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
   const remember = async (kind: number, entry: Uint8Array): Promise<void> => {
     await head.writing(() => store.remember(encodeCbor([kind, entry])));
   };
-  /** A block that this node is about to be bound to has to be there after a crash as well. */
-  const rememberBlock = async (hash: Uint8Array): Promise<void> => {
+  /** A block that this node is about to be bound to has to be there after a crash as well. @returns whether it is */
+  const rememberBlock = async (hash: Uint8Array): Promise<boolean> => {
     const name = hexOf(hash);
+    if (rememberedBlocks.has(name)) return true;
     const candidate = candidates.get(hash);
-    if (candidate === undefined || rememberedBlocks.has(name)) return;
+    if (candidate === undefined) return false;
+    candidates.pin(hash);
     await remember(BLOCK_ENTRY, candidate.encoded);
     rememberedBlocks.add(name);
+    return true;
   };
 
   /** Writes, signs, tells the algorithm, tells the others. @returns what follows */
@@ -171,7 +178,11 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
     const asked = core;
     let signed: Vote | Proposal;
     try {
-      for (const hash of keep) await rememberBlock(hash);
+      for (const hash of keep)
+        if (!(await rememberBlock(hash))) {
+          logger.warn('Nothing was signed', { height: message.content.height, error: 'its block is not at hand' });
+          return [];
+        }
       await voice.speak();
       said.add(sayingOf(message));
       await remember(CORE_ENTRY, entry);
@@ -218,11 +229,17 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
     feed({ kind: 'built', height: at, round, block: built?.block.hash ?? null });
   };
   const check = async (effect: Extract<CoreEffect, { kind: 'check' }>): Promise<void> => {
-    const { height: at, block, from } = effect;
+    const { height: at, block, from, proposer } = effect;
     if (at !== current()) return;
     beganMs ??= clock.monotonicMs();
     const candidate = await obtain(block, from);
     if (candidate === null || at !== current()) return;
+    // A new block is its proposer's own: it would otherwise be blamed, or paid, for what somebody else made.
+    if (proposer !== null && !sameBytes(candidate.block.header.proposer, proposer)) {
+      logger.warn('A proposed block does not hold', { height: at, problem: 'it names another proposer' });
+      feed({ kind: 'checked', height: at, block, valid: false });
+      return;
+    }
     const outcome = await outcomeOf(candidate);
     if (at !== current()) return;
     if (!outcome.ok && !outcome.stale)
@@ -329,12 +346,18 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
       } else {
         const block = decodeBlock(entry);
         candidates.add(block, entry);
+        candidates.pin(block.hash);
         rememberedBlocks.add(hexOf(block.hash));
       }
     }
     return found;
   };
 
+  /** Others may sign proposals as well, and blocks with them would only take room. */
+  const isTurnOf = ({ network, height: at, round, proposer }: Proposal): boolean => {
+    const { validators } = head.tip();
+    return sameBytes(validators[proposerPlace(network, at, round, validators)]!.id, proposer);
+  };
   /** Another start: with keys, or without any. */
   const rekey = (): void => {
     if (isStopped) return;
@@ -371,7 +394,7 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
       inputs.length = 0;
     },
     proposal: (proposal, block, from) => {
-      if (proposal.height !== current()) return false;
+      if (proposal.height !== current() || !isTurnOf(proposal)) return false;
       if (selfId !== null && sameBytes(proposal.proposer, selfId))
         listenToSelf({ kind: 'proposal', content: proposal });
       const isRight =

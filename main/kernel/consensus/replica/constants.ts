@@ -46,6 +46,10 @@ export const GOSSIP_BYTES_MAX = 512 * 1024;
 /** Blocks that are kept while their height is agreed on. */
 export const CANDIDATES_MAX = 24;
 export const CANDIDATES_BYTES_MAX = 96 * 1024 * 1024;
+/** Of these, how many stay whatever comes: what this node is locked on, and proposed. */
+export const CANDIDATES_PINNED = 8;
+/** Messages of peers that wait for the algorithm, which waits for the disk; what is more comes again. */
+export const INPUTS_MAX = 16_384;
 /** Proposals of the next height that wait for it. */
 export const PROPOSALS_AHEAD_MAX = 16;
 

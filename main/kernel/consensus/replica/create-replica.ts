@@ -51,7 +51,10 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
   const verify = createVerify(check, networkHash);
   const waiters = createWaiters();
   const evidencePool = createEvidencePool();
-  let haltedReason: string | null = null;
+  /** For good. */
+  let stoppedReason: string | null = null;
+  /** Until the disk has room. */
+  let fullReason: string | null = null;
   let isStarted = false;
   let oldest = 0;
   let progressMs = clock.monotonicMs();
@@ -62,13 +65,20 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
   const changed = (): void => {
     if (isStarted && emitter.hasListeners('status')) emitter.emit('status', status());
   };
-  const halt = (reason: string | null): void => {
-    if (haltedReason === reason) return;
-    haltedReason = reason;
-    if (reason !== null) logger.error('The ledger goes no further', { reason });
+  const halt = (reason: string): void => {
+    if (stoppedReason !== null) return;
+    stoppedReason = reason;
+    logger.error('The ledger goes no further', { reason });
     changed();
   };
-  const halted = (): boolean => haltedReason !== null;
+  const stall = (reason: string | null): void => {
+    if (fullReason === reason) return;
+    fullReason = reason;
+    if (reason !== null) logger.error('The ledger waits', { reason });
+    changed();
+  };
+  const haltedReason = (): string | null => stoppedReason ?? fullReason;
+  const halted = (): boolean => haltedReason() !== null;
 
   const pool = createPool({
     app,
@@ -100,7 +110,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
         const signed = opened.filter((one) => one !== null);
         return signed.length === encoded.length ? signed : null;
       },
-      halt,
+      stall,
       advanced: (executed, commit) => advanced(executed, commit),
       stopped: ending.signal,
     },
@@ -324,7 +334,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       waitingTransactions: pool.count,
       waitingBytes: pool.bytes,
       peers: network.peers().length,
-      halted: haltedReason,
+      halted: haltedReason(),
     };
   };
   const silence = (): string | null => {
@@ -415,7 +425,8 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     },
     reports: () => reports.list(head.tip().validators),
     submit: async (encoded) => {
-      if (haltedReason !== null) throw new ConsensusError({ code: 'HALTED', reason: haltedReason }, haltedReason);
+      const reason = haltedReason();
+      if (reason !== null) throw new ConsensusError({ code: 'HALTED', reason }, reason);
       return await intake.submit(encoded);
     },
     settled: (hash, signal) => waiters.wait(hexOf(hash), pool.has(hexOf(hash)), signal),

@@ -68,8 +68,8 @@ export interface HeadComponents {
   createTree(state: AsyncIterable<readonly StateUpdate[]>): Promise<LedgerTree>;
   /** Takes transactions apart and checks them; null where one does not hold. */
   open(encoded: readonly Uint8Array[]): Promise<readonly SignedTransaction[] | null>;
-  /** Told why it goes no further, and null when it does again. */
-  halt(reason: string | null): void;
+  /** Told what it waits for, and null when it goes on. */
+  stall(reason: string | null): void;
   /** A block is on disk and applied. */
   advanced(executed: Executed, commit: Commit): void;
   stopped: AbortSignal;
@@ -80,7 +80,7 @@ async function* pieces(updates: readonly StateUpdate[]): AsyncIterable<readonly 
 }
 
 export const createHead = (components: HeadComponents, init: { genesis: Genesis; network: Uint8Array }): Head => {
-  const { outside, logger, metrics, store, app, verify, createTree, open, halt, advanced, stopped } = components;
+  const { outside, logger, metrics, store, app, verify, createTree, open, stall, advanced, stopped } = components;
   const { genesis, network } = init;
   let tree: LedgerTree | null = null;
   let tip: Tip | null = null;
@@ -105,12 +105,15 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
     for (let waited = false; ; waited = true) {
       try {
         const result = await write();
-        if (waited) halt(null);
+        if (waited) stall(null);
         return result;
       } catch (error) {
-        if (!isNodeError(error) || error.code !== 'DISK_FULL') throw error;
+        if (!isNodeError(error) || error.code !== 'DISK_FULL') {
+          if (waited) stall(null);
+          throw error;
+        }
         if (!waited) logger.error('The disk is full; the ledger waits for room', { height: tip?.height ?? 0 });
-        halt('The disk has no room for the next block; make room, and it goes on by itself.');
+        stall('The disk has no room for the next block; make room, and it goes on by itself.');
         await outside.clock.sleep(DISK_PAUSE_MS, stopped);
       }
     }
