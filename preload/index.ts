@@ -1,4 +1,4 @@
-// The bridge: two functions, and nothing of Electron. It loads no package, not even the contract's schemas, since the
+// The bridge: the node's two functions, one of the window, and nothing of Electron. It loads no package, not even the contract's schemas, since the
 // other end checks names and requests anyway and this file is on the way to the first picture.
 import { contextBridge, ipcRenderer } from 'electron';
 import type { NodeClient, Reply } from './contract/index.ts';
@@ -66,3 +66,9 @@ const subscribe = (name: unknown, listener: unknown): (() => void) => {
 };
 
 contextBridge.exposeInMainWorld('hypermesh', Object.freeze({ call, subscribe } satisfies Bridge));
+
+/** Asks the program to take a copied text out of the clipboard later. The page itself may not read the clipboard, and gets no answer. */
+const forgetCopied = (text: unknown): void => {
+  if (typeof text === 'string') ipcRenderer.send('forgetCopied', text);
+};
+contextBridge.exposeInMainWorld('hypermeshWindow', Object.freeze({ forgetCopied }));

@@ -117,6 +117,19 @@ export type Inventory = z.infer<typeof inventory>;
 export const capacityUnit = z.enum(['millicores', 'millicards', 'bytes', 'bytesPerSecond', 'containers', 'microCaes']);
 export type CapacityUnit = z.infer<typeof capacityUnit>;
 
+const priced: Readonly<Record<z.infer<typeof resourceKind>, string>> = {
+  cpu: 'core',
+  gpu: 'card',
+  memory: 'GiB',
+  storage: 'GiB',
+  network: 'MiB/s',
+  container: 'container',
+  economic: 'CAES',
+};
+/** What prices of a resource are for an hour of: 1000 millicores or millicards, 2^30 bytes, 2^20 bytes per second, one container. */
+export const pricedAmountOf = (resource: z.infer<typeof resourceKey>): string =>
+  priced[(resource.startsWith('gpu:') ? 'gpu' : resource) as z.infer<typeof resourceKind>];
+
 export const asset = z.strictObject({
   /** `asset:<kind>:<cid of its registration record>`. */
   id: z.string(),

@@ -328,6 +328,7 @@ export const jobSend = z.strictObject({
   copies: z.int().min(1).max(9).default(1),
   quorum: z.int().min(1).max(9).default(1),
   minutes: z.int().min(1).max(525_600).default(60),
+  /** Micro-CAES for an hour of a core or a container. */
   priceMicroMax: z
     .string()
     .regex(/^\d{1,30}$/)

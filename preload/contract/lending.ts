@@ -42,7 +42,7 @@ export const offerView = z.strictObject({
   minutesMax: z.int(),
   requiredProofs: z.array(proofKind),
   relaysAllowed: z.boolean(),
-  /** Per unit and hour; 0 lends for nothing. */
+  /** For an hour of what `pricedAmountOf` names; 0 lends for nothing. */
   priceMicro: micro,
   address: globalAddress,
   rttMs: z.number().nullable(),

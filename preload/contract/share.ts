@@ -25,6 +25,7 @@ export const lendingTerms = z.strictObject({
   proxy: z.strictObject({ relaysAllowed: z.boolean(), exitAllowed: z.boolean() }),
   price: z.discriminatedUnion('mode', [
     z.strictObject({ mode: z.literal('market') }),
+    /** Micro-CAES for an hour of what `pricedAmountOf` names. */
     z.strictObject({ mode: z.literal('fixed'), microPerHour: z.string().regex(/^\d{1,30}$/) }),
   ]),
 });

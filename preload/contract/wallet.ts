@@ -98,7 +98,7 @@ export const draftRequest = z.discriminatedUnion('kind', [
     kind: z.literal('send'),
     account: accountName.optional(),
     /** Address, name in the address book, or a payment link. */
-    to: z.string().trim().min(1).max(512).describe('an address, a name in the address book, or a payment link'),
+    to: z.string().trim().min(1).max(2048).describe('an address, a name in the address book, or a payment link'),
     amount: amount.optional(),
     memo: z.string().max(256).default(''),
   }),
@@ -108,13 +108,13 @@ export const draftRequest = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('admit'),
     account: accountName.optional(),
-    member: z.string().trim().min(1).max(512).describe('an address, or a name in the address book'),
+    member: z.string().trim().min(1).max(2048).describe('an address, or a name in the address book'),
     mayValidate: flag.default(false),
   }),
   z.strictObject({
     kind: z.literal('putOut'),
     account: accountName.optional(),
-    member: z.string().trim().min(1).max(512),
+    member: z.string().trim().min(1).max(2048),
   }),
   z.strictObject({
     kind: z.literal('parameters'),
@@ -181,7 +181,7 @@ export const walletCalls = defineCalls({
     summary: 'One more account from the same phrase, or somebody’s to watch',
     request: z.strictObject({ name: label, watch: accountAddress.optional() }),
     response: walletView,
-    errors: [...walletErrors, 'ACCOUNTS_FULL', 'ACCOUNT_KNOWN', 'NAME_TAKEN', 'ADDRESS_WRONG'],
+    errors: [...walletErrors, 'ACCOUNTS_FULL', 'ACCOUNT_KNOWN', 'NAME_TAKEN', 'NAME_WRONG', 'ADDRESS_WRONG'],
     cli: {
       command: 'wallet add',
       positionals: ['name'],
@@ -194,7 +194,7 @@ export const walletCalls = defineCalls({
     summary: 'Gives an account another name',
     request: z.strictObject({ account: accountName, name: label }),
     response: walletView,
-    errors: [...walletErrors, 'NAME_TAKEN'],
+    errors: [...walletErrors, 'NAME_TAKEN', 'NAME_WRONG'],
     cli: {
       command: 'wallet rename',
       positionals: ['account', 'name'],
@@ -222,6 +222,8 @@ export const walletCalls = defineCalls({
       /** In memo, names and addresses. */
       text: z.string().max(128).optional(),
       before: z.string().max(64).optional(),
+      /** So many are left out first: after `before`, or from the newest. */
+      offset: z.coerce.number().int().min(0).max(100_000_000).default(0),
       limit: z.coerce.number().int().min(1).max(500).default(100),
     }),
     response: z.strictObject({ entries: z.array(walletEntry), total: z.int() }),
@@ -237,7 +239,7 @@ export const walletCalls = defineCalls({
     summary: 'The history as a table for a spreadsheet, with the value of each day where the price list has it',
     request: z.strictObject({ account: accountName.optional() }),
     response: z.strictObject({ fileName: z.string(), csv: z.string() }),
-    errors: walletErrors,
+    errors: [...walletErrors, 'HISTORY_TOO_LONG'],
   },
   'wallet:draft': {
     method: 'POST',
@@ -256,6 +258,8 @@ export const walletCalls = defineCalls({
       'WATCH_ONLY',
       'NOT_ALLOWED',
       'PARAMETER_WRONG',
+      'MEMO_WRONG',
+      'DRAFTS_FULL',
     ],
   },
   'wallet:approve': {
@@ -278,6 +282,7 @@ export const walletCalls = defineCalls({
       'TOO_MANY_ATTEMPTS',
       'TRANSACTION_REFUSED',
       'NOT_ENOUGH',
+      'DRAFT_CHANGED',
     ],
   },
   'wallet:settled': {
@@ -321,7 +326,7 @@ export const walletCalls = defineCalls({
     summary: 'Gives an address a name',
     request: z.strictObject({ address: accountAddress, name: label, note: z.string().max(256).default('') }),
     response: z.strictObject({ contacts: z.array(contact) }),
-    errors: ['ADDRESS_WRONG', 'NAME_TAKEN', 'CONTACTS_FULL'],
+    errors: ['ADDRESS_WRONG', 'NAME_TAKEN', 'NAME_WRONG', 'CONTACTS_FULL'],
     cli: {
       command: 'wallet contact set',
       positionals: ['address', 'name'],
@@ -359,7 +364,7 @@ export const walletCalls = defineCalls({
       memo: z.string().max(128).default(''),
     }),
     response: paymentRequest,
-    errors: [...walletErrors, 'REQUESTS_FULL', 'AMOUNT_WRONG'],
+    errors: [...walletErrors, 'REQUESTS_FULL', 'AMOUNT_WRONG', 'MEMO_WRONG'],
     cli: { command: 'wallet request', examples: ['hypermesh wallet request --amount 12.5 --memo "for March"'] },
   },
   'wallet:removeRequest': {

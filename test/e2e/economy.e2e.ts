@@ -24,8 +24,8 @@ import { root } from './launch-app.ts';
 // the words alone. Whole programs in hosts of their own, as their owners have them.
 
 const LOOK = { timeout: 180_000, intervals: [1000] };
-/** Micro-CAES per millicore and hour: dear, so that seconds show. */
-const PRICE = '1000000';
+/** Micro-CAES for a core and an hour: dear, so that seconds show. */
+const PRICE = '1000000000';
 const BUSY =
   'const end = Date.now() + 12000;\nlet n = 0;\nwhile (Date.now() < end) n += 1;\nconsole.log(`counted ${n}`);\n';
 const HOSTS = ['attic', 'studio', 'keeper', 'tower', 'liar'] as const;
