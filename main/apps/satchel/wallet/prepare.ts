@@ -15,7 +15,7 @@ import {
 } from '../../caesar/index.ts';
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { LedgerState } from '../../../kernel/blocks/index.ts';
-import type { FollowedLedger } from '../../../kernel/consensus/index.ts';
+import { PARAM_BOUNDS, type FollowedLedger } from '../../../kernel/consensus/index.ts';
 import type { DraftRequest, WalletDraft } from '../../../../preload/contract/index.ts';
 import { caesText, parseCaes } from './amount.ts';
 import { LOOK_ALIKE_END, LOOK_ALIKE_START, MOST_PERCENT } from './constants.ts';
@@ -101,10 +101,14 @@ const changesOf = (wanted: Readonly<Record<string, string>>, state: LedgerState)
         `${name} is a whole number; ${text.slice(0, 40)} is none. Say it in the unit that the network shows.`,
       );
     const [, part, field] = /^(?:(economy|consensus)\.)?(\w{1,48})$/.exec(name) ?? [];
+    // Both names of one parameter would be shown, and only the latter be signed.
+    if (field !== undefined && (Object.hasOwn(economy, field) || Object.hasOwn(consensus, field)))
+      throw wrong(name, `${field} is named twice; give it one new value.`);
     if (field !== undefined && part !== 'consensus' && Object.hasOwn(ECONOMY_BOUNDS, field)) {
       const isAmount = typeof ECONOMY_BOUNDS[field as keyof typeof ECONOMY_BOUNDS][0] === 'bigint';
       economy[field] = isAmount ? BigInt(text) : Number(text);
-    } else if (field !== undefined && part !== 'economy') consensus[field] = Number(text);
+    } else if (field !== undefined && part !== 'economy' && Object.hasOwn(PARAM_BOUNDS, field))
+      consensus[field] = Number(text);
     else throw wrong(name, `There is no parameter ${name}; \`hypermesh network params\` lists them.`);
   }
   try {

@@ -402,6 +402,10 @@ describe('other things to sign', () => {
       { nothing: '1' },
       { 'economy.epochMs': '9000' },
       { burnPermille: 'x' },
+      // What is shown twice is signed once: nobody sees which of both.
+      { burnPermille: '30', 'economy.burnPermille': '1000' },
+      { heartbeatMs: '5000', 'consensus.heartbeatMs': '86400000' },
+      { 'consensus.__proto__': '5' },
     ])
       expect(await codeOf(wallet.draft({ kind: 'parameters', changes }))).toBe('PARAMETER_WRONG');
     await wallet.addAccount({ name: 'savings' });
