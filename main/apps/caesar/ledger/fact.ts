@@ -191,6 +191,11 @@ export const findFact = (input: FactInput, requirements = DEFAULT_REQUIREMENTS):
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, code: error.code, reason: error.message };
     if (isNodeError(error)) return { ok: false, code: error.code, reason: error.message };
-    throw error;
+    // A bug of ours that a stranger's proof has found: thrown, nobody could build a block while that transaction waits.
+    return {
+      ok: false,
+      code: 'CHECK_FAILED',
+      reason: `It could not be checked (${messageOf(error)}); settle with another proof, or with none.`,
+    };
   }
 };

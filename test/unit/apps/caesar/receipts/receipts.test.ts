@@ -107,6 +107,15 @@ describe('what threads find out of a settlement', () => {
     });
     expect(fact({ proof: changed })).toMatchObject({ code: 'PROOF_OF_ANOTHER' });
   });
+  it('is a refusal even where checking breaks down, so that no transaction keeps others from a block', () => {
+    const broken = { ...example.fields, proof: 5 as never };
+    for (const input of [
+      { what: 'settlement', fields: broken, atMs: STARTS_MS + 1_900_000 },
+      { what: 'settlement', fields: null as never, atMs: 0 },
+      { what: 'certificate', certificate: null as never },
+    ] as const)
+      expect(findFact(input)).toMatchObject({ ok: false, reason: expect.stringMatching(/./) });
+  });
   it('is a sentence for anything else', () => {
     fc.assert(
       fc.property(
