@@ -102,8 +102,13 @@ export const createSettleDesk = ({
   };
   /** Sends, unless it was. @returns why it was not taken, a sentence; null when it is on its way */
   const bring = async (settlement: Settlement, ledger: FollowedLedger, account: Signer): Promise<string | null> => {
-    const key = settleKeyOf(settlement.lease);
-    const sent = await sender.outcomeOf(key);
+    let key = settleKeyOf(settlement.lease);
+    let sent = await sender.outcomeOf(key);
+    // Its nonce was used in a block that is not kept here, and what it was to end is open: another device of the owner had used it.
+    if (sent?.state === 'final' && sent.height === null) {
+      key = `${key}:again`;
+      sent = await sender.outcomeOf(key);
+    }
     if (sent !== null && sent.state !== 'dropped') return null;
     // A proof that the ledger does not take is left out: the rest is worth more.
     const proof =
