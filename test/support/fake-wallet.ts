@@ -264,7 +264,8 @@ export const fakeWalletHandlers = (
     'wallet:history': (request) => {
       const all = matching(request);
       const from = request.before === undefined ? 0 : all.findIndex(({ id }) => id === request.before) + 1;
-      return ok({ entries: all.slice(from, from + Number(request.limit ?? 100)), total: all.length });
+      const first = from + Number(request.offset ?? 0);
+      return ok({ entries: all.slice(first, first + Number(request.limit ?? 100)), total: all.length });
     },
     'wallet:exportHistory': () => ok({ fileName: 'hypermesh-history.csv', csv: 'time,kind,caes\n' }),
     'wallet:draft': (request) => {

@@ -127,9 +127,12 @@ const AccountCard = ({
         <Button size="compact-sm" variant="subtle" color="gray" onClick={onRename}>
           Rename …<span className="hm-sr"> {account.name}</span>
         </Button>
-        <Button size="compact-sm" variant="subtle" color="red" className="hm-remove" onClick={onRemove}>
-          Remove …<span className="hm-sr"> {account.name}</span>
-        </Button>
+        {/* The node itself uses the first one: it stays. */}
+        {account.index !== 0 && (
+          <Button size="compact-sm" variant="subtle" color="red" className="hm-remove" onClick={onRemove}>
+            Remove …<span className="hm-sr"> {account.name}</span>
+          </Button>
+        )}
       </div>
     </div>
     <dl className="hm-account-parts">

@@ -21,8 +21,6 @@ const ROW_PX = 60;
 /** For so long nobody typed before the node is asked. */
 const TYPING_MS = 250;
 const TEXT_LENGTH_MAX = 128;
-/** Loaded beyond what is seen, so that scrolling meets no gap. */
-const AHEAD = 500;
 
 const Filters = ({
   view,
@@ -102,16 +100,16 @@ const Line = memo(({ entry, accountName, nowMs }: { entry: WalletEntry; accountN
 Line.displayName = 'Line';
 
 const Lines = ({
-  entries,
+  entryAt,
   total,
   view,
   onWant,
   onOpen,
 }: {
-  entries: readonly WalletEntry[];
+  entryAt(index: number): WalletEntry | undefined;
   total: number;
   view: WalletView;
-  onWant(count: number): void;
+  onWant(from: number, to: number): void;
   onOpen(entry: WalletEntry): void;
 }) => {
   const box = useRef<HTMLDivElement>(null);
@@ -121,7 +119,7 @@ const Lines = ({
   const shown = windowOfLines(total, ROW_PX, scroll.topPx, scroll.heightPx);
   const roving = useRoving(
     0,
-    Math.max(0, entries.length - 1),
+    Math.max(0, total - 1),
     (index) => {
       const element = box.current;
       if (element === null) return;
@@ -141,7 +139,7 @@ const Lines = ({
     return () => observer.disconnect();
   }, []);
   // oxlint-disable-next-line react-hooks/exhaustive-deps -- what is wanted follows from where one looks, not from who is told
-  useEffect(() => onWant(shown.to + AHEAD), [shown.to]);
+  useEffect(() => onWant(shown.from, shown.to), [shown.from, shown.to]);
   const names = new Map(view.accounts.map(({ address, name }) => [address, name]));
   return (
     <div
@@ -162,26 +160,27 @@ const Lines = ({
       >
         {Array.from({ length: shown.to - shown.from }, (_, offset) => {
           const index = shown.from + offset;
-          const entry = entries[index];
+          const entry = entryAt(index);
           return (
-            <li key={entry?.id ?? index} aria-setsize={total} aria-posinset={index + 1}>
-              {entry === undefined ? (
-                <span className="hm-history-line hm-dim">Reading …</span>
-              ) : (
-                <button
-                  type="button"
-                  className="hm-history-line"
-                  aria-haspopup="dialog"
-                  onClick={() => onOpen(entry)}
-                  {...roving.entry(index)}
-                >
+            <li key={index} aria-setsize={total} aria-posinset={index + 1}>
+              <button
+                type="button"
+                className="hm-history-line"
+                aria-haspopup="dialog"
+                aria-disabled={entry === undefined}
+                onClick={() => entry !== undefined && onOpen(entry)}
+                {...roving.entry(index)}
+              >
+                {entry === undefined ? (
+                  <span className="hm-dim">Reading …</span>
+                ) : (
                   <Line
                     entry={entry}
                     accountName={view.accounts.length > 1 ? (names.get(entry.account) ?? '') : ''}
                     nowMs={nowMs}
                   />
-                </button>
-              )}
+                )}
+              </button>
             </li>
           );
         })}
@@ -253,7 +252,7 @@ export const HistoryPanel = ({ view }: { view: WalletView }) => {
       {history.total !== null && history.total > 0 && (
         <Lines
           key={JSON.stringify({ ...filter, text })}
-          entries={history.entries}
+          entryAt={history.entryAt}
           total={history.total}
           view={view}
           onWant={history.want}

@@ -3,8 +3,12 @@ import type { CallError, RequestInputOf, WalletEntry } from '../../../preload/co
 import { useNodeAccess } from '../../state/node-context.tsx';
 import { dayStartMs, type EntryKind } from './wallet-text.ts';
 
-/** Entries of one question to the node; the contract's most. */
-const PAGE_ENTRIES = 500;
+/** Entries of one question to the node. */
+const PAGE_ENTRIES = 200;
+/** Loaded beyond what is seen, so that scrolling meets no gap. */
+const AHEAD = 200;
+/** Pages that are kept; those furthest from what is seen go first and are read again when they are looked at. */
+const PAGES_MAX = 25;
 
 export interface HistoryFilter {
   /** Address; empty: all. */
@@ -31,84 +35,110 @@ export const requestOf = (filter: HistoryFilter): RequestInputOf<'wallet:history
   };
 };
 
-/**
- * The newest entries, read anew, in front of those that were there: what waited may be final now, and takes the same place.
- * Where the two do not meet, only the new ones are true.
- */
-export const withNewest = (newest: readonly WalletEntry[], before: readonly WalletEntry[]): WalletEntry[] => {
-  const last = newest.at(-1);
-  const meets = last === undefined ? -1 : before.findIndex(({ id }) => id === last.id);
-  return meets === -1 ? [...newest] : [...newest, ...before.slice(meets + 1)];
+/** Numbers of the pages that the entries from `from` to before `to` and those around them stand on, nearest first. */
+export const pagesAround = (from: number, to: number, total: number): number[] => {
+  const pageOf = (index: number): number =>
+    Math.floor(Math.min(Math.max(0, index), Math.max(0, total - 1)) / PAGE_ENTRIES);
+  const middle = pageOf(Math.floor((from + to) / 2));
+  const [first, last] = [pageOf(from - AHEAD), pageOf(to - 1 + AHEAD)];
+  return Array.from({ length: last - first + 1 }, (_, offset) => first + offset).sort(
+    (a, b) => Math.abs(a - middle) - Math.abs(b - middle),
+  );
 };
 
 export interface History {
-  entries: readonly WalletEntry[];
+  /** The entry at a place from the newest on; undefined while it is being read. */
+  entryAt(index: number): WalletEntry | undefined;
   /** Entries that match, loaded or not; null until told. */
   total: number | null;
   error: CallError | null;
-  /** Loads at least so many, newest first. */
-  want(count: number): void;
+  /** Loads those from `from` to before `to`, and some around them. */
+  want(from: number, to: number): void;
 }
 
-/** The history, loaded as far as it is looked at and kept current while it is shown. */
+interface Loaded {
+  pages: ReadonlyMap<number, readonly WalletEntry[]>;
+  total: number | null;
+  error: CallError | null;
+}
+const NOTHING: Loaded = { pages: new Map(), total: null, error: null };
+
+/** The history, loaded where it is looked at and kept current while it is shown. */
 export const useHistory = (filter: HistoryFilter): History => {
   const node = useNodeAccess();
   const key = JSON.stringify(requestOf(filter));
   const request = useMemo(() => JSON.parse(key) as RequestInputOf<'wallet:history'>, [key]);
-  const [state, setState] = useState<Omit<History, 'want'>>({ entries: [], total: null, error: null });
-  const want = useRef<(count: number) => void>(() => {});
+  const [state, setState] = useState(NOTHING);
+  const want = useRef<(from: number, to: number) => void>(() => {});
   useEffect(() => {
-    const run = { entries: [] as WalletEntry[], total: Number.POSITIVE_INFINITY, wanted: 1, busy: false, ended: false };
-    setState({ entries: [], total: null, error: null });
-    const fail = (error: CallError): void => setState((before) => ({ ...before, error }));
+    const run = {
+      pages: new Map<number, readonly WalletEntry[]>(),
+      total: null as number | null,
+      from: 0,
+      to: 1,
+      busy: false,
+      stale: new Set<number>(),
+      ended: false,
+    };
+    setState(NOTHING);
+    /** The page to read next: one that is missing, else one that was read before the last change. */
+    const nextPage = (): number | undefined => {
+      const wanted = pagesAround(run.from, run.to, run.total ?? 1);
+      return wanted.find((page) => !run.pages.has(page)) ?? wanted.find((page) => run.stale.has(page));
+    };
+    const forgetFar = (): void => {
+      const middle = (run.from + run.to) / 2 / PAGE_ENTRIES;
+      const far = [...run.pages.keys()].sort((a, b) => Math.abs(b - middle) - Math.abs(a - middle));
+      for (const page of far.slice(0, Math.max(0, far.length - PAGES_MAX))) run.pages.delete(page);
+    };
     const fill = async (): Promise<void> => {
       if (run.busy) return;
       run.busy = true;
-      while (!run.ended && run.entries.length < Math.min(run.wanted, run.total)) {
-        const before = run.entries.at(-1)?.id;
+      for (let page = nextPage(); page !== undefined; page = nextPage()) {
+        run.stale.delete(page);
         const reply = await node.ask('wallet:history', {
           ...request,
           limit: PAGE_ENTRIES,
-          ...(before === undefined ? {} : { before }),
+          ...(page === 0 ? {} : { offset: page * PAGE_ENTRIES }),
         });
         if (run.ended) return;
         if (!reply.ok) {
-          fail(reply.error);
+          const { error } = reply;
+          setState((before) => ({ ...before, error }));
           break;
         }
-        run.entries = [...run.entries, ...reply.value.entries];
-        // A page without entries is the end, whatever was counted before.
-        run.total = reply.value.entries.length === 0 ? run.entries.length : reply.value.total;
-        setState({ entries: run.entries, total: run.total, error: null });
-        if (reply.value.entries.length === 0) break;
+        run.pages.set(page, reply.value.entries);
+        run.total = reply.value.total;
+        forgetFar();
+        setState({ pages: new Map(run.pages), total: run.total, error: null });
       }
       run.busy = false;
     };
-    const refresh = async (): Promise<void> => {
-      if (run.busy) return;
-      run.busy = true;
-      const reply = await node.ask('wallet:history', { ...request, limit: PAGE_ENTRIES });
-      run.busy = false;
-      if (run.ended) return;
-      if (!reply.ok) {
-        fail(reply.error);
-        return;
-      }
-      run.entries = withNewest(reply.value.entries, run.entries);
-      run.total = reply.value.total;
-      setState({ entries: run.entries, total: run.total, error: null });
-      void fill();
-    };
-    want.current = (count) => {
-      run.wanted = Math.max(run.wanted, count);
+    want.current = (from, to) => {
+      run.from = from;
+      run.to = to;
       void fill();
     };
     void fill();
-    const end = node.watch('wallet', () => void refresh());
+    const end = node.watch('wallet', () => {
+      // What waited may be final now, and what came in moves all the rest. Old lines stay until the new ones are there.
+      const wanted = new Set(pagesAround(run.from, run.to, run.total ?? 1));
+      for (const page of run.pages.keys()) {
+        if (wanted.has(page)) run.stale.add(page);
+        else run.pages.delete(page);
+      }
+      void fill();
+    });
     return () => {
       run.ended = true;
       end();
     };
   }, [node, request]);
-  return { ...state, want: (count) => want.current(count) };
+  const { pages, total, error } = state;
+  return {
+    entryAt: (index) => pages.get(Math.floor(index / PAGE_ENTRIES))?.[index % PAGE_ENTRIES],
+    total,
+    error,
+    want: (from, to) => want.current(from, to),
+  };
 };

@@ -41,7 +41,8 @@ export const entryTitle = (entry: WalletEntry): string => {
     case 'unstaked':
       return 'Taken out of the stake';
     case 'fee':
-      return 'Fee';
+      // A validator gets a part of the fees of the blocks that it proposes.
+      return entry.deltaMicro.startsWith('-') ? 'Fee' : 'Part of the fees, for a block proposed';
     case 'slashed':
       return 'Slashed from the stake';
     case 'genesis':

@@ -62,7 +62,7 @@ export const readEntries = async (
   rows: WalletRows,
   open: readonly OpenLine[],
   request: EntriesRequest,
-  { limit, before, ...asked }: HistoryQuery,
+  { limit, before, offset = 0, ...asked }: HistoryQuery,
 ): Promise<{ entries: WalletEntry[]; total: number }> => {
   const { ledger, accounts, nameOf } = request;
   const query = queryOf(request, asked);
@@ -72,10 +72,11 @@ export const readEntries = async (
   const place = before === undefined ? null : parseEntryId(before);
   // After a line that is not in a block come those below it, and then all that is final.
   const after = before === undefined ? -1 : shown.findIndex((line) => openId(line) === before);
-  const ofOpen = place === null ? shown.slice(after + 1, after + 1 + limit) : [];
+  const below = place === null ? shown.slice(after + 1) : [];
+  const ofOpen = below.slice(offset, offset + limit);
   const bytes = bytesOfHex(ledger.id);
   const [found, count] = await Promise.all([
-    rows.page(bytes, query, place, limit - ofOpen.length),
+    rows.page(bytes, query, place, limit - ofOpen.length, Math.max(0, offset - below.length)),
     rows.count(bytes, query),
   ]);
   return {

@@ -25,6 +25,8 @@ export interface HistoryQuery {
   toMs?: number | undefined;
   text?: string | undefined;
   before?: string | undefined;
+  /** So many are left out first. @default 0 */
+  offset?: number | undefined;
   limit: number;
 }
 export interface WalletEvents {

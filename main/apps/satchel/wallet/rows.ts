@@ -206,18 +206,22 @@ export const createWalletRows = (store: Store) => {
       ]);
     },
 
-    /** @param before - leaves out what is not older than it */
+    /**
+     * @param before - leaves out what is not older than it
+     * @param offset - and so many after that
+     */
     page: async (
       ledger: Uint8Array,
       query: EntryQuery,
       before: EntryPlace | null,
       limit: number,
+      offset = 0,
     ): Promise<EntryRow[]> => {
       if (query.accountIds.length === 0 || limit === 0) return [];
       const { sql, params } = where(ledger, query);
       const older = before === null ? '' : ' AND (at_ms, place, account_id) < (?, ?, ?)';
       const place = before === null ? [] : [before.atMs, before.place, before.accountId];
-      const order = 'ORDER BY at_ms DESC, place DESC, account_id DESC LIMIT ?';
+      const order = 'ORDER BY at_ms DESC, place DESC, account_id DESC LIMIT ? OFFSET ?';
       const only = query.accountIds.length === 1;
       // One account without a search: an index is in the order that is wanted. A search reads the index with the texts in it, and
       // rows only of what was found: the cross join keeps that order. Otherwise the table itself is in that order.
@@ -226,7 +230,7 @@ export const createWalletRows = (store: Store) => {
         const rows = await store.all<EntryColumns>(
           'wallet.search',
           `SELECT ${COLUMNS} FROM (${keys}) CROSS JOIN wallet_entries NOT INDEXED ON ledger = ? AND at_ms = t AND place = p AND account_id = a ORDER BY at_ms DESC, place DESC, account_id DESC`,
-          [...params, ...place, limit, ledger],
+          [...params, ...place, limit, offset, ledger],
         );
         return rows.map(entryOf);
       }
@@ -234,7 +238,7 @@ export const createWalletRows = (store: Store) => {
       const rows = await store.all<EntryColumns>(
         'wallet.page',
         `SELECT ${COLUMNS} FROM ${from} WHERE ${sql}${older} ${order}`,
-        [...params, ...place, limit],
+        [...params, ...place, limit, offset],
       );
       return rows.map(entryOf);
     },

@@ -283,6 +283,12 @@ describe('a page of it', () => {
         if (page.entries.length < 2) break;
       }
       expect(paged).toEqual(all);
+      for (const offset of [0, 1, all.length - 1, all.length, all.length + 7])
+        expect((await wallet.history({ ...filter, limit: 3, offset })).entries).toEqual(all.slice(offset, offset + 3));
+      const [, second] = all;
+      expect((await wallet.history({ ...filter, limit: 2, before: second?.id, offset: 1 })).entries).toEqual(
+        all.slice(3, 5),
+      );
     }
   });
   it('finds notes, names and addresses, in any case', async () => {

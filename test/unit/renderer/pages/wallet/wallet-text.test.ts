@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { shortAddress } from '../../../../../renderer/components/address.tsx';
 import { microOfText } from '../../../../../renderer/components/caes.tsx';
 import { caesNumberText, caesText } from '../../../../../renderer/components/quantity.ts';
-import { NO_FILTER, requestOf, withNewest } from '../../../../../renderer/pages/wallet/use-history.ts';
+import { NO_FILTER, pagesAround, requestOf } from '../../../../../renderer/pages/wallet/use-history.ts';
 import { dayStartMs, sumsOf, yieldText } from '../../../../../renderer/pages/wallet/wallet-text.ts';
-import { manyEntries, sampleWallet } from '../../../../support/fake-wallet.ts';
+import { sampleWallet } from '../../../../support/fake-wallet.ts';
 
 describe('amounts', () => {
   it('are written in one way: thin groups, six places at most, a real minus', () => {
@@ -51,13 +51,13 @@ describe('the questions of the history', () => {
     expect(dayStartMs('')).toBeUndefined();
   });
 
-  it('join new entries to old ones, and drop the old where the two do not meet', () => {
-    const all = manyEntries(20);
-    const settled = all.slice(0, 12).map((entry) => ({ ...entry, state: 'final' as const, memo: 'now' }));
-    expect(withNewest(settled, all.slice(5)).map(({ id }) => id)).toEqual(all.map(({ id }) => id));
-    expect(withNewest(settled, all.slice(5))[6]?.memo).toBe('now');
-    expect(withNewest(all.slice(0, 3), all.slice(10))).toHaveLength(3);
-    expect(withNewest([], all)).toEqual([]);
+  it('are of the page that is looked at first, and of those beside it', () => {
+    expect(pagesAround(0, 1, 1)).toEqual([0]);
+    expect(pagesAround(0, 30, 100_000)).toEqual([0, 1]);
+    expect(pagesAround(5000, 5030, 100_000)[0]).toBe(25);
+    expect(pagesAround(5000, 5030, 100_000).toSorted((a, b) => a - b)).toEqual([24, 25, 26]);
+    expect(pagesAround(99_990, 100_000, 100_000)).toEqual([499, 498]);
+    expect(pagesAround(0, 30, 0)).toEqual([0]);
   });
 });
 
