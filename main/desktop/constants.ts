@@ -45,3 +45,8 @@ export const GPU_MULTIPLY_POLL_MS = 50;
 export const GPU_PRODUCT_PART_BYTES = 1024 * 1024;
 /** How often the progress of the computation is asked for. */
 export const GPU_POLL_MS = 200;
+
+/** For so long what the page copied and wants forgotten stays in the clipboard. */
+export const COPIED_TEXT_MS = 60_000;
+/** Longest text that is kept to be compared, UTF-16 units: more than any payment link. */
+export const COPIED_TEXT_LENGTH_MAX = 4_096;

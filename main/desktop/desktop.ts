@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { app, dialog, session } from 'electron';
+import { app, clipboard, dialog, session } from 'electron';
 import type { Dispatcher, WindowControl } from '../api/interface.ts';
 import { messageOf } from '../base/errors.ts';
 import type { ApprovalDialog } from '../apps/satchel/index.ts';
@@ -11,6 +11,7 @@ import type { Config } from '../../preload/contract/index.ts';
 import { createApprovalDialog } from './approval.ts';
 import { type Autostart, createAutostart } from './autostart.ts';
 import { PAGE_URL } from './constants.ts';
+import { createCopiedText } from './copied-text.ts';
 import { createGpuWindow } from './gpu-window.ts';
 import { createIpc } from './ipc.ts';
 import { installMenu } from './menu.ts';
@@ -74,7 +75,8 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
   installMenu({ platform: init.platform, development: developmentOrigin !== null, onQuit: init.onQuit });
 
   const { promise: ready, resolve: setReady, reject: setFailed } = Promise.withResolvers<Dispatcher>();
-  const ipc = createIpc({ dispatcher: ready, logger }, { developmentOrigin });
+  const copiedText = createCopiedText(clock, clipboard);
+  const ipc = createIpc({ dispatcher: ready, copiedText, logger }, { developmentOrigin });
   let dispatcher: Dispatcher | null = null;
   let unsubscribe: (() => void) | null = null;
 
@@ -175,6 +177,7 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
       tray.close();
       window.close();
       ipc.close();
+      copiedText.close();
     },
   };
 };

@@ -4,6 +4,7 @@ import type { Logger } from '../base/index.ts';
 import { isPush, type Push, type Reply } from '../../preload/contract/index.ts';
 import { isOwnAddress } from './addresses.ts';
 import { CALLS_IN_FLIGHT_MAX, PUSH_ACKNOWLEDGE_EVERY, PUSHES_IN_FLIGHT_MAX } from './constants.ts';
+import type { CopiedText } from './copied-text.ts';
 
 /** The bridge's other end. The only file that touches `ipcMain`. */
 export interface Ipc {
@@ -14,6 +15,8 @@ export interface Ipc {
 export interface IpcComponents {
   /** Resolves when the node can be asked. Calls that come earlier wait for it. */
   dispatcher: Promise<Dispatcher>;
+  /** What the page copied and wants forgotten. */
+  copiedText: Pick<CopiedText, 'forget'>;
   logger: Logger;
 }
 export interface IpcInit {
@@ -34,7 +37,7 @@ const refuse = (code: string, message: string): Reply<never> => ({
   error: { name: 'DesktopError', code, message },
 });
 
-export const createIpc = ({ dispatcher, logger }: IpcComponents, { developmentOrigin }: IpcInit): Ipc => {
+export const createIpc = ({ dispatcher, copiedText, logger }: IpcComponents, { developmentOrigin }: IpcInit): Ipc => {
   const pages = new Map<WebContents, Page>();
   // A node that cannot start is told to the owner by the entry; here it only means that no call is ever answered.
   dispatcher.catch(() => undefined);
@@ -126,6 +129,9 @@ export const createIpc = ({ dispatcher, logger }: IpcComponents, { developmentOr
   ipcMain.handle('call', onCall);
   ipcMain.handle('subscribe', onSubscribe);
   ipcMain.handle('unsubscribe', onUnsubscribe);
+  ipcMain.on('forgetCopied', (event, ...args: unknown[]) => {
+    if (senderOf(event) !== null && args.length === 1) copiedText.forget(args[0]);
+  });
   ipcMain.on('acknowledge', (event) => {
     const page = senderOf(event);
     if (page === null) return;
@@ -150,7 +156,7 @@ export const createIpc = ({ dispatcher, logger }: IpcComponents, { developmentOr
     },
     close() {
       for (const name of ['call', 'subscribe', 'unsubscribe']) ipcMain.removeHandler(name);
-      ipcMain.removeAllListeners('acknowledge');
+      for (const name of ['acknowledge', 'forgetCopied']) ipcMain.removeAllListeners(name);
       for (const page of pages.values()) endSubscriptions(page);
       pages.clear();
     },

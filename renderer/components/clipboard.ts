@@ -1,4 +1,11 @@
-/** For so long a copied address may be pasted. */
+declare global {
+  interface Window {
+    /** What only the window can; there in the window only. */
+    hypermeshWindow?: { forgetCopied(text: string): void };
+  }
+}
+
+/** For so long a copied address may be pasted; in the window, main/desktop has the same. */
 export const CLEAR_AFTER_MS = 60_000;
 
 /** What is needed of the browser's clipboard. */
@@ -13,9 +20,16 @@ const clearIfUnchanged = async (clipboard: TextClipboard, text: string): Promise
   }
 };
 
-/** Copies a text and takes it out of the clipboard again after {@link CLEAR_AFTER_MS}, unless something else is there by then. */
+/**
+ * Copies a text and takes it out of the clipboard again after {@link CLEAR_AFTER_MS}, unless something else is there by then.
+ * In the window the program does that, since no page may read the clipboard there, and a closed window could not.
+ */
 export const copyForAMinute = async (clipboard: TextClipboard, text: string): Promise<void> => {
   await clipboard.writeText(text);
+  if (window.hypermeshWindow !== undefined) {
+    window.hypermeshWindow.forgetCopied(text);
+    return;
+  }
   setTimeout(() => {
     if (document.hasFocus()) void clearIfUnchanged(clipboard, text);
     // A page that is not in front may not look; it does as soon as it is again.
