@@ -63,9 +63,12 @@ const Review = ({ draft, signing, approval }: { draft: WalletDraft; signing: Sig
       <DraftFacts draft={draft} />
       {!isMessage && (
         <Facts>
-          <Fact name="Fee">
-            <Caes micro={draft.feeMicro} />
-          </Fact>
+          {/* Said once: mostly it stands among what is signed. */}
+          {!draft.lines.some(({ label }) => label === 'Fee') && (
+            <Fact name="Fee">
+              <Caes micro={draft.feeMicro} />
+            </Fact>
+          )}
           <Fact name="Available before">
             <Caes micro={draft.availableBeforeMicro} />
           </Fact>

@@ -1,4 +1,5 @@
 import type { LedgerSummary, ValidatorView } from '../../../preload/contract/index.ts';
+import { caesText } from '../../components/quantity.ts';
 import { durationText } from '../../components/time-text.ts';
 
 /** How far a ledger is, in a few words, and how far of the whole in percent where that is known. */
@@ -42,8 +43,11 @@ export const permilleText = (permille: number): string => `${Number((permille / 
 export const parameterText = (value: string, unit: string): string => {
   if (unit === 'ms' && /^\d{1,15}$/.test(value) && Number(value) >= 1000)
     return `${durationText(Number(value))} (${Number(value).toLocaleString('en')} ms)`;
-  const grouped = /^\d{5,15}$/.test(value) ? Number(value).toLocaleString('en') : value;
-  return unit === '' ? grouped : `${grouped} ${unit}`;
+  if (unit === 'micro-CAES' && /^\d{5,20}$/.test(value)) return caesText(BigInt(value));
+  const grouped = /^\d{5,20}$/.test(value) ? BigInt(value).toLocaleString('en') : value;
+  // Units of many things are told in the plural.
+  const counted = value === '1' && /^(transaction|block|validator|epoch|byte)s$/.test(unit) ? unit.slice(0, -1) : unit;
+  return unit === '' ? grouped : `${grouped} ${counted}`;
 };
 
 /** `12 blocks`, `1 block`. */

@@ -20,6 +20,7 @@ import { countText, syncText } from './ledger-text.ts';
 import { MembersPanel } from './members-panel.tsx';
 import { NetworkTags } from './network-tags.tsx';
 import { ParametersPanel } from './parameters-panel.tsx';
+import { ValidatePanel } from './validate-panel.tsx';
 import { EvidencePanel, ValidatorsPanel } from './validators-panel.tsx';
 import { useLedger } from './use-ledger.ts';
 
@@ -171,6 +172,7 @@ export const NetworkDetail = ({ ledger, block }: { ledger: string; block: number
           )}
           <Head view={view} />
           <ValidatorsPanel view={view} />
+          <ValidatePanel view={view} />
           <EvidencePanel view={view} />
           <MembersPanel view={view} />
           <EconomyPanel view={view} />

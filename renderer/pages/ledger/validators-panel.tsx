@@ -9,13 +9,16 @@ import { sentence } from '../../components/unknown.tsx';
 import { hrefOf } from '../../state/route.ts';
 import { countText, permilleText, VALIDATOR_STATES } from './ledger-text.ts';
 
+/** What a node without a name of its own is called already. */
+const THIS_NODE = 'this node';
+
 const Row = ({ validator }: { validator: ValidatorView }) => {
   const state = VALIDATOR_STATES[validator.state];
   const name = validator.name === '' ? shortId(validator.id) : validator.name;
   return (
     <tr>
       <th scope="row">
-        {name} {validator.self && <Tag>this node</Tag>}
+        {name} {validator.self && name.toLowerCase() !== THIS_NODE && <Tag>{THIS_NODE}</Tag>}
         {validator.account !== null && (
           <span className="hm-ledger-sub">
             <Address address={validator.account} name={name} />

@@ -165,6 +165,26 @@ describe('one network', () => {
     expect(requests(fake, 'wallet:draft').at(-1)).toEqual({ kind: 'putOut', member: ANNA });
   });
 
+  it('lets this node stop to validate, and begin where its account may', async () => {
+    const { fake } = await show(page(FAKE_LEDGER), unlocked);
+    const panel = region('This node as a validator');
+    await press(panel.getByRole('button', { name: 'Stop validating …' }));
+    const main = fake.state.wallet.view.accounts[0]?.address;
+    expect(requests(fake, 'wallet:draft').at(-1)).toEqual({ kind: 'validate', account: main, join: false });
+    await press(panel.getByRole('button', { name: 'Back' }));
+    const again = async (): Promise<void> =>
+      act(async () => fake.push('ledgers', { ledgers: fake.state.ledger.networks }));
+    fake.state.ledger.change = { isValidator: false };
+    await again();
+    await press(panel.getByRole('button', { name: 'Become a validator …' }));
+    expect(requests(fake, 'wallet:draft').at(-1)).toEqual({ kind: 'validate', account: main, join: true });
+    await press(panel.getByRole('button', { name: 'Back' }));
+    fake.state.ledger.change = { isValidator: false, members: [] };
+    await again();
+    expect(panel.queryByRole('button')).toBeNull();
+    expect(panel.getByText(/not let in as a validator/)).toBeTruthy();
+  });
+
   it('changes rules within their bounds, all of them in one draft', async () => {
     const { fake } = await show(page(FAKE_LEDGER), unlocked);
     const rules = region('Rules');
