@@ -23,6 +23,7 @@ import { useNode } from '../state/node-context.tsx';
 import { type Route, useRoute } from '../state/route.ts';
 import { forgetToken } from '../state/token.ts';
 import { NoToken } from './no-token.tsx';
+import { usePaymentNotices } from './use-payment-notices.ts';
 import { ConnectionBanner, Shell } from './shell.tsx';
 
 const PageOf = ({ route }: { route: Route }) => {
@@ -71,6 +72,11 @@ const useTheme = (): void => {
   }, [theme, setColorScheme]);
 };
 
+const Notices = (): null => {
+  usePaymentNotices();
+  return null;
+};
+
 /** Everything below the providers: first run, or the pages with their navigation. */
 export const App = () => {
   const route = useRoute();
@@ -105,6 +111,7 @@ export const App = () => {
   if (!firstRunDone) return <FirstRun />;
   return (
     <Shell route={route}>
+      <Notices />
       <PageOf route={route} />
     </Shell>
   );

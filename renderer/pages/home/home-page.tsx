@@ -14,6 +14,7 @@ import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
 import { JobLine } from '../jobs/job-line.tsx';
 import { titleOf } from '../share/share-text.ts';
+import { EarningsLine } from './earnings-line.tsx';
 import { Meters } from './meters.tsx';
 import './home.css';
 
@@ -191,6 +192,7 @@ export const HomePage = () => {
           <LevelChips />
         </section>
       )}
+      <EarningsLine />
       <Meters />
       <RunningJobs />
       <PhaseLine />
