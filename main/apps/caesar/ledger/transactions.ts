@@ -177,9 +177,9 @@ export const scheduleOf = (params: EconomyParams, epoch: number): string[] => {
   const next = params.halvingEpochs - (epoch % params.halvingEpochs);
   const part = (permille: number): string => caesText((now * BigInt(permille)) / 1000n);
   return [
-    `At most ${caesText(params.emissionPerEpoch)} are minted in an epoch at the beginning, and half as much after each ${params.halvingEpochs} epochs.`,
-    `Epoch ${epoch}: at most ${caesText(now)}, of which ${part(params.stakePermille)} go to stakes and ${part(params.rewardPermille)} to proven use.`,
-    `In ${next} ${next === 1 ? 'epoch' : 'epochs'} it is ${caesText(emissionOf(params, epoch + next))}.`,
+    `At most ${caesText(params.emissionPerEpoch)} are minted in an epoch at the beginning, and half as much after each ${params.halvingEpochs.toLocaleString('en')} epochs.`,
+    `Epoch ${epoch.toLocaleString('en')}: at most ${caesText(now)}, of which ${part(params.stakePermille)} go to stakes and ${part(params.rewardPermille)} to proven use.`,
+    `In ${next.toLocaleString('en')} ${next === 1 ? 'epoch' : 'epochs'} it is ${caesText(emissionOf(params, epoch + next))}.`,
     `Nobody gets more for proven use in an epoch than ${params.rewardStakePermille} ‰ of its stake, and as a member ${caesText(params.rewardFree)} more; what is not given out is not minted.`,
   ];
 };

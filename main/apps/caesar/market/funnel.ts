@@ -292,7 +292,7 @@ export const createFunnel = (components: FunnelComponents): ((resource: Resource
           ? `${name} earns: every step is as it should be.`
           : first.state === 'failed'
             ? `${name} earns nothing because of this: ${first.sentence}`
-            : `Nothing is wrong with ${name.toLowerCase()}: ${first.sentence}`,
+            : `Nothing is wrong with the ${name.toLowerCase()}, it waits. ${first.sentence}`,
     };
   };
 };
