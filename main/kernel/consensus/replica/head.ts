@@ -185,13 +185,11 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
   ): { validator: Uint8Array; signed: boolean }[] =>
     signers.map(({ id }, place) => ({ validator: id, signed: (lastCommit?.signatures[place] ?? null) !== null }));
 
-  /** Root after changes that are taken back at once: nobody else looks in between. */
-  const rootAfter = (updates: readonly StateUpdate[]): Uint8Array => {
-    const now = treeNow();
-    const back = now.apply(updates);
-    const root = now.root();
-    now.apply(back);
-    return root;
+  /** The state after changes, hashes included, with pauses: a block may change tens of thousands of entries. */
+  const treeAfter = async (before: LedgerTree, updates: readonly StateUpdate[]): Promise<LedgerTree> => {
+    await before.applyInTurns(updates);
+    await before.rootInTurns();
+    return before;
   };
   const stateAfter = (at: Tip, updates: readonly StateUpdate[]): StateOverlay => {
     const overlay = new StateOverlay(at.state);
@@ -295,7 +293,9 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       at.state,
     );
     if (!output.ok) return refused(`its transaction ${output.index} does not hold: ${output.reason} (${output.code})`);
-    if (!sameBytes(rootAfter(output.updates), block.header.stateRoot)) return refused('it leads to another state');
+    const after = await treeAfter(treeNow().fork(), output.updates);
+    if (isStale(at)) return STALE;
+    if (!sameBytes(after.root(), block.header.stateRoot)) return refused('it leads to another state');
     const next = stateAfter(at, output.updates);
     const nextValidators = validatorsOf(next);
     if (nextValidators.length === 0 || !sameBytes(setHash(nextValidators), block.header.nextValidators))
@@ -309,6 +309,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       transactions,
       evidence,
       updates: output.updates,
+      tree: after,
       nextValidators,
       nextParams: app.params(next),
     };
@@ -350,6 +351,8 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       logger.error('No block can follow: no validator would be left', { height: place.height });
       return null;
     }
+    const after = await treeAfter(treeNow().fork(), output.updates);
+    if (isStale(at)) return null;
     const block = createBlock(
       {
         network,
@@ -357,7 +360,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
         previous: at.hash,
         timeMs: place.timeMs,
         proposer: place.proposer,
-        stateRoot: rootAfter(output.updates),
+        stateRoot: after.root(),
         validators: setHash(at.validators),
         nextValidators: setHash(nextValidators),
       },
@@ -371,6 +374,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       transactions: output.taken,
       evidence: input.evidence,
       updates: output.updates,
+      tree: after,
       nextValidators,
       nextParams: app.params(next),
     };
@@ -392,8 +396,8 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
           nextValidators: encodeValidators(nextValidators),
         }),
       );
+      tree = executed.tree;
       const now = treeNow();
-      now.apply(updates);
       assert(sameBytes(now.root(), block.header.stateRoot), 'The state after a block is the one that it names.');
       tip = {
         height: block.header.height,

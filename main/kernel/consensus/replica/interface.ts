@@ -74,6 +74,8 @@ export interface Executed {
   transactions: readonly SignedTransaction[];
   evidence: readonly Evidence[];
   updates: readonly StateUpdate[];
+  /** The state after it. */
+  tree: LedgerTree;
   nextValidators: readonly Validator[];
   nextParams: ConsensusParams;
 }

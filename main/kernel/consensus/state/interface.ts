@@ -27,6 +27,10 @@ export interface LedgerTree extends FrozenState {
   rootInTurns(): Promise<Hash>;
   /** As of now; at no cost. */
   frozen(): FrozenState;
+  /** Another tree that begins as this one is now; each goes its own way. At no cost. */
+  fork(): LedgerTree;
+  /** Like `apply`, with pauses for others. Nobody else may change the tree meanwhile. */
+  applyInTurns(updates: readonly StateUpdate[]): Promise<void>;
 }
 export interface StateSnapshot {
   readonly root: Hash;

@@ -99,6 +99,16 @@ class Tree implements LedgerTree {
     this.#owner = {};
     return new Frozen(this.#root, this.#size);
   }
+  fork(): LedgerTree {
+    this.#owner = {};
+    return new Tree(this.#root, this.#size, {});
+  }
+  async applyInTurns(updates: readonly StateUpdate[]): Promise<void> {
+    for (let from = 0; from < updates.length; from += ENTRIES_PER_TURN) {
+      if (from > 0) await nextTurn();
+      this.apply(updates.slice(from, from + ENTRIES_PER_TURN));
+    }
+  }
   snapshot(bytes: number): StateSnapshot {
     return this.frozen().snapshot(bytes);
   }
