@@ -497,7 +497,7 @@ describe('commands on a node', () => {
         leaseMinutesMax: 60,
         requiredProofs: ['space', 'stake'],
         proxy: { relaysAllowed: true, exitAllowed: false },
-        price: { mode: 'fixed', microPerUnitHour: '125' },
+        price: { mode: 'fixed', microPerHour: '125' },
       },
     });
     // Friday 22:00 to Monday, over the end of the week; not Thursday, and not the day.

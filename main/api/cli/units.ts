@@ -1,4 +1,4 @@
-import type { CapacityUnit, Reading } from '../../../preload/contract/index.ts';
+import { type CapacityUnit, pricedAmountOf, type Reading, type ResourceKey } from '../../../preload/contract/index.ts';
 
 const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
@@ -166,3 +166,7 @@ export const formatCaes = (micro: string): string => {
   const part = digits.slice(-6).replace(/0+$/, '');
   return `${sign}${whole}${part === '' ? '' : `.${part}`} CAES`;
 };
+
+/** `for nothing`, or `0.01 CAES per core and hour`. */
+export const formatPrice = (micro: string, resource: ResourceKey): string =>
+  /^0+$/.test(micro) ? 'for nothing' : `${formatCaes(micro)} per ${pricedAmountOf(resource)} and hour`;

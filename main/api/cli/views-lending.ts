@@ -5,7 +5,6 @@ import type {
   GuardState,
   LeaseVerdict,
   LeaseView,
-  OfferView,
   OwnOfferView,
   PrivacyPreview,
   ResponseOf,
@@ -14,9 +13,11 @@ import { type Style, formatFields, formatTable, printable, wrap } from './table.
 import {
   formatAmount,
   formatBytes,
+  formatCaes,
   formatCount,
   formatDuration,
   formatPercent,
+  formatPrice,
   formatTime,
   withLocalTimes,
 } from './units.ts';
@@ -28,10 +29,6 @@ const text = (value: string): string => withLocalTimes(printable(value));
 /** So many digits of an id tell those of one node apart. */
 const SHORT_LEASE_CHARS = 'lease-'.length + 8;
 const SHORT_OFFER_CHARS = 10;
-
-/** `for nothing`, or the price with its unit. */
-const formatPrice = (micro: string, unit: OfferView['unit']): string =>
-  micro === '0' ? 'for nothing' : `${micro} micro-CAES per ${unit === 'bytes' ? 'byte' : 'unit'} and hour`;
 
 const viewOffers = ({ offers, asked, silent }: ResponseOf<'offers:search'>, style: Style): string => {
   const heard = `${formatCount(asked, 'peer')} asked${silent === 0 ? '' : `, ${silent} did not answer`}`;
@@ -58,7 +55,7 @@ const viewOffers = ({ offers, asked, silent }: ResponseOf<'offers:search'>, styl
       formatPercent(offer.percentNow),
       formatDuration(offer.minutesMax * 60_000),
       offer.allocationType,
-      formatPrice(offer.priceMicro, offer.unit),
+      formatPrice(offer.priceMicro, offer.resource),
       formatRoundTrip(offer.rttMs),
       String(Math.round(offer.score)),
     ]),
@@ -132,7 +129,7 @@ const viewLeases = ({ leases }: { leases: LeaseView[] }, style: Style): string =
       lease.endedAtMs === null ? formatTime(lease.endsAtMs) : '',
       formatBytes(lease.sentBytes),
       formatBytes(lease.receivedBytes),
-      lease.owedMicro === '0' ? 'nothing' : `${lease.owedMicro} µCAES`,
+      lease.owedMicro === '0' ? 'nothing' : formatCaes(lease.owedMicro),
     ]),
     style,
   );
@@ -161,7 +158,7 @@ export const viewLease = (lease: LeaseView, style: Style): string =>
       ['Traffic', `sent ${formatBytes(lease.sentBytes)}, received ${formatBytes(lease.receivedBytes)}`],
       [
         'Owed',
-        `${lease.owedMicro === '0' ? 'nothing' : `${lease.owedMicro} micro-CAES`}, ${formatPrice(lease.priceMicro, lease.unit)}`,
+        `${lease.owedMicro === '0' ? 'nothing' : formatCaes(lease.owedMicro)}, ${formatPrice(lease.priceMicro, lease.resource)}`,
       ],
     ],
     style,
@@ -187,7 +184,7 @@ const viewVerdict = ({ passed, findings, lease }: LeaseVerdict, style: Style): s
               'Used',
               lease.used === null
                 ? 'nothing that both have signed'
-                : `sent ${formatBytes(lease.used.sentBytes)}, received ${formatBytes(lease.used.receivedBytes)}, owed ${lease.used.owedMicro} micro-CAES${lease.used.final ? ', and that is all' : ' so far'}`,
+                : `sent ${formatBytes(lease.used.sentBytes)}, received ${formatBytes(lease.used.receivedBytes)}, owed ${formatCaes(lease.used.owedMicro)}${lease.used.final ? ', and that is all' : ' so far'}`,
             ],
           ],
           style,

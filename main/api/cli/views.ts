@@ -15,6 +15,7 @@ import {
   formatCount,
   formatDuration,
   formatPercent,
+  formatPrice,
   formatRate,
   formatReading,
   formatShort,
@@ -103,7 +104,7 @@ const viewShare = (share: Share, style: Style): string => {
       ['Leases', `${terms.leasesMax} at once, ${formatDuration(terms.leaseMinutesMax * 60_000)} at most`],
       ['Required proofs', terms.requiredProofs.join(', ') || 'none'],
       ['Proxy', `relays ${yes(terms.proxy.relaysAllowed)}, exit ${yes(terms.proxy.exitAllowed)}`],
-      ['Price', terms.price.mode === 'market' ? 'market' : `${terms.price.microPerHour} micro-CAES per unit and hour`],
+      ['Price', terms.price.mode === 'market' ? 'market' : formatPrice(terms.price.microPerHour, share.resource)],
     ],
     style,
   );

@@ -4,8 +4,8 @@ import { keyIdText } from '../../base/crypto/index.ts';
 import type { LendingTerms, Level, ProofKind, ProofVerdict, ResourceKey } from '../../../preload/contract/index.ts';
 import type { Assets } from '../assets/index.ts';
 import type { PeerBook } from '../../transport/stoq/index.ts';
-import { CLOCK_TOLERANCE_MS, PROOF_AGE_MS_MAX, PROOF_KINDS } from './constants.ts';
-import { sameBytes } from './formats/index.ts';
+import { CLOCK_TOLERANCE_MS, PROOF_AGE_MS_MAX, PROOF_KINDS, UNIT_OF } from './constants.ts';
+import { kindOfResource, sameBytes, sayPrice } from './formats/index.ts';
 import type { AccessCheck, AdmissionStep, Privacy, Terms } from './interface.ts';
 import type { Link } from './link.ts';
 import { NOTHING_HERE, NOTHING_HERE_CODE } from './privacy.ts';
@@ -176,7 +176,7 @@ export const createAdmission = (components: AdmissionComponents, init: Admission
         };
   };
   const priceStep = (
-    { link, priceMicroMax, ledger }: Candidate,
+    { link, resource, priceMicroMax, ledger }: Candidate,
     { allocationType }: Pick<LendingTerms, 'allocationType'>,
     priceMicro: bigint,
   ): Refusal | null => {
@@ -190,7 +190,7 @@ export const createAdmission = (components: AdmissionComponents, init: Admission
     if (priceMicroMax < priceMicro)
       return refuse(
         'PRICE_TOO_LOW',
-        `It costs ${priceMicro} micro-CAES per unit and hour; ask again with at least that.`,
+        `It costs ${sayPrice(priceMicro, UNIT_OF[kindOfResource(resource)])}; ask again with at least that.`,
       );
     const own = components.terms.ledger();
     if (own === null || ledger === null || !sameBytes(own.id, ledger))

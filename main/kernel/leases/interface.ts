@@ -42,7 +42,7 @@ export interface Offer {
   minutesMax: number;
   requiredProofs: readonly ProofKind[];
   relaysAllowed: boolean;
-  /** Micro-CAES per unit and hour; null: the market's, which without a ledger is 0. */
+  /** Micro-CAES for an hour of the kind's `REFERENCE_AMOUNTS`, as every price; null: the market's, which without a ledger is 0. */
   priceMicro: bigint | null;
   /** Where leases of it can be reached: derived from the lender's keys and the asset id. */
   address: GlobalAddress;
@@ -60,7 +60,7 @@ export interface LeaseRequest {
   /** In the offer's unit, > 0. */
   amount: number;
   durationMs: number;
-  /** Most that it pays, micro-CAES per unit and hour. */
+  /** Most that it pays, micro-CAES per reference amount and hour. */
   priceMicroMax: bigint;
   /** SHA-256 that names the network whose ledger it pays on; null: on none, so that it pays nothing. */
   ledger: Uint8Array | null;
@@ -129,7 +129,7 @@ export interface LeaseDeal {
   /** Who signs grant and receipts, and who countersigns those. */
   lender: KeyIdBytes;
   borrower: KeyIdBytes;
-  /** Micro-CAES per unit and hour, and the most that it comes to. */
+  /** Micro-CAES per reference amount and hour, and the most that it comes to. */
   priceMicro: bigint;
   mostMicro: bigint;
   /** By the lender's clock. */
@@ -151,7 +151,7 @@ export interface Settlement extends LeaseDeal {
 export interface Terms {
   /** The network that prices are in now; null: nothing costs anything. */
   ledger(): { id: Uint8Array; name: string } | null;
-  /** Micro-CAES per unit and hour now. 0 without a ledger. */
+  /** Micro-CAES per reference amount and hour now. 0 without a ledger. */
   priceOf(resource: ResourceKey, price: LendingTerms['price']): bigint;
   /**
    * Borrower: sets aside what a lease may cost, and resolves once that cannot be undone. Idempotent by lease. Where it costs

@@ -1,6 +1,6 @@
 import type { CapacityUnit } from '../../../preload/contract/index.ts';
 import { GRID_CELLS } from './constants.ts';
-import { gridCellAt } from './formats/index.ts';
+import { gridCellAt, sayPrice } from './formats/index.ts';
 import type { Offer } from './interface.ts';
 
 /** One offer with what this node knows of whoever made it. */
@@ -106,7 +106,7 @@ export const rankOffers = (all: readonly Rankable[], nowMs: number): Rank[] => {
     const words = [
       sayTrust(one),
       rttMs === null ? 'distance not measured' : `${rttMs < 10 ? rttMs.toFixed(1) : Math.round(rttMs)} ms away`,
-      price === 0n ? 'free of charge' : `${price} micro-CAES per unit and hour`,
+      price === 0n ? 'free of charge' : sayPrice(price, offer.unit),
       now.amount === 0 ? 'nothing at this hour' : `up to ${sayAmount(now.amount, offer.unit)} at this hour`,
       sayPrivacy[offer.allocationType],
     ];

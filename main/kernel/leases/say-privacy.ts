@@ -6,7 +6,8 @@ import type {
   ResourceKind,
 } from '../../../preload/contract/index.ts';
 import { type NetworkId, PUBLIC_NETWORK } from '../../transport/stoq/index.ts';
-import { kindOfResource } from './formats/index.ts';
+import { UNIT_OF } from './constants.ts';
+import { kindOfResource, sayPrice } from './formats/index.ts';
 import { STRANGERS, type Stranger } from './interface.ts';
 import type { RouteKind } from './link.ts';
 import { namedNetworks, privacyRule, type PrivacyTerms } from './privacy.ts';
@@ -145,7 +146,9 @@ const seenOf = (terms: LendingTerms, facts: PrivacyFacts): string[] => {
     amount === null ? 'how much one lease may have' : `that one lease may have up to ${amount}`,
     'at which hours of the week how much is lent, and with it your time zone',
     `that a lease lasts ${terms.leaseMinutesMax} minutes at most`,
-    terms.price.mode === 'fixed' ? `its price of ${terms.price.microPerUnitHour} micro-CAES` : 'its price',
+    terms.price.mode === 'fixed'
+      ? `its price of ${sayPrice(BigInt(terms.price.microPerHour), UNIT_OF[kindOfResource(resource)])}`
+      : 'its price',
     'what its proofs have shown',
     'which proofs you ask for',
   ];

@@ -1,5 +1,11 @@
-import type { CapacityUnit, LeaseView, OfferView, RouteKindView } from '../../../preload/contract/index.ts';
-import { amountText } from '../quantity.ts';
+import {
+  type LeaseView,
+  type OfferView,
+  pricedAmountOf,
+  type ResourceKey,
+  type RouteKindView,
+} from '../../../preload/contract/index.ts';
+import { amountText, caesText } from '../quantity.ts';
 
 type Tone = 'neutral' | 'accent' | 'warning' | 'problem';
 const STATES: Record<LeaseView['state'], { word: string; tone: Tone }> = {
@@ -32,23 +38,11 @@ export const otherSideOf = (lease: LeaseView): string =>
 /** Ids of leases begin alike in every list; eight digits tell them apart. */
 export const shortLease = (id: string): string => id.slice('lease-'.length, 'lease-'.length + 8);
 
-/** `for nothing`, or `0.5 CAES an hour per GiB`: the price of one is too small to read. */
-export const priceText = (micro: string, unit: CapacityUnit): string => {
-  const price = BigInt(micro);
-  if (price === 0n) return 'for nothing';
-  const { count, name } = PER[unit];
-  const whole = price * BigInt(count);
-  const caes = Number(whole) / 1_000_000;
-  return `${caes < 0.01 ? caes.toPrecision(2) : Number(caes.toFixed(2))} CAES an hour per ${name}`;
-};
-const PER: Record<CapacityUnit, { count: number; name: string }> = {
-  bytes: { count: 1024 ** 3, name: 'GiB' },
-  bytesPerSecond: { count: 1_000_000, name: 'MB/s' },
-  millicores: { count: 1_000, name: 'core' },
-  millicards: { count: 1_000, name: 'card' },
-  containers: { count: 1, name: 'container' },
-  microCaes: { count: 1_000_000, name: 'CAES' },
-};
+/** What prices of a resource are for: `per GiB and hour`. */
+export const perText = (resource: ResourceKey): string => `per ${pricedAmountOf(resource)} and hour`;
+/** `for nothing`, or `0.0025 CAES per GiB and hour`. */
+export const priceText = (micro: string, resource: ResourceKey): string =>
+  BigInt(micro) === 0n ? 'for nothing' : `${caesText(BigInt(micro))} ${perText(resource)}`;
 
 /** `12 of 64 MiB`: what is taken beside what was promised. */
 export const useText = (lease: LeaseView): string =>

@@ -3,7 +3,8 @@ import { useState } from 'react';
 import type { OfferView } from '../../../preload/contract/index.ts';
 import { showDone } from '../../components/error-note.tsx';
 import { FormDialog } from '../../components/form-dialog.tsx';
-import { amountUnits, priceText } from '../../components/leases/lease-text.ts';
+import { amountUnits } from '../../components/leases/lease-text.ts';
+import { Price } from '../../components/leases/price.tsx';
 import { amountText, resourceName } from '../../components/quantity.ts';
 import { useNodeAccess } from '../../state/node-context.tsx';
 import { peerTitle } from '../network/network-text.ts';
@@ -91,7 +92,13 @@ export const LeaseDialog = ({ offer, onClose }: { offer: OfferView; onClose(): v
         onChange={(event) => setAnonymous(event.currentTarget.checked)}
       />
       <p className="hm-small hm-dim">
-        {offer.priceMicro === '0' ? 'It costs nothing.' : `It costs ${priceText(offer.priceMicro, offer.unit)}.`}
+        {offer.priceMicro === '0' ? (
+          'It costs nothing.'
+        ) : (
+          <>
+            It costs <Price micro={offer.priceMicro} resource={offer.resource} />.
+          </>
+        )}
         {offer.requiredProofs.length > 0 &&
           ` The lender wants these proofs of this machine first: ${offer.requiredProofs.join(', ')}. Making them takes minutes.`}
       </p>

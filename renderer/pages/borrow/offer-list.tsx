@@ -3,7 +3,7 @@ import { IconRefresh, IconSearch } from '@tabler/icons-react';
 import { useCallback, useEffect, useState } from 'react';
 import type { CallError, OfferView, ResponseOf } from '../../../preload/contract/index.ts';
 import { ErrorNote } from '../../components/error-note.tsx';
-import { priceText } from '../../components/leases/lease-text.ts';
+import { Price } from '../../components/leases/price.tsx';
 import { Bar, Empty, Loading, Panel, Tag } from '../../components/layout.tsx';
 import { amountText, resourceName } from '../../components/quantity.ts';
 import { durationText } from '../../components/time-text.ts';
@@ -31,7 +31,9 @@ const OfferRow = ({ offer, onLease }: { offer: OfferView; onLease(offer: OfferVi
       {amountText(offer.amountMax, offer.unit)}
       <span className="hm-small hm-dim hm-lease-sub">for {durationText(offer.minutesMax * 60_000)}</span>
     </td>
-    <td data-label="Price">{priceText(offer.priceMicro, offer.unit)}</td>
+    <td data-label="Price">
+      <Price micro={offer.priceMicro} resource={offer.resource} />
+    </td>
     <td data-label="Proofs wanted">
       {offer.requiredProofs.length === 0 ? (
         <span className="hm-dim">none</span>

@@ -56,7 +56,7 @@ export interface JobDraft {
   copies: number | string;
   quorum: number | string;
   minutes: number | string;
-  /** CAES an hour, per core or per container. */
+  /** CAES per core, or per container, and hour. */
   price: string;
   anonymous: boolean;
 }
@@ -315,15 +315,12 @@ export const specOf = (draft: JobDraft, uploads: readonly Upload[], threads: num
   };
 };
 
-/** Micro-CAES an hour for one unit of the lease, from CAES an hour per core or container; a unit of `cpu` is a millicore. */
-const unitPrice = (draft: JobDraft): string =>
-  String(BigInt(microFromText(draft.price) ?? '0') / (isContainer(draft) ? 1n : 1000n));
 /** Where a draft goes that does not run here. */
 export const sendOf = (draft: JobDraft): Omit<JobSend, 'spec'> => ({
   to: draft.where === 'peer' ? draft.peer.trim() : draft.where === 'offer' ? (draft.offer ?? 'any') : 'any',
   copies: Number(draft.copies),
   quorum: Number(draft.copies) > 1 ? Number(draft.quorum) : 1,
   minutes: Number(draft.minutes),
-  priceMicroMax: unitPrice(draft),
+  priceMicroMax: microFromText(draft.price) ?? '0',
   route: draft.anonymous ? 'anonymous' : 'direct',
 });

@@ -15,7 +15,7 @@ import { whereText } from './job-text.ts';
 type Where = 'any' | 'home' | 'offer' | 'peer';
 
 const offerText = (offer: OfferView): string =>
-  `${peerTitle({ peerId: offer.peerId, name: offer.peerName })}: ${amountText(offer.amountMax, offer.unit)}, ${priceText(offer.priceMicro, offer.unit)}`;
+  `${peerTitle({ peerId: offer.peerId, name: offer.peerName })}: ${amountText(offer.amountMax, offer.unit)}, ${priceText(offer.priceMicro, offer.resource)}`;
 
 /** Offers of others that a job of this kind can run on, best first; null until they are known. */
 export const useOffers = (kind: 'container' | 'cpu', wanted: boolean): readonly OfferView[] | null => {

@@ -105,7 +105,7 @@ export const StartPreview = ({ draft, threads }: { draft: JobDraft; threads: num
             : 'It runs on a lease that is taken for it and ends with it.'}{' '}
           {Number(draft.price.replace(',', '.')) === 0
             ? 'It costs nothing.'
-            : `A lease costs at most ${draft.price} CAES an hour per ${isContainer(draft) ? 'container' : 'core'}.`}
+            : `A lease costs at most ${draft.price} CAES per ${isContainer(draft) ? 'container' : 'core'} and hour.`}
         </p>
       )}
     </div>

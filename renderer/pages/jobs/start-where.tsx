@@ -76,7 +76,7 @@ export const StartWhere = ({
             />
             <TextInput
               label="Highest price"
-              description={`CAES an hour per ${container ? 'container' : 'core'}; 0 takes only what is lent for nothing.`}
+              description={`CAES per ${container ? 'container' : 'core'} and hour; 0 takes only what is lent for nothing.`}
               inputMode="decimal"
               value={draft.price}
               error={problems.price}

@@ -221,10 +221,10 @@ export const ResourceCard = ({ share, open }: { share: ResourceShare; open: bool
               />
             </Tabs.Panel>
             <Tabs.Panel value="who" className="hm-share-tab">
-              <TermsForm part="who" terms={share.terms} onChange={(terms) => set({ terms })} />
+              <TermsForm part="who" resource={resource} terms={share.terms} onChange={(terms) => set({ terms })} />
             </Tabs.Panel>
             <Tabs.Panel value="terms" className="hm-share-tab">
-              <TermsForm part="leases" terms={share.terms} onChange={(terms) => set({ terms })} />
+              <TermsForm part="leases" resource={resource} terms={share.terms} onChange={(terms) => set({ terms })} />
             </Tabs.Panel>
           </Tabs>
         </div>

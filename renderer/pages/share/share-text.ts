@@ -100,7 +100,7 @@ export const subtitleOf = (resource: ResourceKey, asset: Asset | undefined): str
   return parts.length === 0 ? null : parts.join(' · ');
 };
 
-/** Micro-CAES per unit and hour from what was typed as CAES; null if it is no amount. At most six decimals. */
+/** Micro-CAES from what was typed as CAES; null if it is no amount. At most six decimals. */
 export const microFromText = (text: string): string | null => {
   const match = /^\s*(\d{1,24})(?:[.,](\d{1,6}))?\s*$/.exec(text);
   if (match === null) return null;

@@ -1,6 +1,7 @@
 import { Checkbox, NumberInput, SegmentedControl, Select, Switch, TextInput } from '@mantine/core';
 import { useEffect, useId, useState } from 'react';
-import type { LendingTerms } from '../../../preload/contract/index.ts';
+import type { LendingTerms, ResourceKey } from '../../../preload/contract/index.ts';
+import { perText } from '../../components/leases/lease-text.ts';
 import { durationText } from '../../components/time-text.ts';
 import { ALLOCATION, microFromText, PRIVACY, PRIVACY_LEVELS, PROOFS, textFromMicro } from './share-text.ts';
 
@@ -8,9 +9,12 @@ const NAMES_MAX = 64;
 const NAME_LENGTH_MAX = 128;
 const LEASES_MAX = 10_000;
 const LEASE_MINUTES_MAX = 525_600;
+/** Stands there until the owner writes another: what a core begins with on a ledger's market. */
+const FIRST_PRICE = '10000';
 
 interface TermsFormProps {
   part: 'who' | 'leases';
+  resource: ResourceKey;
   terms: LendingTerms;
   onChange(change: Partial<LendingTerms>): void;
 }
@@ -100,7 +104,7 @@ export const CommitNumber = ({
   );
 };
 
-const Privacy = ({ terms, onChange }: Omit<TermsFormProps, 'part'>) => {
+const Privacy = ({ terms, onChange }: Omit<TermsFormProps, 'part' | 'resource'>) => {
   const group = useId();
   const chosen = PRIVACY[terms.privacyLevel];
   return (
@@ -157,7 +161,7 @@ const Privacy = ({ terms, onChange }: Omit<TermsFormProps, 'part'>) => {
 };
 
 /** Preferences that hold for those who borrow. */
-export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
+export const TermsForm = ({ part, resource, terms, onChange }: TermsFormProps) => {
   if (part === 'who') {
     return (
       <>
@@ -232,22 +236,22 @@ export const TermsForm = ({ part, terms, onChange }: TermsFormProps) => {
           ]}
           value={terms.price.mode}
           onChange={(mode) =>
-            onChange({ price: mode === 'market' ? { mode } : { mode: 'fixed', microPerUnitHour: '1000000' } })
+            onChange({ price: mode === 'market' ? { mode } : { mode: 'fixed', microPerHour: FIRST_PRICE } })
           }
         />
         {terms.price.mode === 'fixed' && (
           <div style={{ maxWidth: 320 }}>
             <CommitText
-              label="CAES per unit and hour"
+              label={`CAES ${perText(resource)}`}
               description="Six decimals at most. CAES is a unit of account inside a network, not money."
-              suffix="CAES per hour"
-              value={textFromMicro(terms.price.microPerUnitHour)}
+              suffix="CAES"
+              value={textFromMicro(terms.price.microPerHour)}
               check={(text) =>
                 microFromText(text) === null ? 'Write an amount such as 1.25, with at most six decimals.' : null
               }
               onCommit={(text) => {
-                const microPerUnitHour = microFromText(text);
-                if (microPerUnitHour !== null) onChange({ price: { mode: 'fixed', microPerUnitHour } });
+                const microPerHour = microFromText(text);
+                if (microPerHour !== null) onChange({ price: { mode: 'fixed', microPerHour } });
               }}
             />
           </div>

@@ -280,7 +280,7 @@ export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real'
       };
     };
     const terms: Terms = {
-      priceOf: (_resource, price) => (price.mode === 'fixed' ? BigInt(price.microPerUnitHour) : 0n),
+      priceOf: (_resource, price) => (price.mode === 'fixed' ? BigInt(price.microPerHour) : 0n),
       ledger: () => node.ledger,
       escrow: ({ lease, mostMicro }) => {
         if (node.cannotPay !== null) return Promise.reject(node.cannotPay);
@@ -410,7 +410,7 @@ export const createLeaseWorld = ({ signatures = 'quick' }: { signatures?: 'real'
         if (wanted.length > 0 && proofs === null) return { kind: 'prove', proofs: wanted, maxAgeMs: 60_000 };
         if (proofs !== null && (!proofs.passed || proofs.node !== keyIdText(who))) return refuse('PROOFS_FAILED');
         const { price } = node.terms;
-        const priceMicro = price.mode === 'fixed' ? BigInt(price.microPerUnitHour) : 0n;
+        const priceMicro = price.mode === 'fixed' ? BigInt(price.microPerHour) : 0n;
         return { kind: 'admitted', terms: node.terms, priceMicro };
       },
       verdict: (file, nonce) => {

@@ -245,7 +245,7 @@ export const createOfferWorld = (): OfferWorld => {
         access: createHomeAccess({ book }),
         terms: {
           ...FREE_TERMS,
-          priceOf: (_resource, price) => (price.mode === 'fixed' ? BigInt(price.microPerUnitHour) : 0n),
+          priceOf: (_resource, price) => (price.mode === 'fixed' ? BigInt(price.microPerHour) : 0n),
         },
         amountMax,
         leasesOf: () => 0,

@@ -298,7 +298,7 @@ const addSubmit = (program: Command, session: Session): void => {
     .option('--copies <number>', "run it so often, each on another owner's node", whole(1, 9, 'A number of copies'), 1)
     .option('--quorum <number>', 'so many must give the same result', whole(1, 9, 'A quorum'))
     .option('--minutes <number>', 'length of the lease', whole(1, 525_600, 'A length in minutes'), 60)
-    .option('--price-max <micro>', 'most that you pay, micro-CAES per unit and hour', '0')
+    .option('--price-max <micro>', 'most that you pay, micro-CAES for an hour of a core or a container', '0')
     .option('--anonymous', 'through at least two relays, so that whoever runs it does not learn who you are')
     .option(
       '--file <file>',

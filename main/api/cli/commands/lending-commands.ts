@@ -61,7 +61,11 @@ const addRequest = (program: Command, session: Session): void => {
     .argument('<offer>', 'the id of an offer, or the beginning of one; see hypermesh offers')
     .requiredOption('--amount <size>', 'how much, such as 64MiB of memory or 10MB/s of a network', parseAmount)
     .option('--minutes <number>', 'how long', (text) => parseWhole(text, 1, MINUTES_MAX, 'A length in minutes'), 60)
-    .option('--price-max <micro>', 'most that you pay, micro-CAES per unit and hour', '0')
+    .option(
+      '--price-max <micro>',
+      'most that you pay, micro-CAES for an hour of a core, card, GiB, MiB/s or container',
+      '0',
+    )
     .option('--anonymous', 'through at least two relays, so that the lender does not learn who you are')
     .option('--purpose <words>', 'told to the lender; at most 64 characters', '')
     .option('--no-wait', 'return as soon as the request is kept')

@@ -140,7 +140,7 @@ const addSet = (share: Command, session: Session): void => {
     .option('--proofs <list>', `proofs that a borrower needs: ${proofKind.options.join(',')} or none`)
     .option('--relays <on|off>', 'may be reached through relays', parseSwitch)
     .option('--exit <on|off>', 'may be used as a way out', parseSwitch)
-    .option('--price <price>', 'market, or micro-CAES per unit and hour')
+    .option('--price <price>', 'market, or micro-CAES for an hour of a core, card, GiB, MiB/s or container')
     .action(async (resource: string, percent: number | undefined, flags: SetFlags) => {
       const { privacy, privacyName, allocation, leases, leaseMinutes, proofs, relays, exit, price } = flags;
       let proxy: { relaysAllowed: boolean; exitAllowed: boolean } | undefined;

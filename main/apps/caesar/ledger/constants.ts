@@ -1,4 +1,4 @@
-import type { LendingTerms, ResourceKind } from '../../../../preload/contract/index.ts';
+import type { LendingTerms } from '../../../../preload/contract/index.ts';
 
 // docs/formats/ledger-transactions.md and ledger-keys.md; what can be told apart from economy params because no network may choose it.
 
@@ -33,16 +33,6 @@ export const YIELD_SCALE = 2n ** 64n;
 export const WEIGHT_UNIT_SECONDS = 2n ** 50n;
 /** Sums of use end here: more than all machines have. */
 export const WIDE_MAX = 10n ** 36n;
-/** What prices and screens speak of: a core, a card, a GiB, a MiB per second, a container, a CAES. */
-export const REFERENCE_AMOUNTS: Readonly<Record<ResourceKind, bigint>> = {
-  cpu: 1000n,
-  gpu: 1000n,
-  memory: 2n ** 30n,
-  storage: 2n ** 30n,
-  network: 2n ** 20n,
-  container: 1n,
-  economic: 1_000_000n,
-};
 export const PRIVACY_LEVELS: readonly LendingTerms['privacyLevel'][] = [
   'Private',
   'PrivateNetwork',

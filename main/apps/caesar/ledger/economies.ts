@@ -1,4 +1,7 @@
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
+import { REFERENCE_AMOUNTS } from '../../../kernel/leases/formats/index.ts';
+import type { ResourceKind } from '../../../../preload/contract/index.ts';
+import { WEIGHT_UNIT_SECONDS } from './constants.ts';
 import type { EconomyGenesis, EconomyParams } from './interface.ts';
 
 const MINUTE_MS = 60_000;
@@ -7,19 +10,21 @@ const DAY_MS = 24 * HOUR_MS;
 /** Micro-CAES of one CAES. */
 export const CAES = 1_000_000n;
 
-/** Unit-seconds of an hour of the reference amounts, and so many points for it: a core-hour is a million. */
+/** Of the reference amounts: a core-hour is a million. */
 const POINTS_PER_HOUR = {
-  cpu: [1000n, 1_000_000n],
-  gpu: [1000n, 20_000_000n],
-  memory: [2n ** 30n, 250_000n],
-  storage: [2n ** 30n, 2_000n],
-  network: [2n ** 20n, 500_000n],
-  container: [1n, 100_000n],
-  economic: [1_000_000n, 0n],
+  cpu: 1_000_000n,
+  gpu: 20_000_000n,
+  memory: 250_000n,
+  storage: 2_000n,
+  network: 500_000n,
+  container: 100_000n,
+  economic: 0n,
 } as const;
 /** Rounded up, so that an hour has the points that it is said to have. */
-const weight = ([reference, points]: readonly [bigint, bigint]): bigint =>
-  (points * 2n ** 50n + reference * 3600n - 1n) / (reference * 3600n);
+const weight = (kind: ResourceKind): bigint => {
+  const unitSeconds = REFERENCE_AMOUNTS[kind] * 3600n;
+  return (POINTS_PER_HOUR[kind] * WEIGHT_UNIT_SECONDS + unitSeconds - 1n) / unitSeconds;
+};
 /** Per reference amount and hour; bounds are a hundredth and a hundred times of where it begins. */
 const price = (start: bigint): { start: bigint; min: bigint; max: bigint } => ({
   start,
@@ -51,13 +56,13 @@ const COMMON: EconomyParams = {
   rewardFree: 10n * CAES,
   keepEpochs: 400,
   weights: {
-    cpu: weight(POINTS_PER_HOUR.cpu),
-    gpu: weight(POINTS_PER_HOUR.gpu),
-    memory: weight(POINTS_PER_HOUR.memory),
-    storage: weight(POINTS_PER_HOUR.storage),
-    network: weight(POINTS_PER_HOUR.network),
-    container: weight(POINTS_PER_HOUR.container),
-    economic: weight(POINTS_PER_HOUR.economic),
+    cpu: weight('cpu'),
+    gpu: weight('gpu'),
+    memory: weight('memory'),
+    storage: weight('storage'),
+    network: weight('network'),
+    container: weight('container'),
+    economic: weight('economic'),
   },
   qualityBase: 400,
   qualityProof: { space: 125, stake: 125, work: 125, time: 125 },

@@ -21,7 +21,7 @@ import { DEFAULT_REQUIREMENTS } from '../../../kernel/proof/requirements/index.t
 import type { ProofKind } from '../../../../preload/contract/index.ts';
 import { PROOF_AGE_MS_MAX } from './constants.ts';
 import type { TransactionFields } from './interface.ts';
-import { sameBytes } from './keys.ts';
+import { kindOfAsset, sameBytes } from './keys.ts';
 import { Refusal, refuseUnless } from './refusal.ts';
 
 // What takes milliseconds and depends on the transaction alone: signatures of leases and certificates, proofs. In threads.
@@ -147,7 +147,7 @@ const settlementFact = (
   const lengthMs = BigInt(grant.endsAtMs - grant.startsAtMs);
   const most = (BigInt(grant.amount) * (lengthMs + BigInt(grant.tickMs)) + 999n) / 1000n;
   refuseUnless(
-    unitSeconds <= most && receipt.owedMicro <= owedFor(receipt.unitSeconds, grant.priceMicro),
+    unitSeconds <= most && receipt.owedMicro <= owedFor(kindOfAsset(asset), receipt.unitSeconds, grant.priceMicro),
     'RECEIPT_TOO_HIGH',
     'The receipt claims more use, or a higher price, than the grant allows.',
   );

@@ -58,7 +58,7 @@ export interface EconomyParams {
   privacy: Readonly<Record<PrivacyLevel, number>>;
   /** Demand of a kind that nobody used in the last epoch; 1000 when all was used. */
   demandMin: number;
-  /** Per {@link REFERENCE_AMOUNTS} and hour: where the price of a kind begins, and its bounds. */
+  /** Per reference amount and hour, as every price: where the price of a kind begins, and its bounds. */
   prices: Readonly<Record<ResourceKind, { start: bigint; min: bigint; max: bigint }>>;
   /** Utilisation at which a price stays, and how much it moves in an epoch at most. */
   priceTargetPermille: number;
@@ -133,7 +133,7 @@ export interface TransactionFields {
     /** Most that is lent of it at once, in the unit. */
     amountMax: number;
     privacyLevel: PrivacyLevel;
-    /** Micro-CAES per unit and hour; null: the market's. */
+    /** Micro-CAES per reference amount and hour; null: the market's. */
     priceMicro: bigint | null;
   };
   'asset.unlist': { asset: AssetId };

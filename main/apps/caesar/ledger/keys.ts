@@ -7,6 +7,7 @@ export const hexOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 export const bytesOfHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 export const sameBytes = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
+export const kindOfAsset = (asset: string): ResourceKind => asset.split(':')[1] as ResourceKind;
 
 /** Numbers in keys have so many digits, so that their order as text is their order. */
 const EPOCH_DIGITS = 10;

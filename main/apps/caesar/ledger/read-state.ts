@@ -1,9 +1,8 @@
 import type { AssetId } from '../../../base/index.ts';
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { LedgerState } from '../../../kernel/blocks/index.ts';
-import { RESOURCE_KINDS } from '../../../kernel/leases/formats/index.ts';
+import { REFERENCE_AMOUNTS, RESOURCE_KINDS } from '../../../kernel/leases/formats/index.ts';
 import { yieldOf } from './accounts.ts';
-import { REFERENCE_AMOUNTS } from './constants.ts';
 import { emissionOf } from './epochs.ts';
 import type {
   AccountView,

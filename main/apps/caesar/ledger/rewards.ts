@@ -1,10 +1,9 @@
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
-import type { ResourceKind } from '../../../../preload/contract/index.ts';
 import type { Books } from './books.ts';
 import { WEIGHT_UNIT_SECONDS, WIDE_MAX } from './constants.ts';
 import type { TransactionFact } from './fact.ts';
 import type { EconomyParams, SettledUse } from './interface.ts';
-import { listingKey, pointsKey, rewardKey, sameBytes } from './keys.ts';
+import { kindOfAsset, listingKey, pointsKey, rewardKey, sameBytes } from './keys.ts';
 import { decodeListing, decodePoints, encodePoints, encodeReward, type SettlementRecord } from './records.ts';
 
 // What a settled lease counts for. Every figure that goes in stands in the reward's record. docs/economy.md, "Points".

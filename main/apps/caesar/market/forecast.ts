@@ -1,7 +1,7 @@
 import type { Clock, Settings } from '../../../base/index.ts';
 import type { Assets } from '../../../kernel/assets/index.ts';
 import type { Ledgers } from '../../../kernel/consensus/index.ts';
-import { kindOfResource } from '../../../kernel/leases/formats/index.ts';
+import { costOf, kindOfResource } from '../../../kernel/leases/formats/index.ts';
 import type { Leases } from '../../../kernel/leases/index.ts';
 import type { Electricity, ForecastView, LeaseView, ResourceKey } from '../../../../preload/contract/index.ts';
 import { readPrices } from '../ledger/read-state.ts';
@@ -11,7 +11,8 @@ import type { TermsControl } from '../terms/create-terms.ts';
 const SETTING = 'caesar.electricity';
 const LEVELS = [10, 25, 50, 75, 100] as const;
 const DAYS = 30;
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const HOURS = DAYS * 24;
 /** Leases that are looked through, in pages of the engine. */
 const PAGES_MAX = 60;
@@ -111,7 +112,7 @@ export const createForecast = (components: ForecastComponents): Forecast => {
       const watts = said.watts[asset.kind];
       return LEVELS.map((percent) => {
         const amount = Math.floor((capacity * percent) / 100);
-        const micro = (price * BigInt(amount) * BigInt(HOURS) * BigInt(permille)) / 1000n;
+        const micro = (costOf(asset.kind, amount, HOURS * HOUR_MS, price) * BigInt(permille)) / 1000n;
         const kwh = watts === undefined ? null : ((watts / 1000) * HOURS * percent * permille) / 100_000;
         const cost = kwh === null ? null : kwh * said.pricePerKwh;
         return {

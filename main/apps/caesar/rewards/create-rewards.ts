@@ -1,5 +1,6 @@
 import type { Clock } from '../../../base/index.ts';
 import type { FollowedLedger, Ledgers } from '../../../kernel/consensus/index.ts';
+import { costOf, kindOfResource } from '../../../kernel/leases/formats/index.ts';
 import { leaseIdOf, type Leases } from '../../../kernel/leases/index.ts';
 import type { Assets } from '../../../kernel/assets/index.ts';
 import type {
@@ -11,7 +12,7 @@ import type {
 } from '../../../../preload/contract/index.ts';
 import { CaesarError } from '../errors.ts';
 import { readRewards } from '../ledger/read-state.ts';
-import { kindOfAsset } from '../ledger/rewards.ts';
+import { kindOfAsset } from '../ledger/keys.ts';
 import type { TermsControl } from '../terms/create-terms.ts';
 import { openRewardOf } from './coming.ts';
 import type { EarnedIndex } from './earned-index.ts';
@@ -164,7 +165,7 @@ export const createRewards = (components: RewardsComponents): RewardsDesk => {
       .reduce((sum, offer) => {
         const own = assets.share().resources.find((one) => one.resource === offer.resource);
         const price = own === undefined ? 0n : terms.priceOf(offer.resource, own.terms.price);
-        return sum + (price * BigInt(offer.amountMax) * BigInt(lengthMs)) / BigInt(HOUR_MS);
+        return sum + costOf(kindOfResource(offer.resource), offer.amountMax, lengthMs, price);
       }, 0n);
   };
   const startOf = async (

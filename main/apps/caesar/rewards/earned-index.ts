@@ -26,7 +26,7 @@ import {
   decodeValidator,
   NO_STAKE,
 } from '../ledger/records.ts';
-import { kindOfAsset } from '../ledger/rewards.ts';
+import { kindOfAsset } from '../ledger/keys.ts';
 import { feeOf } from '../ledger/transactions.ts';
 import { economyOf } from '../sending/rules.ts';
 import type { CaesarMetrics } from '../metrics.ts';

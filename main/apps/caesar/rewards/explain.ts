@@ -3,10 +3,9 @@ import { leaseIdBytes, parseLeaseId } from '../../../kernel/leases/index.ts';
 import { UNIT_OF } from '../../../kernel/leases/formats/index.ts';
 import type { RewardEntry, RewardExplanation } from '../../../../preload/contract/index.ts';
 import { WEIGHT_UNIT_SECONDS } from '../ledger/constants.ts';
-import { hexOf } from '../ledger/keys.ts';
+import { hexOf, kindOfAsset } from '../ledger/keys.ts';
 import type { RewardView } from '../ledger/interface.ts';
 import { readAccount, readEpoch, readParams, readPayout, readRewards, readSettlement } from '../ledger/read-state.ts';
-import { kindOfAsset } from '../ledger/rewards.ts';
 import { caesText } from '../ledger/transactions.ts';
 import type { Earned } from './earned-rows.ts';
 

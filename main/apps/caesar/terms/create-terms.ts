@@ -14,7 +14,6 @@ import { createEscrowDesk, problemOfEscrow } from './escrow.ts';
 import { createPaidLeaseRows, type PaidLease, type PaidLeaseRows, type PayStep } from './lease-rows.ts';
 import { createListingKeeper } from './listings.ts';
 import { createSettleDesk } from './settling.ts';
-import { unitPriceOf } from './unit-price.ts';
 
 export interface TermsComponents {
   clock: Clock;
@@ -104,10 +103,10 @@ export const createTerms = (components: TermsComponents): TermsControl => {
     priceOf: (resource, price) => {
       const ledger = paying();
       if (ledger === null) return 0n;
-      if (price.mode === 'fixed') return BigInt(price.microPerUnitHour);
+      if (price.mode === 'fixed') return BigInt(price.microPerHour);
       const kind = kindOfResource(resource);
       const market = readPrices(ledger.replica.state()).find((one) => one.kind === kind);
-      return market === undefined ? 0n : unitPriceOf(kind, market.priceMicro);
+      return market?.priceMicro ?? 0n;
     },
     escrow: async (deal, signal) => {
       if (deal.anonymous) {

@@ -62,7 +62,7 @@ export const createListingKeeper = ({
           unit: UNIT_OF[asset.kind],
           amountMax,
           privacyLevel,
-          priceMicro: price.mode === 'fixed' ? BigInt(price.microPerUnitHour) : null,
+          priceMicro: price.mode === 'fixed' ? BigInt(price.microPerHour) : null,
         },
       ];
     });

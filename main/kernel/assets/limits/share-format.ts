@@ -1,6 +1,13 @@
-import type { LendingTerms, MachineRules, PauseState, ResourceShare } from '../../../../preload/contract/index.ts';
+import type {
+  LendingTerms,
+  MachineRules,
+  PauseState,
+  ResourceKind,
+  ResourceShare,
+} from '../../../../preload/contract/index.ts';
 import { LimitsError } from '../errors.ts';
 import { GRID_CELLS } from './defaults.ts';
+import { REFERENCE_AMOUNTS } from './reference-amounts.ts';
 
 /** Version of the stored rules that this code writes, and the newest that it reads. docs/formats/share-rules.md */
 export const SHARE_VERSION = 1;
@@ -104,14 +111,44 @@ const resourceKey = matching(
   /^(cpu|memory|storage|network|container|economic|gpu:[a-z0-9][a-z0-9._-]{0,63})$/,
   'cpu, memory, storage, network, container, economic or gpu:<card>',
 );
+/** Micro-CAES for an hour of the kind's reference amount. */
+const DIGITS = /^\d{1,30}$/;
 const price: Parser<LendingTerms['price']> = (value, path) => {
   const mode = oneOf('market', 'fixed')((value as { mode?: unknown } | null | undefined)?.mode, `${path}.mode`);
   return mode === 'market'
     ? record<{ mode: 'market' }>({ mode: oneOf('market') })(value, path)
-    : record<{ mode: 'fixed'; microPerUnitHour: string }>({
+    : record<{ mode: 'fixed'; microPerHour: string }>({
         mode: oneOf('fixed'),
-        microPerUnitHour: matching(/^\d{1,30}$/, 'a whole number of micro-CAES as text'),
+        microPerHour: matching(DIGITS, 'a whole number of micro-CAES as text'),
       })(value, path);
+};
+const PRICE_MAX = 10n ** 30n - 1n;
+const KINDS = Object.keys(REFERENCE_AMOUNTS) as readonly ResourceKind[];
+/**
+ * Prices were for an hour of one unit before they were for one of the reference amount. Rewrites those, and leaves all else, damaged
+ * or not, to the parser.
+ */
+const withPricesOfToday = (value: unknown): unknown => {
+  type Loose = { [name: string]: unknown } | null | undefined;
+  const resources = (value as Loose)?.['resources'];
+  if (!Array.isArray(resources)) return value;
+  return {
+    ...(value as object),
+    resources: resources.map((one: Loose) => {
+      const { price: before, ...others } = (one?.['terms'] ?? {}) as { [name: string]: unknown };
+      const micro = (before as Loose)?.['microPerUnitHour'];
+      const resource = one?.['resource'];
+      const kind = KINDS.find((name) => typeof resource === 'string' && resource.split(':')[0] === name);
+      if (kind === undefined || typeof micro !== 'string' || !DIGITS.test(micro)) return one;
+      const { microPerUnitHour: _before, ...rest } = before as { microPerUnitHour: string };
+      if (Object.hasOwn(rest, 'microPerHour')) return one;
+      const now = BigInt(micro) * REFERENCE_AMOUNTS[kind];
+      return {
+        ...one,
+        terms: { ...others, price: { ...rest, microPerHour: String(now < PRICE_MAX ? now : PRICE_MAX) } },
+      };
+    }),
+  };
 };
 const terms = record<LendingTerms>({
   privacyLevel: oneOf('Private', 'PrivateNetwork', 'P2P', 'PublicNetwork', 'FullPublic'),
@@ -196,7 +233,7 @@ const parseStored = <T>(parse: Parser<T>, value: unknown, path: string): T => {
  * @throws {LimitsError} `SHARE_RULES_NEWER` | `SHARE_RULES_CORRUPT`
  */
 export const parseStoredShare = (value: unknown): StoredShare => {
-  const parsed = parseStored(storedShare, value, 'share');
+  const parsed = parseStored(storedShare, withPricesOfToday(value), 'share');
   const seen = new Set<string>();
   for (const { resource } of parsed.resources) {
     if (seen.has(resource))

@@ -2,7 +2,7 @@ import { isNodeError } from '../../../base/index.ts';
 import { type Journal, totalsOf } from '../engine/journal.ts';
 import { sameBytes } from '../engine/lease-entry.ts';
 import type { EngineParts } from '../engine/ports.ts';
-import { decodeReceipt, problemOfReceipt } from '../formats/index.ts';
+import { decodeReceipt, kindOfResource, problemOfReceipt } from '../formats/index.ts';
 import type { LeaseReceipt } from '../interface.ts';
 import type { LeaseAnswer } from '../protocol.ts';
 import type { LenderAccess, Loan } from './loan.ts';
@@ -65,7 +65,7 @@ export const createReceiptDesk = ({
       const elapsedMs = outside.clock.monotonicMs() - loan.beganAtMs;
       // The format's own allowance is one tick, for readers who were not there; we were.
       const claimableMs = Math.max(0, elapsedMs * (1 + DRIFT) + SLACK_MS - grant.tickMs);
-      const problem = problemOfReceipt(receipt, grant, before, claimableMs);
+      const problem = problemOfReceipt(receipt, kindOfResource(entry.facts.resource), grant, before, claimableMs);
       if (problem !== null) return refuse('RECEIPT_WRONG', `The receipt cannot be right: ${problem}.`, problem);
       const countersigned = await (await access.signer(loan)).sign('lease-countersign', payload);
       await journal.note(

@@ -1,9 +1,8 @@
 import type { LeaseDeal, Settlement } from '../interface.ts';
-import { decodeGrant, decodeOffer, decodeRequest } from '../formats/index.ts';
+import { decodeGrant, decodeOffer, decodeRequest, kindOfResource, mostFor } from '../formats/index.ts';
 import { insideOf, recordParts } from './inside.ts';
 import type { LeaseEntry } from './lease-entry.ts';
 import type { LeaseRecords } from './lease-rows.ts';
-import { mostFor } from './meter.ts';
 
 /** @returns null for a lease that was never granted, or of which nothing signed is kept */
 export const dealOf = ({ id, side, facts }: LeaseEntry, records: LeaseRecords | null): LeaseDeal | null => {
@@ -20,7 +19,7 @@ export const dealOf = ({ id, side, facts }: LeaseEntry, records: LeaseRecords | 
     lender,
     borrower,
     priceMicro,
-    mostMicro: mostFor(amount, endsAtMs - startsAtMs, priceMicro),
+    mostMicro: mostFor(kindOfResource(facts.resource), amount, endsAtMs - startsAtMs, priceMicro),
     endsAtMs,
     ledger,
     anonymous: facts.anonymous,

@@ -1,7 +1,5 @@
 import type { Clock } from '../../../base/index.ts';
 
-const HOUR_SECONDS = 3600n;
-
 /** Adds up amount × seconds in effect, by the monotonic clock. */
 export interface Meter {
   /** From now on so much is in effect; 0 while it is stopped. */
@@ -38,10 +36,4 @@ export const createMeter = (clock: Clock, baseUnitSeconds: number): Meter => {
       return whole;
     },
   };
-};
-
-/** The most that a lease can come to, rounded up. */
-export const mostFor = (amount: number, durationMs: number, priceMicro: bigint): bigint => {
-  const parts = HOUR_SECONDS * 1000n;
-  return (priceMicro * BigInt(amount) * BigInt(durationMs) + parts - 1n) / parts;
 };

@@ -6,6 +6,7 @@ import { createFieldReader } from '../fields.ts';
 import type { LeaseGrant, LeaseReceipt, LeaseRequest, Offer } from '../interface.ts';
 import { decodeGrant } from './grant.ts';
 import { decodeOffer } from './offer.ts';
+import { sayPrice } from './price.ts';
 import { decodeReceipt, problemOfReceipt } from './receipt.ts';
 import { hashOfRecord, type LeaseDomain, sameBytes } from './record.ts';
 import { decodeRequest } from './request.ts';
@@ -161,7 +162,7 @@ const checkRequest = (file: LeaseFile, parts: Parts): string => {
   if (!sameBytes(request.lender, lender.keyIdBytes)) throw mismatch('The request is to another lender.');
   if (request.kind !== offer.kind) throw mismatch('The request is for another kind of thing than was offered.');
   parts.request = { request, record };
-  return `${record.keyId} asked for ${request.amount} ${offer.unit} at no more than ${request.priceMicroMax} micro-CAES per unit and hour.`;
+  return `${record.keyId} asked for ${request.amount} ${offer.unit} at no more than ${sayPrice(request.priceMicroMax, offer.unit)}.`;
 };
 
 const checkGrant = (file: LeaseFile, parts: Parts): string => {
@@ -181,7 +182,7 @@ const checkGrant = (file: LeaseFile, parts: Parts): string => {
     throw mismatch('The grant is for longer than was asked for.');
   if (grant.priceMicro > request.priceMicroMax) throw mismatch('The grant costs more than the borrower would pay.');
   parts.grant = grant;
-  return `The lender granted ${grant.amount} ${parts.offer.offer.unit} from ${sayMs(grant.startsAtMs)} to ${sayMs(grant.endsAtMs)} by its clock, at ${grant.priceMicro} micro-CAES per unit and hour.`;
+  return `The lender granted ${grant.amount} ${parts.offer.offer.unit} from ${sayMs(grant.startsAtMs)} to ${sayMs(grant.endsAtMs)} by its clock, at ${sayPrice(grant.priceMicro, parts.offer.offer.unit)}.`;
 };
 
 const openReceipt = (
@@ -196,7 +197,7 @@ const openReceipt = (
   if (!sameBytes(record.keyIdBytes, parts.offer.record.keyIdBytes))
     throw mismatch('The receipt was signed by another than the lender.');
   if (!sameBytes(receipt.grant, hashOfRecord(file.grant))) throw mismatch('The receipt is for another grant.');
-  const problem = problemOfReceipt(receipt, parts.grant, parts.countersigned ?? null, null);
+  const problem = problemOfReceipt(receipt, parts.offer.offer.kind, parts.grant, parts.countersigned ?? null, null);
   if (problem !== null) throw mismatch(`The receipt cannot be right: ${problem}.`);
   return { receipt, record };
 };

@@ -1,7 +1,9 @@
 import { encodeCbor } from '../../../base/index.ts';
+import type { ResourceKind } from '../../../../preload/contract/index.ts';
 import { createFieldReader } from '../fields.ts';
 import type { LeaseGrant, LeaseReceipt } from '../interface.ts';
 import { LEASE_ID_BYTES, leaseIdBytes, leaseIdOf } from '../names.ts';
+import { owedFor } from './price.ts';
 
 // docs/formats/lease-receipt.md
 
@@ -62,20 +64,18 @@ const unitSecondsOf = (value: unknown): number => {
   return value;
 };
 
-/** What so much use costs, rounded up: micro-CAES are small, and who used a little owes a little. */
-export const owedFor = (unitSeconds: number, priceMicro: bigint): bigint =>
-  (BigInt(unitSeconds) * priceMicro + 3599n) / 3600n;
-
 /**
  * What is wrong with a receipt for whoever is to countersign it: its numbers only grow, by no more than could be used since, and cost
  * no more than was agreed.
  *
+ * @param kind - of what is lent: prices are for an amount of it
  * @param previous - the last one that was countersigned, null before the first
  * @param elapsedMs - since the lease began, by the reader's own monotonic clock; null where the reader was not there, as with a file
  * @returns null when it may be signed, or what is wrong, for a sentence
  */
 export const problemOfReceipt = (
   receipt: LeaseReceipt,
+  kind: ResourceKind,
   grant: Pick<LeaseGrant, 'id' | 'amount' | 'priceMicro' | 'tickMs' | 'startsAtMs' | 'endsAtMs'>,
   previous: LeaseReceipt | null,
   elapsedMs: number | null,
@@ -96,6 +96,6 @@ export const problemOfReceipt = (
   const lengthMs = grant.endsAtMs - grant.startsAtMs;
   const usableMs = Math.min(elapsedMs ?? lengthMs, lengthMs) + grant.tickMs;
   if (receipt.unitSeconds > Math.ceil((grant.amount * usableMs) / 1000)) return 'it claims more than could be used';
-  if (receipt.owedMicro > owedFor(receipt.unitSeconds, grant.priceMicro)) return 'it costs more than was agreed';
+  if (receipt.owedMicro > owedFor(kind, receipt.unitSeconds, grant.priceMicro)) return 'it costs more than was agreed';
   return null;
 };

@@ -3,7 +3,7 @@ import { insideOf } from '../engine/inside.ts';
 import { type Journal, totalsOf } from '../engine/journal.ts';
 import { type LeaseEntry, sameBytes, type Totals } from '../engine/lease-entry.ts';
 import type { KeptReceipt } from '../engine/lease-rows.ts';
-import { decodeReceipt, encodeReceipt, owedFor, type RecordOpener } from '../formats/index.ts';
+import { decodeReceipt, encodeReceipt, kindOfResource, owedFor, type RecordOpener } from '../formats/index.ts';
 import type { KeyHolder } from '../../prover/index.ts';
 import type { LeaseReceipt } from '../interface.ts';
 import type { LeaseMetrics } from '../metrics.ts';
@@ -72,7 +72,7 @@ export const createAccount = (components: AccountComponents, made: readonly Made
   /** @returns null while the keys are locked: nothing can be signed then */
   const make = async (final: boolean): Promise<Made | null> => {
     const signer = keys.node()?.signer;
-    const { grantHash, priceMicro } = entry.facts;
+    const { grantHash, priceMicro, resource } = entry.facts;
     if (signer === undefined || grantHash === null) return null;
     const { unitSeconds, sentBytes, receivedBytes } = process.use();
     const receipt: LeaseReceipt = {
@@ -82,7 +82,7 @@ export const createAccount = (components: AccountComponents, made: readonly Made
       unitSeconds,
       sentBytes,
       receivedBytes,
-      owedMicro: owedFor(unitSeconds, priceMicro),
+      owedMicro: owedFor(kindOfResource(resource), unitSeconds, priceMicro),
       atMs: outside.clock.nowMs(),
       final,
     };

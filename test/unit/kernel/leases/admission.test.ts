@@ -25,7 +25,7 @@ const OPEN: LendingTerms = {
   leaseMinutesMax: 60,
   requiredProofs: [],
   proxy: { relaysAllowed: false, exitAllowed: false },
-  price: { mode: 'fixed', microPerUnitHour: '10' },
+  price: { mode: 'fixed', microPerHour: '10' },
 };
 const clock = createManualClock();
 const verdict = (change: Partial<ProofVerdict> = {}): ProofVerdict => ({
@@ -77,7 +77,7 @@ const admission = createAdmission({
   terms: {
     ...FREE_TERMS,
     ledger: () => ({ id: LEDGER, name: 'meadow' }),
-    priceOf: (_resource, price) => (price.mode === 'fixed' ? BigInt(price.microPerUnitHour) : 0n),
+    priceOf: (_resource, price) => (price.mode === 'fixed' ? BigInt(price.microPerHour) : 0n),
   },
   clock,
   leasesOf: () => machine.leases,
@@ -134,7 +134,7 @@ const FAILURES: { step: (typeof ADMISSION_STEPS)[number]; code: string; fail: ()
   {
     step: 'price',
     code: 'PRICE_TOO_LOW',
-    fail: () => (machine.terms = { ...machine.terms, price: { mode: 'fixed', microPerUnitHour: '11' } }),
+    fail: () => (machine.terms = { ...machine.terms, price: { mode: 'fixed', microPerHour: '11' } }),
   },
 ];
 let link: Candidate['link'];

@@ -4,6 +4,7 @@ import { decodeCbor, encodeCbor, isNodeError } from '../../../../main/base/index
 import { verifyRecord } from '../../../../main/base/crypto/index.ts';
 import {
   channelHash,
+  costOf,
   decodeGrant,
   decodeOffer,
   decodeReceipt,
@@ -16,8 +17,11 @@ import {
   encodeSession,
   gridCellAt,
   type LeaseDomain,
+  mostFor,
   owedFor,
   problemOfReceipt,
+  RESOURCE_KINDS,
+  sayPrice,
 } from '../../../../main/kernel/leases/formats/index.ts';
 import type { LeaseId, LeaseReceipt } from '../../../../main/kernel/leases/interface.ts';
 import { leaseIdOf, newLeaseId, parseLeaseId } from '../../../../main/kernel/leases/names.ts';
@@ -211,7 +215,7 @@ describe('a receipt', () => {
   const grant = exampleGrant(lender, borrower, record('request'));
   const receipt = exampleReceipt(record('grant'), { unitSeconds: 1000, owedMicro: 0n });
   const problem = (change: Partial<LeaseReceipt>, elapsedMs: number | null = 180_000): string | null =>
-    problemOfReceipt({ ...receipt, ...change }, grant, { ...receipt, sequence: 2 }, elapsedMs);
+    problemOfReceipt({ ...receipt, ...change }, 'memory', grant, { ...receipt, sequence: 2 }, elapsedMs);
 
   it('keeps sums beyond what a number holds exactly, and money exact', () => {
     const large = { ...receipt, unitSeconds: 2 ** 84, owedMicro: 10n ** 29n + 1n };
@@ -232,16 +236,57 @@ describe('a receipt', () => {
     expect(problem({ id: leaseIdOf(new Uint8Array(16)) })).toContain('another lease');
     for (const sum of ['unitSeconds', 'sentBytes', 'receivedBytes'] as const)
       expect(problem({ [sum]: receipt[sum] - 1 })).toBe('a sum fell');
-    expect(problemOfReceipt({ ...receipt, sequence: 4 }, grant, { ...receipt, final: true }, null)).toContain(
+    expect(problemOfReceipt({ ...receipt, sequence: 4 }, 'memory', grant, { ...receipt, final: true }, null)).toContain(
       'the last',
     );
   });
 
-  it('costs what was agreed, rounded up', () => {
-    expect(owedFor(0, 100n)).toBe(0n);
-    expect(owedFor(1, 1n)).toBe(1n);
-    expect(owedFor(3600, 7n)).toBe(7n);
-    expect(owedFor(3601, 7n)).toBe(8n);
+  it.each([
+    ['cpu', 0, 10_000n, 0n],
+    ['cpu', 1000 * 3600, 10_000n, 10_000n],
+    ['cpu', 1000 * 3600 - 1, 10_000n, 9_999n],
+    ['gpu', 500 * 7200, 200_000n, 200_000n],
+    // 64 MiB for an hour.
+    ['memory', 2 ** 26 * 3600, 2_500n, 156n],
+    ['storage', 2 ** 40 * 86_400 * 30, 20n, 20n * 1024n * 720n],
+    ['network', 2 ** 20 * 1800, 5_000n, 2_500n],
+    ['container', 3600, 7n, 7n],
+    ['container', 3599, 7n, 6n],
+    ['economic', 1_000_000 * 3600, 3n, 3n],
+  ] as const)(
+    'of %s costs %d unit-seconds × %d ÷ (3600 × the reference amount), rounded down',
+    (kind, used, price, owed) => {
+      expect(owedFor(kind, used, price)).toBe(owed);
+    },
+  );
+
+  it('never costs more than what was set aside, nor falls as its use grows', () => {
+    const amounts = fc.integer({ min: 1, max: 2 ** 28 });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...RESOURCE_KINDS),
+        amounts,
+        fc.integer({ min: 1, max: 31_536_000 }),
+        fc.bigInt(0n, 10n ** 18n),
+        fc.integer({ min: 0, max: 1000 }),
+        (kind, amount, seconds, price, permille) => {
+          const most = mostFor(kind, amount, seconds * 1000, price);
+          const some = Math.floor((seconds * permille) / 1000);
+          expect(owedFor(kind, amount * seconds, price)).toBeLessThanOrEqual(most);
+          expect(owedFor(kind, amount * some, price)).toBeLessThanOrEqual(owedFor(kind, amount * seconds, price));
+          expect(costOf(kind, amount, seconds * 1000, price)).toBe(owedFor(kind, amount * seconds, price));
+          expect(most - costOf(kind, amount, seconds * 1000, price)).toBeLessThanOrEqual(1n);
+          expect(most > 0n).toBe(price > 0n);
+        },
+      ),
+    );
+  });
+
+  it('says a price exactly, and what it is for', () => {
+    expect(sayPrice(10_000n, 'millicores')).toBe('0.01 CAES per core and hour');
+    expect(sayPrice(2_500n, 'bytes')).toBe('0.0025 CAES per GiB and hour');
+    expect(sayPrice(1_000_001n, 'bytesPerSecond')).toBe('1.000001 CAES per MiB/s and hour');
+    expect(sayPrice(3_000_000n, 'containers')).toBe('3 CAES per container and hour');
   });
 });
 

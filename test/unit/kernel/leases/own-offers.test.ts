@@ -48,7 +48,7 @@ describe('own offers', () => {
     const friend = await world.node('friend', 2);
     lender.book.setTrusted(friend.peerId, true);
     await lender.lend(
-      { privacyLevel: 'P2P', allocationType: 'Verified', price: { mode: 'fixed', microPerUnitHour: '7' } },
+      { privacyLevel: 'P2P', allocationType: 'Verified', price: { mode: 'fixed', microPerHour: '7' } },
       { percentMax: 25 },
     );
     const { offer, record } = await offerOf(lender, friend);

@@ -113,7 +113,7 @@ describe('a search', () => {
       await world.node('dear', 2),
       await world.node('cheap', 3),
     ];
-    await lend(dear, { price: { mode: 'fixed', microPerUnitHour: '50' } });
+    await lend(dear, { price: { mode: 'fixed', microPerHour: '50' } });
     await cheap.lend({ privacyLevel: 'PublicNetwork', allocationType: 'Public' }, { percentMax: 1 });
     for (const one of [dear, cheap]) world.connect(seeker, one);
     seeker.book.setTrusted(dear.peerId, true);

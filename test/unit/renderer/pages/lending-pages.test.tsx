@@ -223,9 +223,9 @@ describe('Tunnels', () => {
 
 describe('texts of leases', () => {
   it('tell a price per unit that a person can compare', () => {
-    expect(priceText('0', 'bytes')).toBe('for nothing');
-    expect(priceText('1', 'bytes')).toBe('1073.74 CAES an hour per GiB');
-    expect(priceText('2500', 'millicores')).toBe('2.5 CAES an hour per core');
+    expect(priceText('0', 'memory')).toBe('for nothing');
+    expect(priceText('2500', 'memory')).toBe('0.0025 CAES per GiB and hour');
+    expect(priceText('2500000', 'gpu:card0')).toBe('2.5 CAES per card and hour');
   });
   it('put what is measured beside what was promised, and leave it out where only the other side knows', () => {
     expect(useText(sampleLease())).toBe('12 MiB of 64 MiB');

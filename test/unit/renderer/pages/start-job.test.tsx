@@ -100,7 +100,7 @@ describe('the form of a job', () => {
     await type('Copies', '3');
     await type('Highest price', '0.25');
     expect(
-      region('What it will be given').getByText(/runs 3 times.*once 2 of them agree.*0.25 CAES an hour per container/),
+      region('What it will be given').getByText(/runs 3 times.*once 2 of them agree.*0.25 CAES per container and hour/),
     ).toBeTruthy();
     expect(await violations()).toEqual([]);
     await press(screen.getByRole('button', { name: 'Send' }));
@@ -236,7 +236,7 @@ describe('a draft', () => {
   });
   it('asks for at most the price of a millicore where a core was meant', () => {
     const file = { name: 'a.js', kind: 'javascript' as const, sizeBytes: 1, base64: 'YQ==' };
-    expect(sendOf({ ...emptyDraft, file, where: 'any', price: '2.5' }).priceMicroMax).toBe('2500');
+    expect(sendOf({ ...emptyDraft, file, where: 'any', price: '2.5' }).priceMicroMax).toBe('2500000');
     expect(sendOf({ ...image, where: 'any', price: '2.5' }).priceMicroMax).toBe('2500000');
   });
 });

@@ -82,7 +82,7 @@ export const leaseRecords = (lender: ProofNode, borrower: ProofNode) => {
         resource: 'cpu',
         unit: 'millicores',
         amountMax: 4000,
-        priceMicro: 10n,
+        priceMicro: 10_000n,
         issuedAtMs: STARTS_MS - 30_000,
         expiresAtMs: STARTS_MS + 600_000,
       }),
@@ -95,6 +95,7 @@ export const leaseRecords = (lender: ProofNode, borrower: ProofNode) => {
       exampleRequest(keys, offer, {
         kind: 'cpu',
         amount: 2000,
+        priceMicroMax: 10_000n,
         issuedAtMs: STARTS_MS - 10_000,
         expiresAtMs: STARTS_MS + 50_000,
       }),
@@ -106,7 +107,7 @@ export const leaseRecords = (lender: ProofNode, borrower: ProofNode) => {
     encodeGrant(
       exampleGrant(keys, borrower.keys.node, request, {
         amount: 2000,
-        priceMicro: 10n,
+        priceMicro: 10_000n,
         address: globalAddressOf(keys.public, ASSET),
         startsAtMs: STARTS_MS,
         endsAtMs: STARTS_MS + 3_600_000,

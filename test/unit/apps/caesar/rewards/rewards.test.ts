@@ -330,7 +330,7 @@ it('forecasts what other levels would bring, net of electricity', async () => {
   const said = { pricePerKwh: 0.3, currency: 'EUR', caesValue: 0.5, watts: { cpu: 100 } };
   const { electricity, rows } = await caesar.setElectricity(said);
   expect(electricity).toEqual(said);
-  // 4000 millicores at 10 micro-CAES for 720 hours, half of them used; 100 W for half of 720 hours.
+  // 4 cores at 10 000 micro-CAES for 720 hours, half of them used; 100 W for half of 720 hours.
   expect(rows.at(-1)).toMatchObject({
     amount: 4000,
     utilisationPermille: 500,

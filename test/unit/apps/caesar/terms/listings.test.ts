@@ -51,7 +51,7 @@ it('binds the node first, lists, follows the terms, and takes it back when it is
   // Less than a tenth is not worth a fee.
   share.percentMax = 54;
   expect(await look()).toEqual([[2000, 'FullPublic', null]]);
-  share.price = { mode: 'fixed', microPerUnitHour: '7' };
+  share.price = { mode: 'fixed', microPerHour: '7' };
   share.privacyLevel = 'PublicNetwork';
   expect(await look()).toEqual([[2160, 'PublicNetwork', 7n]]);
   share.privacyLevel = 'P2P';

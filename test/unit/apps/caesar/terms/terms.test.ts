@@ -104,18 +104,17 @@ describe('prices', () => {
   it('are those of the current ledger, the owner’s own before the market’s', () => {
     const { terms } = lender;
     expect(terms.ledger()).toMatchObject({ name: 'meadow' });
-    expect(terms.priceOf('cpu', { mode: 'fixed', microPerUnitHour: '25' })).toBe(25n);
-    // 10 000 micro-CAES per core and hour.
-    expect(terms.priceOf('cpu', { mode: 'market' })).toBe(10n);
-    // Below a micro-CAES per byte.
-    expect(terms.priceOf('memory', { mode: 'market' })).toBe(0n);
+    expect(terms.priceOf('cpu', { mode: 'fixed', microPerHour: '25' })).toBe(25n);
+    // Per core, and per GiB.
+    expect(terms.priceOf('cpu', { mode: 'market' })).toBe(10_000n);
+    expect(terms.priceOf('memory', { mode: 'market' })).toBe(2_500n);
   });
 
   it('are nothing on the own home network, and without any', async () => {
     for (const current of [null, (await createEconomyWorld({ home: true })).ledger]) {
       world.current = current;
       expect(lender.terms.ledger()).toBeNull();
-      expect(lender.terms.priceOf('cpu', { mode: 'fixed', microPerUnitHour: '25' })).toBe(0n);
+      expect(lender.terms.priceOf('cpu', { mode: 'fixed', microPerHour: '25' })).toBe(0n);
     }
   });
 });

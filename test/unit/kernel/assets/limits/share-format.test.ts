@@ -51,6 +51,31 @@ describe('the stored limits', () => {
     expect(page.replaceAll('\n', '')).toContain(bytes);
   });
 
+  it.each([
+    ['cpu', '25', '25000'],
+    ['gpu:card0', '7', '7000'],
+    ['memory', '1', '1073741824'],
+    ['network', '3', '3145728'],
+    ['container', '5', '5'],
+    ['storage', '9'.repeat(30), '9'.repeat(30)],
+  ] as const)('have old prices per unit of %s as prices per reference amount', (resource, microPerUnitHour, now) => {
+    const share = defaultShare(resource);
+    const old = {
+      ...stored(),
+      resources: [{ ...share, terms: { ...share.terms, price: { mode: 'fixed', microPerUnitHour } } }],
+    };
+    const read = parseStoredShare(decodeCbor(encodeCbor(old)));
+    expect(read.resources).toEqual([
+      { ...share, terms: { ...share.terms, price: { mode: 'fixed', microPerHour: now } } },
+    ]);
+    expect(parseStoredShare(read)).toEqual(read);
+    // The owner's own changes never had it, and both at once are none.
+    expect(refusal(() => parseResourceShare(old.resources[0])).code).toBe('SHARE_INVALID');
+    const both = { mode: 'fixed', microPerUnitHour, microPerHour: '1' };
+    const doubled = { ...old, resources: [{ ...share, terms: { ...share.terms, price: both } }] };
+    expect(refusal(() => parseStoredShare(doubled)).code).toBe('SHARE_RULES_CORRUPT');
+  });
+
   it('of a newer version are refused as newer, whatever else is in them', () => {
     expect(refusal(() => parseStoredShare({ version: 2, shape: 'unheard of' }))).toEqual({
       code: 'SHARE_RULES_NEWER',
@@ -121,11 +146,11 @@ describe('the stored limits', () => {
         resources: [
           {
             ...defaultShare('cpu'),
-            terms: { ...defaultShare('cpu').terms, price: { mode: 'market', microPerUnitHour: '1' } },
+            terms: { ...defaultShare('cpu').terms, price: { mode: 'market', microPerHour: '1' } },
           },
         ],
       },
-      'share.resources[0].terms.price.microPerUnitHour',
+      'share.resources[0].terms.price.microPerHour',
     ],
     [
       'a ceiling of 20 °C',

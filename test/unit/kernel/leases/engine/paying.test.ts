@@ -6,14 +6,12 @@ import { createPair, type Pair } from '../../../../support/leases/pair.ts';
 let world: LeaseWorld;
 let pair: Pair;
 let offer: string;
-const PRICE = 36n;
+/** 36 micro-CAES per byte and hour. */
+const PRICE = 36n * 2n ** 30n;
 beforeEach(async () => {
   world = createLeaseWorld();
   pair = await createPair(world);
-  offer = await pair.lender.offer(
-    { priceMicro: PRICE },
-    { price: { mode: 'fixed', microPerUnitHour: String(PRICE) } },
-  );
+  offer = await pair.lender.offer({ priceMicro: PRICE }, { price: { mode: 'fixed', microPerHour: String(PRICE) } });
 });
 afterEach(async () => {
   await world.stop();

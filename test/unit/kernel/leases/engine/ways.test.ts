@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createLeaseTable } from '../../../../../main/kernel/leases/engine/lease-table.ts';
 import { createAlone, type LeaseEntry, NO_USE } from '../../../../../main/kernel/leases/engine/lease-entry.ts';
-import { createMeter, mostFor } from '../../../../../main/kernel/leases/engine/meter.ts';
+import { createMeter } from '../../../../../main/kernel/leases/engine/meter.ts';
+import { mostFor, owedFor } from '../../../../../main/kernel/leases/formats/index.ts';
 import { afterLong } from '../../../../../main/kernel/leases/engine/timer.ts';
 import { LeaseError, type LeaseId, verifyLeaseFile } from '../../../../../main/kernel/leases/index.ts';
 import { newLeaseId } from '../../../../../main/kernel/leases/names.ts';
@@ -19,6 +20,8 @@ import { createManualClock } from '../../../../support/manual-clock.ts';
 import { createSeededRandom } from '../../../../support/seeded-random.ts';
 import type { LeaseView } from '../../../../../preload/contract/index.ts';
 
+/** 36 micro-CAES per byte and hour. */
+const PRICE = 36n * 2n ** 30n;
 let world: LeaseWorld;
 let pair: Pair;
 let lender: LeaseNode;
@@ -99,14 +102,15 @@ describe('an end', () => {
     expect(view).toMatchObject({ state: 'refused', code: 'CAPACITY_EXCEEDED', startedAtMs: null });
   });
   it('of one that cannot be paid takes nothing', async () => {
-    const offer = await lender.offer({}, { price: { mode: 'fixed', microPerUnitHour: '36' } });
-    expect(await pair.lease(offer, { priceMicroMax: 35n }).then(({ code }) => code)).toBe('GRANT_INVALID');
-    const paid = await pair.lease(offer, { priceMicroMax: 36n });
-    expect(paid).toMatchObject({ state: 'running', priceMicro: '36' });
+    const offer = await lender.offer({}, { price: { mode: 'fixed', microPerHour: String(PRICE) } });
+    expect(await pair.lease(offer, { priceMicroMax: PRICE - 1n }).then(({ code }) => code)).toBe('GRANT_INVALID');
+    const paid = await pair.lease(offer, { priceMicroMax: PRICE });
+    expect(paid).toMatchObject({ state: 'running', priceMicro: String(PRICE) });
     expect(borrower.escrowed.get(paid.id)).toBe(600n);
     await world.clock.run(3 * TICK_MS + 10);
     const [, here] = await pair.both(paid.id);
-    expect(Number(here.owedMicro)).toBe(Math.ceil((here.unitSeconds * 36) / 3600));
+    expect(BigInt(here.owedMicro)).toBe(owedFor('memory', here.unitSeconds, PRICE));
+    expect(BigInt(here.owedMicro)).toBe((BigInt(here.unitSeconds) * 36n) / 3600n);
   });
 });
 
@@ -274,9 +278,10 @@ describe('the meter', () => {
     expect(meter.unitSeconds()).toBe(14);
   });
   it('knows the most that a lease comes to, rounded up', () => {
-    expect(mostFor(1, 1, 1n)).toBe(1n);
-    expect(mostFor(1000, 3_600_000, 5n)).toBe(5000n);
-    expect(mostFor(Number.MAX_SAFE_INTEGER, 31_536_000_000, 10n ** 20n)).toBe(
+    expect(mostFor('memory', 1, 1, 1n)).toBe(1n);
+    expect(mostFor('memory', 2 ** 31, 3_600_000, 5n)).toBe(10n);
+    expect(mostFor('cpu', 500, 3_600_000, 10_000n)).toBe(5000n);
+    expect(mostFor('container', Number.MAX_SAFE_INTEGER, 31_536_000_000, 10n ** 20n)).toBe(
       (BigInt(Number.MAX_SAFE_INTEGER) * 31_536_000_000n * 10n ** 20n) / 3_600_000n,
     );
   });
