@@ -5,7 +5,14 @@ import { sameBytes } from '../formats/reader.ts';
 import type { ReplicaStore } from '../interface.ts';
 import type { FrozenState, StateSnapshot } from '../state/index.ts';
 import type { Agreement } from './agreement.ts';
-import { PEER_QUESTIONS_BURST, PEER_QUESTIONS_PER_SECOND, SNAPSHOT_CHUNK_BYTES, SNAPSHOTS_KEPT } from './constants.ts';
+import {
+  PEER_QUESTIONS_BURST,
+  PEER_QUESTIONS_PER_SECOND,
+  SNAPSHOT_ASKED_MS,
+  SNAPSHOT_CHUNK_BYTES,
+  SNAPSHOTS_KEPT,
+  SNAPSHOTS_MAX,
+} from './constants.ts';
 import type { Tip } from './interface.ts';
 import { type Bucket, createBucket } from './limits.ts';
 
@@ -30,7 +37,7 @@ const BYTES_BURST = 128 * 1024 * 1024;
 export const createAnswers = (components: AnswersComponents): Answers => {
   const { clock, store, tip, agreement, offend } = components;
   const peers = new Map<string, { questions: Bucket; bytes: Bucket }>();
-  const kept: { height: number; state: FrozenState; snapshot: StateSnapshot | null }[] = [];
+  const kept: { height: number; state: FrozenState; snapshot: StateSnapshot | null; askedMs: number }[] = [];
 
   const peerOf = (name: string): { questions: Bucket; bytes: Bucket } => {
     let peer = peers.get(name);
@@ -47,6 +54,7 @@ export const createAnswers = (components: AnswersComponents): Answers => {
   const snapshotAt = (height: number): StateSnapshot | null => {
     const found = kept.find((one) => one.height === height);
     if (found === undefined) return null;
+    found.askedMs = clock.monotonicMs();
     found.snapshot ??= found.state.snapshot(SNAPSHOT_CHUNK_BYTES);
     return found.snapshot;
   };
@@ -127,8 +135,11 @@ export const createAnswers = (components: AnswersComponents): Answers => {
       }
     },
     keep: (height, state) => {
-      kept.push({ height, state, snapshot: null });
-      if (kept.length > SNAPSHOTS_KEPT) kept.shift();
+      kept.push({ height, state, snapshot: null, askedMs: -Infinity });
+      const latest = clock.monotonicMs() - SNAPSHOT_ASKED_MS;
+      for (let i = 0; i < kept.length - SNAPSHOTS_KEPT; )
+        if (kept.length > SNAPSHOTS_MAX || kept[i]!.askedMs < latest) kept.splice(i, 1);
+        else i += 1;
     },
     forget: (peer) => {
       peers.delete(peer);

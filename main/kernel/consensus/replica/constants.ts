@@ -74,6 +74,11 @@ export const SNAPSHOT_BEHIND = 500;
 export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
 /** Snapshots that are kept for those who ask, and how many blocks a new one is made after. */
 export const SNAPSHOTS_KEPT = 2;
+/** One that somebody asked for so lately stays longer, but never more of them than this: they share most of their nodes. */
+export const SNAPSHOT_ASKED_MS = 60_000;
+export const SNAPSHOTS_MAX = 6;
+/** Bytes of chunks that are kept while a download is broken off. */
+export const SNAPSHOT_RESUME_BYTES = 256 * 1024 * 1024;
 export const SNAPSHOT_EVERY = 100;
 /** Peers that are asked for the newest snapshot. */
 export const SNAPSHOT_ASKED = 8;

@@ -18,7 +18,14 @@ import type { Genesis, ReplicaNetwork, SyncState, Validator } from '../interface
 import type { ConsensusMetrics } from '../metrics.ts';
 import { readSnapshot, type SnapshotReader } from '../state/index.ts';
 import { askPeer } from './ask.ts';
-import { PEER_QUESTIONS_BURST, PEER_QUESTIONS_PER_SECOND, SNAPSHOT_ASKED, SNAPSHOT_PARALLEL } from './constants.ts';
+import {
+  PEER_QUESTIONS_BURST,
+  PEER_QUESTIONS_PER_SECOND,
+  SNAPSHOT_ASKED,
+  SNAPSHOT_ASKED_MS,
+  SNAPSHOT_PARALLEL,
+  SNAPSHOT_RESUME_BYTES,
+} from './constants.ts';
 import { syncRefused } from './errors.ts';
 import type { Head } from './head.ts';
 import { type Bucket, createBucket } from './limits.ts';
@@ -50,6 +57,16 @@ export interface SnapshotSyncComponents {
   /** The state of that height is this node's now. */
   adopted(height: number): void;
 }
+/** A download that may have been broken off. */
+interface Download {
+  readonly answer: SnapshotAnswer;
+  readonly peer: string;
+  /** What came, by its place. */
+  readonly chunks: Map<number, Uint8Array>;
+  bytes: number;
+  /** When the last one came. */
+  atMs: number;
+}
 /** Between two looks at whether a peer may be asked again. */
 const PACE_MS = 40;
 type Options = Parameters<SnapshotSync['adopt']>[1];
@@ -62,6 +79,8 @@ export const createSnapshotSync = (
   const { genesis, networkHash } = init;
   /** Of the peers that chunks were asked of; a handful. */
   const buckets = new Map<string, Bucket>();
+  /** The one that was broken off last. */
+  let left: Download | null = null;
 
   /** @throws {ReplicaError} `SYNC_REFUSED` what does not hold */
   const judge = async (answer: SnapshotAnswer): Promise<void> => {
@@ -115,12 +134,15 @@ export const createSnapshotSync = (
   /** One chunk of whoever has it and does not lie. @throws when nobody is left */
   const fetchChunk = async (
     reader: SnapshotReader,
-    height: number,
+    download: Download,
     index: number,
     bad: Set<string>,
     blame: (peer: string, error: unknown) => Promise<void>,
     options: Options,
   ): Promise<readonly StateUpdate[]> => {
+    const { height } = download.answer.header;
+    const had = download.chunks.get(index);
+    if (had !== undefined) return reader.take(index, had);
     for (;;) {
       options.signal.throwIfAborted();
       // Whoever is there by now, so that several share the work.
@@ -130,7 +152,15 @@ export const createSnapshotSync = (
       try {
         await pace(peer, options.signal);
         const chunk = await askPeer(network, peer, { type: 'chunk', height, index }, options.signal);
-        if (chunk !== null) return reader.take(index, chunk);
+        if (chunk !== null) {
+          const updates = reader.take(index, chunk);
+          if (download.bytes + chunk.length <= SNAPSHOT_RESUME_BYTES) {
+            download.chunks.set(index, chunk);
+            download.bytes += chunk.length;
+          }
+          download.atMs = clock.monotonicMs();
+          return updates;
+        }
         bad.add(peer);
       } catch (error) {
         if (options.signal.aborted) throw error;
@@ -166,11 +196,11 @@ export const createSnapshotSync = (
 
   /** Chunks in their order, a few of them asked for at once. */
   async function* entries(
-    answer: SnapshotAnswer,
+    download: Download,
     reader: SnapshotReader,
-    fromPeer: string,
     options: Options,
   ): AsyncGenerator<readonly StateUpdate[], void> {
+    const { answer, peer: fromPeer } = download;
     const { height } = answer.header;
     /** Who lied, or does not have it. */
     const bad = new Set<string>();
@@ -179,7 +209,7 @@ export const createSnapshotSync = (
     let asked = 0;
     for (let index = 0; index < reader.chunks; index++) {
       while (asked < reader.chunks && under.length < SNAPSHOT_PARALLEL) {
-        const next = fetchChunk(reader, height, asked++, bad, blame, options);
+        const next = fetchChunk(reader, download, asked++, bad, blame, options);
         // Whoever waits for it hears of it; until then it must not end the process.
         next.catch(() => undefined);
         under.push(next);
@@ -199,10 +229,14 @@ export const createSnapshotSync = (
 
   return {
     adopt: async (peers, options) => {
-      const found = await find(peers, options);
-      if (found === null) return false;
+      // Where it was broken off it goes on: peers keep for a while what was asked for.
+      const isResumed = left !== null && left.answer.header.height > head.tip().height;
+      const found = isResumed ? null : await find(peers, options);
+      if (found !== null) left = { ...found, chunks: new Map(), bytes: 0, atMs: clock.monotonicMs() };
+      const download = left;
+      if (download === null || (!isResumed && found === null)) return false;
       for (const peer of buckets.keys()) if (!network.peers().includes(peer)) buckets.delete(peer);
-      const { answer } = found;
+      const { answer } = download;
       const { header, commit, validators, nextValidators } = answer;
       const reader = readSnapshot(answer.manifest, header.stateRoot);
       logger.info('Takes over a snapshot of the ledger', { height: header.height, chunks: reader.chunks });
@@ -215,13 +249,15 @@ export const createSnapshotSync = (
           commit: encodeCommit(commit),
           validators: encodeValidators(validators),
           nextValidators,
-          state: entries(answer, reader, found.peer, options),
+          state: entries(download, reader, options),
         });
       } catch (error) {
+        if (download.chunks.size === 0 || clock.monotonicMs() - download.atMs > SNAPSHOT_ASKED_MS) left = null;
         if (!isNodeError(error) && !options.signal.aborted) throw error;
         logger.warn('The snapshot was not taken over', { height: header.height, reason: messageOf(error) });
         return false;
       }
+      left = null;
       adopted(header.height);
       return true;
     },

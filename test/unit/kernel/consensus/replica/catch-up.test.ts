@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { sha256 } from '../../../../../main/base/index.ts';
 import {
   type Commit,
   createLightClient,
@@ -157,6 +158,43 @@ describe('a late joiner', () => {
     await late.start();
     await grow(of, 1);
     expect(late.replica.status().height).toBe(14);
+  });
+
+  test('a snapshot that is broken off goes on where it was, although the others have gone on since', async () => {
+    // Nobody has the first blocks any more, so there is no other way.
+    const options = Object.fromEntries([0, 1, 2, 3].map((i) => [`v${i}`, { snapshotEvery: 10, keepBlocks: 5 }]));
+    const of = await create({ validators: 4, strangers: 8_000, options });
+    await grow(of, 11);
+    const came: string[] = [];
+    let isBroken = true;
+    const asked = new Map<string, string>();
+    of.network.tamper(({ from, to, kind, bytes }) => {
+      if (kind === 'question' && from === 'late') asked.set(to, decodeQuestion(bytes).type);
+      if (kind !== 'answer' || to !== 'late' || asked.get(from) !== 'chunk' || bytes.length < 50_000) return bytes;
+      if (isBroken && came.length >= 3) return null;
+      came.push(hex(sha256(bytes)));
+      return bytes;
+    });
+    const adopted: number[] = [];
+    const late = await of.add('late', { snapshotBehind: 5 });
+    let until = 0;
+    late.replica.on('adopted', ({ height }) => {
+      if (adopted.push(height) === 1) until = came.length;
+    });
+    await of.clock.until(() => came.length >= 3, 'some of it came');
+    const { replica } = of.nodes[0]!;
+    for (let nonce = 11; nonce < 35; nonce++) {
+      await replica.submit(of.transfer('alice', 'payee', 1, { nonce }));
+      await of.reach(nonce + 1, of.nodes.slice(0, 4));
+    }
+    // Long enough for everybody to have been given up.
+    await of.clock.run(15_000);
+    isBroken = false;
+    await of.reach(35);
+    expect(adopted[0]).toBe(10);
+    expect(until).toBeGreaterThan(3);
+    // What had come was not fetched again.
+    expect(came.slice(3, until).filter((chunk) => came.slice(0, 3).includes(chunk))).toEqual([]);
   });
 
   test('a snapshot of somebody’s own making is refused, and blocks are taken instead', async () => {
