@@ -4,6 +4,7 @@ import type { Books } from './books.ts';
 import { changeConsensusParams, decodeConsensusParams } from './consensus-params.ts';
 import type { Handlers } from './handler.ts';
 import { CONSENSUS_KEY, memberKey } from './keys.ts';
+import { dropListings } from './listings.ts';
 import { changeEconomyParams } from './params.ts';
 import { isLast, removeValidator, setPower } from './power.ts';
 import { encodeMember } from './records.ts';
@@ -47,6 +48,7 @@ export const memberHandlers: Handlers<'member.admit' | 'member.remove' | 'params
     refuseUnless(known !== null, 'NOT_A_MEMBER', 'The account is no member of this network.');
     refuseUnless(!known.admin, 'ADMIN_STAYS', 'Admins are named by the genesis of a network and cannot be removed.');
     dropValidator(books, account);
+    dropListings(books, account);
     books.set(memberKey(account), null);
   },
   'params.set': ({ books, signer, fields: { changes } }) => {

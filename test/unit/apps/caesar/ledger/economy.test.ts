@@ -8,6 +8,7 @@ import { readEconomyParams } from '../../../../../main/apps/caesar/ledger/params
 import {
   readAccount,
   readAssetListing,
+  readAssetListings,
   readEpoch,
   readPayout,
   readPoints,
@@ -18,6 +19,7 @@ import {
 import { decodeEpoch, encodeEpoch, encodePoints } from '../../../../../main/apps/caesar/ledger/records.ts';
 import { demandOf, pointsOf, qualityOf } from '../../../../../main/apps/caesar/ledger/rewards.ts';
 import { scheduleOf } from '../../../../../main/apps/caesar/ledger/transactions.ts';
+import { assetIdOf, encodeCbor } from '../../../../../main/base/index.ts';
 import { auditState } from './audit.ts';
 import {
   accountId,
@@ -343,6 +345,35 @@ describe('prices', () => {
     world.block([world.sign(accountId(1), 'asset.unlist', { asset: ASSET })]);
     expect(world.refusal(world.sign(accountId(1), 'asset.unlist', { asset: ASSET }))).toBe('NOT_LISTED');
     expect(cpu().listed).toBe(0n);
+  });
+  it('are not moved by whoever is no member any more, nor by lists without end', () => {
+    const world = createWorld();
+    for (let place = 0; place < 256; place++)
+      world.block([
+        world.sign(accountId(1), 'asset.list', {
+          asset: assetIdOf('cpu', encodeCbor({ place })),
+          kind: 'cpu',
+          unit: 'millicores',
+          amountMax: 1000,
+          privacyLevel: 'P2P',
+          priceMicro: null,
+        }),
+      ]);
+    const one = {
+      asset: ASSET,
+      kind: 'cpu',
+      unit: 'millicores',
+      amountMax: 1,
+      privacyLevel: 'P2P',
+      priceMicro: null,
+    } as const;
+    expect(world.refusal(world.sign(accountId(1), 'asset.list', one))).toBe('LISTINGS_FULL');
+    expect(world.refusal(world.sign(accountId(2), 'asset.list', one))).toBeNull();
+    expect(readPrices(world.tree)[0]).toMatchObject({ listed: 256_000n });
+    world.block([world.sign(accountId(0), 'member.remove', { account: accountId(1) })]);
+    expect(readPrices(world.tree)[0]).toMatchObject({ listed: 0n });
+    expect(readAssetListings(world.tree, accountId(1))).toEqual([]);
+    expect(auditState(world.tree)).toEqual([]);
   });
   it('are not moved by strangers', () => {
     const world = createWorld();
