@@ -170,12 +170,17 @@ export const createCaesarApp = ({ workers }: CaesarAppComponents, init: CaesarAp
       const books = booksOf(state);
       const transaction = parsed(signed);
       const ahead = checkCommon(signed, transaction, books, place);
-      if (ahead > 0)
+      if (ahead > 0) {
+        // A pool keeps what pays most: what cannot pay now takes nobody's place, or names made for nothing would fill it with promises.
+        const own = books.open();
+        bookYield(own, signed.signerBytes);
+        debit(own, signed.signerBytes, transaction.fee, 'The fee of this transaction');
         return {
           accepted: false,
           code: 'NONCE_AHEAD',
           reason: `Transaction ${transaction.nonce - ahead} of this account comes first; this one waits for it.`,
         };
+      }
       applyOne(books, signed, transaction, place, known.get(hexOf(signed.hash)) ?? null);
       return { accepted: true };
     } catch (error) {

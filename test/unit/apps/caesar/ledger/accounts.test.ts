@@ -132,6 +132,16 @@ describe('what is refused', () => {
     expect(world.attempt([one, two], { bytesMax, pick: true })).toMatchObject({ ok: true, taken: [one] });
   });
 
+  it('lets nobody wait who could not pay', () => {
+    const place = { network: NETWORK, height: 1, timeMs: START_MS };
+    const promised = (who: Uint8Array, given: bigint) =>
+      world.app.check(world.sign(who, 'account.transfer', pay(bob, 5n), { fee: given, nonce: 1 }), world.tree, place);
+    // Made for nothing, and promising more than anybody: it would push out all that pay.
+    expect(promised(stranger, 2n ** 60n)).toMatchObject({ accepted: false, code: 'BALANCE_LOW' });
+    expect(promised(alice, 2n ** 60n)).toMatchObject({ accepted: false, code: 'BALANCE_LOW' });
+    expect(promised(alice, fee)).toMatchObject({ accepted: false, code: 'NONCE_AHEAD' });
+  });
+
   it('lets 64 wait for those before them', () => {
     const place = { network: NETWORK, height: 1, timeMs: START_MS };
     const ahead = (nonce: number) =>
