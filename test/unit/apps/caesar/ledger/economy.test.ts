@@ -392,7 +392,7 @@ describe('prices', () => {
       'TRANSACTION_MALFORMED',
     );
     // Nor by receipts that they sign for each other: only use of what is listed counts.
-    list(world, 1, 'P2P', 1000);
+    list(world, 1, 'FullPublic', 1000);
     const bind = world.sign(stranger, 'node.bind', { certificate: CERTIFICATE });
     world.block([bind], { facts: factsOf([bind, certificateFact('stranger', stranger)]) });
     lend(world, 'made up', { lender: 'stranger', owed: 0n, unitSeconds: 10n ** 20n });
