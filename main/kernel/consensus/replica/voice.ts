@@ -76,8 +76,8 @@ export const createVoice = ({ nowMs, tip, write }: VoiceComponents, { genesis }:
     reason: (id) => {
       if (may(id)) return null;
       return isDoubted
-        ? 'Another machine signs with this node’s identity, so this one signs nothing any more: stop the other one, then start this one again.'
-        : 'This disk does not know what this identity has signed in the network before (it was restored here, or the network was joined anew), so this node signs nothing until the others have made one more block; where they cannot without it, say that the machine that had the identity before is gone.';
+        ? 'Another machine signs with this node’s identity, so this one signs nothing any more: stop the other one, then run `hypermesh network vouch` here.'
+        : 'This disk does not know what this identity has signed in the network before (it was restored here, or the network was joined anew), so this node signs nothing until the others have made one more block; where they cannot without it, and the machine that had the identity before is gone, run `hypermesh network vouch`.';
     },
   };
 };
