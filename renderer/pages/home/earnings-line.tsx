@@ -10,7 +10,7 @@ export const EarningsLine = () => {
   const { value: rewards } = useAsked('rewards:get', { period: 'today' });
   if (wallet === null || wallet.ledger === null || wallet.accounts.length === 0) return null;
   return (
-    <Panel title="Value">
+    <Panel title="Wallet">
       <p>
         <a href={hrefOf('wallet')}>
           <Caes micro={wallet.totalMicro} />

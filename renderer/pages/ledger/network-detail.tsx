@@ -172,7 +172,8 @@ export const NetworkDetail = ({ ledger, block }: { ledger: string; block: number
           )}
           <Head view={view} />
           <ValidatorsPanel view={view} />
-          <ValidatePanel view={view} />
+          {/* The home network has this node alone: without it there would be none. */}
+          {!view.home && <ValidatePanel view={view} />}
           <EvidencePanel view={view} />
           <MembersPanel view={view} />
           <EconomyPanel view={view} />

@@ -19,6 +19,12 @@ const isOutside = (value: string, { min, max }: Parameter): boolean => {
   return BigInt(value) < BigInt(min) || BigInt(value) > BigInt(max);
 };
 
+/** Beside a field, a bound is in the field's own unit. */
+const boundText = (value: string, unit: string, plain: boolean): string =>
+  plain && /^\d{1,30}$/.test(value)
+    ? `${BigInt(value).toLocaleString('en')} ${unit}`.trimEnd()
+    : parameterText(value, unit);
+
 const Row = ({
   parameter,
   next,
@@ -52,9 +58,9 @@ const Row = ({
       )}
     </td>
     <td className="hm-parameter-bounds">
-      {parameterText(parameter.min, parameter.unit)}
+      {boundText(parameter.min, parameter.unit, onNext !== null)}
       <span className="hm-small hm-dim"> to </span>
-      {parameterText(parameter.max, parameter.unit)}
+      {boundText(parameter.max, parameter.unit, onNext !== null)}
     </td>
   </tr>
 );

@@ -84,12 +84,15 @@ const Parts = ({ told }: { told: RewardExplanation }) => (
     {told.inputs.length > 0 && (
       <section className="hm-stack-tight" aria-labelledby="reward-inputs">
         <h3 id="reward-inputs">What went in</h3>
+        <p className="hm-small hm-dim">
+          Amounts are whole micro-CAES here, as the ledger counts: 1,000,000 are one CAES.
+        </p>
         <dl className="hm-inputs">
           {told.inputs.map((input) => (
             <div key={input.name}>
               <dt>{input.name}</dt>
               <dd>
-                <strong>{input.value}</strong>
+                <strong>{/^\d{5,}$/.test(input.value) ? BigInt(input.value).toLocaleString('en') : input.value}</strong>
                 <span className="hm-small hm-dim">{sentence(input.sentence)}</span>
               </dd>
             </div>
