@@ -28,4 +28,9 @@ export const caesNumber = (micro: bigint): string => {
   const rest = (amount % CAES).toString().padStart(6, '0').replace(/0+$/, '');
   return `${micro < 0n ? '-' : ''}${amount / CAES}${rest === '' ? '' : `.${rest}`}`;
 };
-export const caesText = (micro: bigint): string => `${caesNumber(micro)} CAES`;
+/** For people: groups of three, as the pages have them. */
+export const caesText = (micro: bigint): string => {
+  const [whole = '', rest] = caesNumber(micro).split('.');
+  const grouped = whole.replaceAll(/\B(?=(?:\d{3})+$)/g, '\u202f');
+  return `${grouped}${rest === undefined ? '' : `.${rest}`} CAES`;
+};
