@@ -2,9 +2,9 @@ import type { Inventory } from '../../../../preload/contract/index.ts';
 import { unknown } from '../../monitor/index.ts';
 import type { AssetAdapter } from '../interface.ts';
 
-const NO_LEDGER = 'there is no ledger yet, so no tokens can be held in escrow';
+const NO_LEDGER = 'no share of it is lent: what leases cost is put in escrow by the wallet, lease by lease';
 
-/** Lends value: escrowed tokens. Until there is a ledger it says so and can lend nothing. */
+/** Lends value: escrowed tokens. Escrow is the wallet's, one lease at a time, so nothing is offered here and it says so. */
 export const createEconomicAdapter = (): AssetAdapter<Inventory['economic']> => ({
   kind: 'economic',
   elasticity: 'space',
