@@ -310,6 +310,16 @@ export const ledgerCalls = defineCalls({
       examples: ['hypermesh network use attic', 'hypermesh network use home'],
     },
   },
+  'ledgers:vouch': {
+    method: 'POST',
+    path: '/v1/ledgers/{ledger}/vouch',
+    summary:
+      'Says that the machine which signed with this identity before is gone, so that this node signs blocks again',
+    request: z.strictObject({ ledger: ledgerName.default('current') }),
+    response: ledgerSummary,
+    errors: ledgerErrors,
+    cli: { command: 'network vouch', positionals: ['ledger'], examples: ['hypermesh network vouch lab'] },
+  },
   'ledgers:leave': {
     method: 'DELETE',
     path: '/v1/ledgers/{ledger}',

@@ -345,6 +345,10 @@ export const fakeLedgerHandlers = (
       told();
       return { ok: true, value: { ...network, current: true } };
     },
+    'ledgers:vouch': ({ ledger }) => {
+      const network = find(ledger);
+      return network === undefined ? unknownNetwork : { ok: true, value: { ...network, halted: null } };
+    },
     'ledgers:leave': ({ ledger }) => {
       const network = find(ledger);
       if (network === undefined) return unknownNetwork;

@@ -231,6 +231,7 @@ export const ledgerViews: { readonly [C in LedgerCall]: (value: ResponseOf<C>, s
   'ledgers:genesis': ({ fileName }) => `${text(fileName)}\n`,
   'ledgers:join': one,
   'ledgers:use': one,
+  'ledgers:vouch': one,
   'ledgers:leave': ({ ledgers }, style) => viewLedgers(ledgers, style),
   'ledgers:blocks': viewBlocks,
   'ledgers:block': viewBlock,

@@ -31,6 +31,7 @@ export const createLedgerHandlers = ({
   },
   'ledgers:join': ({ genesis, use }) => ledgerDesk.join(bytesOf(genesis), use),
   'ledgers:use': ({ ledger }) => ledgerDesk.use(ledger),
+  'ledgers:vouch': ({ ledger }) => ledgerDesk.vouch(ledger),
   'ledgers:leave': async ({ ledger }) => ({ ledgers: await ledgerDesk.leave(ledger) }),
   'ledgers:blocks': async ({ ledger, before, limit }) => ({ blocks: await ledgerDesk.blocks(ledger, before, limit) }),
   'ledgers:block': ({ ledger, height }) => ledgerDesk.block(ledger, height),

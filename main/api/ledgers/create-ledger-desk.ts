@@ -45,6 +45,8 @@ export interface LedgerDesk {
   genesis(ledger: string): { fileName: string; genesis: Uint8Array };
   join(genesis: Uint8Array, use: boolean): Promise<LedgerSummary>;
   use(ledger: string): Promise<LedgerSummary>;
+  /** Nobody else signs with this identity: the owner says so. */
+  vouch(ledger: string): Promise<LedgerSummary>;
   leave(ledger: string): Promise<LedgerSummary[]>;
   blocks(ledger: string, before: number | undefined, limit: number): Promise<LedgerBlockSummary[]>;
   /** @throws {LedgerDeskError} `BLOCK_UNKNOWN` */
@@ -294,6 +296,11 @@ export const createLedgerDesk = ({
     use: async (text) => {
       const ledger = ledgers.find(text);
       await ledgers.use(ledger.id);
+      return summaryOf(ledger);
+    },
+    vouch: async (text) => {
+      const ledger = ledgers.find(text);
+      await ledger.replica.vouch();
       return summaryOf(ledger);
     },
     leave: async (text) => {

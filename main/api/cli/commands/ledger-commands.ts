@@ -220,6 +220,7 @@ export const addLedgerCommands = (program: Command, session: Session): void => {
   addCreate(program, session);
   addJoin(program, session);
   addDerivedCommand(program, session, 'ledgers:use');
+  addDerivedCommand(program, session, 'ledgers:vouch');
   addDerivedCommand(program, session, 'ledgers:leave');
   addDerivedCommand(program, session, 'ledgers:blocks');
   addDerivedCommand(program, session, 'ledgers:block');

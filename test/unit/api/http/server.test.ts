@@ -381,6 +381,7 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'ledgers:genesis': { path: '/v1/ledgers/home/genesis', code: 'LEDGER_UNKNOWN' },
   'ledgers:join': { body: { genesis: 'AAAA' }, code: 'GENESIS_INVALID' },
   'ledgers:use': { path: '/v1/ledgers/home/use', code: 'LEDGER_UNKNOWN' },
+  'ledgers:vouch': { path: '/v1/ledgers/home/vouch', code: 'LEDGER_UNKNOWN' },
   'ledgers:leave': { path: '/v1/ledgers/home', code: 'LEDGER_UNKNOWN' },
   'ledgers:blocks': { path: '/v1/ledgers/current/blocks?limit=5', code: 'LEDGER_UNKNOWN' },
   'ledgers:block': { path: '/v1/ledgers/current/blocks/1', code: 'LEDGER_UNKNOWN' },
