@@ -10,9 +10,6 @@ const LOOKED_AT = 20;
 /** Notices at once; a full pile helps nobody. */
 const SHOWN_MAX = 3;
 
-/** What the own accounts have altogether, stakes included: nothing came in where it did not grow. */
-const wholeOf = (view: WalletView): bigint => BigInt(view.totalMicro);
-
 /** Whether an entry is money of somebody else that is final. */
 const isPayment = (entry: WalletEntry, own: ReadonlySet<string>): boolean =>
   (entry.kind === 'received' || entry.kind === 'lent') &&
@@ -36,10 +33,10 @@ export const usePaymentNotices = (): void => {
     if (!connected) return;
     const seen = new Set<string>();
     let ledger: string | null = null;
-    let before = 0n;
     let sinceMs = 0;
     let busy = false;
     let ended = false;
+    // A balance is known before its history is written, so each news is looked at, not only one that says more.
     const payments = async (view: WalletView): Promise<WalletEntry[]> => {
       const own = new Set(view.accounts.filter(({ kind }) => kind === 'own').map(({ address }) => address));
       const reply = await node.ask('wallet:history', { limit: LOOKED_AT });
@@ -47,13 +44,9 @@ export const usePaymentNotices = (): void => {
     };
     const look = async (view: WalletView): Promise<void> => {
       if (busy || view.ledger === null) return;
-      const whole = wholeOf(view);
       // Another network has another history: what stands there already is no news.
       const isFirst = ledger !== view.ledger.id;
-      const grew = whole > before;
       ledger = view.ledger.id;
-      before = whole;
-      if (!isFirst && !grew) return;
       busy = true;
       const found = await payments(view);
       busy = false;
