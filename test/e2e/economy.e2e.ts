@@ -206,6 +206,7 @@ test.describe('four who keep a ledger, one of them a liar', () => {
         await page.goto(attic.url);
         await finishFirstRun(page);
         await open(page, 'Wallet');
+        await page.getByRole('tab', { name: 'History' }).click();
         await expect(page.getByText('half of it').first()).toBeVisible();
         await photograph(page, 'wallet');
         await open(page, 'Rewards');

@@ -77,8 +77,10 @@ export const addDerivedCommand = (program: Command, session: Session, name: Call
       Object.entries(flags).filter(([flag]) => fields.has(flag)),
     );
     for (const [index, positional] of positionals.entries()) {
-      if (args[index] === undefined) continue;
-      given[positional] = fields.get(positional)?.kind === 'number' ? parseNumber(String(args[index])) : args[index];
+      // Commander hands over texts, and undefined for what was left out.
+      const text = args[index] as string | undefined;
+      if (text === undefined) continue;
+      given[positional] = fields.get(positional)?.kind === 'number' ? parseNumber(text) : text;
     }
     session.show(name, await session.call(name, given as RequestInputOf<typeof name>));
   });

@@ -32,7 +32,10 @@ describe('quantities', () => {
     [shareOfText(0, 1000, 'millicores'), '0 of 1 core'],
     [shareOfText(2.5, 10, 'containers'), '2 of 10 containers'],
     [caesText(1_250_000n), '1.25 CAES'],
-    [caesText(123_456_789_012_345_678_901_234_567_890n), '123\u202f456\u202f789\u202f012\u202f345\u202f678\u202f901\u202f234.56789 CAES'],
+    [
+      caesText(123_456_789_012_345_678_901_234_567_890n),
+      '123\u202f456\u202f789\u202f012\u202f345\u202f678\u202f901\u202f234.56789 CAES',
+    ],
     [frequencyText(5132), '5.13 GHz'],
     [lineSpeedText(2500), '2.5 Gbit/s'],
     [durationText(350), '350 ms'],
