@@ -91,6 +91,8 @@ export const parameterView = z.strictObject({
   unit: z.string(),
   min: z.string(),
   max: z.string(),
+  /** Set when the network began; nobody can change it. */
+  fixed: z.boolean(),
   /** What it does, one sentence. */
   sentence: z.string(),
 });

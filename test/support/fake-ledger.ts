@@ -125,6 +125,7 @@ export const sampleLedger = (summary: LedgerSummary, change: Partial<LedgerView>
       unit: 'ms',
       min: '1000',
       max: '86400000',
+      fixed: false,
       sentence: 'A block is made at least so often',
     },
     {
@@ -133,6 +134,7 @@ export const sampleLedger = (summary: LedgerSummary, change: Partial<LedgerView>
       unit: '‰',
       min: '0',
       max: '500',
+      fixed: false,
       sentence: 'So much of every payment is burnt',
     },
     {
@@ -141,6 +143,7 @@ export const sampleLedger = (summary: LedgerSummary, change: Partial<LedgerView>
       unit: 'micro-CAES',
       min: '0',
       max: '1000000',
+      fixed: false,
       sentence: 'A transaction pays so much for each of its bytes',
     },
   ],

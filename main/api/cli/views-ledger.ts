@@ -79,7 +79,14 @@ export const viewParameters = ({ parameters }: LedgerView, style: Style): string
       { title: 'UNIT' },
       { title: 'WHAT IT DOES', shrinksTo: 16 },
     ],
-    parameters.map(({ name, value, min, max, unit, sentence }) => [name, value, min, max, unit, text(sentence)]),
+    parameters.map(({ name, value, min, max, unit, fixed, sentence }) => [
+      name,
+      value,
+      fixed ? 'fixed' : min,
+      fixed ? '' : max,
+      unit,
+      text(sentence),
+    ]),
     style,
   );
 const viewLedger = (ledger: LedgerView, style: Style): string =>

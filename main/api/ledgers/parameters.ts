@@ -1,4 +1,4 @@
-import { ECONOMY_BOUNDS, type EconomyParams } from '../../apps/caesar/index.ts';
+import { ECONOMY_BOUNDS, type EconomyParams, FIXED_PARAMS } from '../../apps/caesar/index.ts';
 import { type ConsensusParams, PARAM_BOUNDS } from '../../kernel/consensus/index.ts';
 import type { LedgerView } from '../../../preload/contract/index.ts';
 
@@ -41,17 +41,17 @@ const ECONOMY: Readonly<Record<PlainParam, Words>> = {
   },
   stakePerPower: { unit: 'micro-CAES', sentence: 'Stake that gives one of voting power.' },
   validatorsMax: { unit: 'validators', sentence: 'Most validators at a time.' },
-  epochMs: { unit: 'ms', sentence: 'How often rewards and prices are worked out. Fixed at the beginning.' },
+  epochMs: { unit: 'ms', sentence: 'How often rewards and prices are worked out.' },
   emissionPerEpoch: {
     unit: 'micro-CAES',
-    sentence: 'Minted at most in each of the first epochs. Fixed at the beginning.',
+    sentence: 'Minted at most in each of the first epochs.',
   },
   halvingEpochs: {
     unit: 'epochs',
-    sentence: 'Half as much is minted after each so many epochs. Fixed at the beginning.',
+    sentence: 'Half as much is minted after each so many epochs.',
   },
-  stakePermille: { unit: '‰', sentence: 'Part of what is minted that goes to stakes. Fixed at the beginning.' },
-  rewardPermille: { unit: '‰', sentence: 'Part of what is minted that goes to proven use. Fixed at the beginning.' },
+  stakePermille: { unit: '‰', sentence: 'Part of what is minted that goes to stakes.' },
+  rewardPermille: { unit: '‰', sentence: 'Part of what is minted that goes to proven use.' },
   rewardStakePermille: { unit: '‰', sentence: 'Most reward of an account in an epoch: so much of its stake.' },
   rewardFree: { unit: 'micro-CAES', sentence: 'And so much without any stake, for members.' },
   keepEpochs: { unit: 'epochs', sentence: 'How long settlements and rewards stay in the state.' },
@@ -69,6 +69,7 @@ export const parametersOf = (consensus: ConsensusParams, economy: EconomyParams)
     value: String(consensus[name]),
     min: String(PARAM_BOUNDS[name][0]),
     max: String(PARAM_BOUNDS[name][1]),
+    fixed: false,
     ...words,
   })),
   ...(Object.entries(ECONOMY) as [PlainParam, Words][]).map(([name, words]) => ({
@@ -76,6 +77,7 @@ export const parametersOf = (consensus: ConsensusParams, economy: EconomyParams)
     value: String(economy[name]),
     min: String(ECONOMY_BOUNDS[name][0]),
     max: String(ECONOMY_BOUNDS[name][1]),
+    fixed: (FIXED_PARAMS as readonly string[]).includes(name),
     ...words,
   })),
 ];

@@ -22,7 +22,7 @@ export { emissionOf } from './ledger/epochs.ts';
 export { changeConsensusParams, decodeConsensusParams } from './ledger/consensus-params.ts';
 export { readCaesarTransaction } from './ledger/fields.ts';
 export { CONSENSUS_KEY, PAYOUT, SETTLEMENT } from './ledger/keys.ts';
-export { changeEconomyParams, ECONOMY_BOUNDS } from './ledger/params.ts';
+export { changeEconomyParams, ECONOMY_BOUNDS, FIXED_PARAMS } from './ledger/params.ts';
 export { Refusal } from './ledger/refusal.ts';
 export { createSender, type SenderComponents, type SenderControl, type SentOutcome } from './sender.ts';
 export { type CaesarComponents, type CaesarControl, createCaesar } from './create-caesar.ts';

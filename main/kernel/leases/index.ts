@@ -30,3 +30,4 @@ export { createLeases, type LeasesComponents, type LeasesInit } from './create-l
 export { LEASE_TIMES } from './engine/create-engine.ts';
 export type { LeaseTimes } from './engine/ports.ts';
 export { shortened } from './protocol.ts';
+export { sayAmount } from './say-privacy.ts';

@@ -104,7 +104,7 @@ export const ParametersPanel = ({ view }: { view: LedgerView }) => {
               key={parameter.name}
               parameter={parameter}
               next={drafts[parameter.name] ?? null}
-              onNext={editing ? (next) => setDrafts({ ...drafts, [parameter.name]: next }) : null}
+              onNext={editing && !parameter.fixed ? (next) => setDrafts({ ...drafts, [parameter.name]: next }) : null}
             />
           ))}
         </tbody>

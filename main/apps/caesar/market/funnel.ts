@@ -1,7 +1,7 @@
 import type { Clock } from '../../../base/index.ts';
 import type { Ledgers } from '../../../kernel/consensus/index.ts';
 import { kindOfResource } from '../../../kernel/leases/formats/index.ts';
-import type { Leases } from '../../../kernel/leases/index.ts';
+import { type Leases, sayAmount } from '../../../kernel/leases/index.ts';
 import type { Prover } from '../../../kernel/prover/index.ts';
 import type {
   FunnelView,
@@ -97,7 +97,7 @@ export const createFunnel = (components: FunnelComponents): ((resource: Resource
     const obstacle = terms.obstacle();
     if (obstacle !== null)
       return failed(obstacle, fixOf('Ask whoever runs the network.', 'ledger', 'hypermesh network show'));
-    return passed(`${offer.sentence} At most ${offer.amountMax} ${offer.unit} of it now.`);
+    return passed(`${offer.sentence} At most ${sayAmount(offer.amountMax, offer.unit)} of it now.`);
   };
   const matched = async (resource: ResourceKey, all: readonly LeaseView[]): Promise<Found> => {
     const asked = await counts.recent(resource, DAYS);
