@@ -45,7 +45,7 @@ const AMOUNTS = {
 /** All parameters that are one number, from and to: for whoever shows them. */
 export const ECONOMY_BOUNDS = { ...WHOLE, ...AMOUNTS } as const;
 /** What never changes after genesis. */
-const FIXED_PARAMS: readonly FixedParam[] = [
+export const FIXED_PARAMS: readonly FixedParam[] = [
   'epochMs',
   'emissionPerEpoch',
   'halvingEpochs',
