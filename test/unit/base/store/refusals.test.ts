@@ -246,10 +246,11 @@ describe('a full disk', () => {
   );
 
   it.runIf(canMount)('at the first start is said, and with room it starts', async () => {
-    const disk = mountTinyDisk(256 * 1024)!;
+    // An empty database with its log has some hundred KiB: tables of every room.
+    const disk = mountTinyDisk(2 * 1024 * 1024)!;
     try {
       path = join(disk.path, 'hypermesh.db');
-      writeFileSync(join(disk.path, 'filler'), new Uint8Array(200 * 1024));
+      writeFileSync(join(disk.path, 'filler'), new Uint8Array(1992 * 1024));
       await expect(createStore(components, { path })).rejects.toMatchObject({ name: 'StoreError', code: 'DISK_FULL' });
       rmSync(join(disk.path, 'filler'));
       await (await createStore(components, { path })).close();
