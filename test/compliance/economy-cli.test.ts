@@ -113,7 +113,8 @@ it('founds a network that the other one joins, and pays there', { timeout: MS_MA
   await expect
     .poll(async () => (await ask('other', 'ledgers:get', ['network', 'show'])).height, LOOK)
     .toBeGreaterThan(1);
-  expect(await totalOf('other')).toBe('50000000');
+  // What it was given, less the fee for binding its node to its account, which it does by itself.
+  expect(50_000_000 - Number(await totalOf('other'))).toBeLessThan(50_000);
   await good('other', ['wallet', 'contact', 'set', mine, 'one']);
   const { out } = await hypermesh('other', ['wallet', 'send', 'one', '7', '--memo', 'thanks', ...sure]);
   expect(out).toMatch(/Final in block \d+\.\n$/);
@@ -134,7 +135,7 @@ it('keeps everything over a kill, and goes on', { timeout: MS_MAX }, async () =>
   await expect
     .poll(async () => (await ask('one', 'ledgers:get', ['network', 'show'])).height, LOOK)
     .toBeGreaterThan(before.height);
-  expect(await totalOf('other')).toBe(total);
+  await expect.poll(async () => Number(await totalOf('other')) > Number(total) - 50_000, LOOK).toBe(true);
   expect(await good('other', ['wallet', 'contacts'])).toContain('one');
 });
 
