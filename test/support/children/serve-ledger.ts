@@ -8,15 +8,16 @@ import { accountPeer, startLedgerNode, realGenesis } from '../ledger/ledger-node
 // A ledger's node in a process of its own, steered over IPC by ledger-processes.ts.
 
 const [settings = '{}'] = process.argv.slice(2);
-const { number, validators, accounts, folder, lyingTo, heartbeatMs } = JSON.parse(settings) as {
+const { number, validators, accounts, folder, lyingTo, heartbeatMs, createdAtMs } = JSON.parse(settings) as {
   number: number;
   validators: number;
   accounts: number;
   folder: string | null;
   lyingTo: number | null;
   heartbeatMs: number;
+  createdAtMs: number;
 };
-const genesis = realGenesis(validators, accounts, heartbeatMs);
+const genesis = realGenesis({ validators, accounts, heartbeatMs, createdAtMs });
 const network = networkOf(genesis);
 const node = await startLedgerNode({ number, genesis, folder, lyingTo });
 const { replica } = node;

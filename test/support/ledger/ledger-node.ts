@@ -28,11 +28,21 @@ export const nodePeer = (number: number): TestPeer => makePeer(9_000 + number);
 export const accountPeer = (number: number): TestPeer => makePeer(9_500 + number);
 export const RICH = 1_000_000_000;
 
-export const realGenesis = (validators: number, accounts: number, heartbeatMs = 60_000): Genesis => ({
+export const realGenesis = ({
+  validators,
+  accounts,
+  heartbeatMs,
+  createdAtMs,
+}: {
+  validators: number;
+  accounts: number;
+  heartbeatMs: number;
+  createdAtMs: number;
+}): Genesis => ({
   version: 1,
   name: 'processes',
   nonce: new Uint8Array(32).fill(validators),
-  createdAtMs: Date.UTC(2026, 0, 1),
+  createdAtMs,
   validators: Array.from({ length: validators }, (_, number) => {
     const { keyIdBytes, keys } = nodePeer(number).signer;
     return { id: keyIdBytes, keys, power: 10 };

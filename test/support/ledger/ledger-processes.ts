@@ -42,11 +42,14 @@ export interface LedgerProcessInit {
   heartbeatMs?: number;
 }
 
+/** All processes of one run begin the same network, and begin it now: validators of an old one would not sign without their logs. */
+const BEGAN_MS = Date.now();
+
 export const startLedgerProcess = async (init: LedgerProcessInit): Promise<LedgerProcess> => {
   const { accounts = 4, lyingTo = null, heartbeatMs = 60_000, ...rest } = init;
   const child: ChildProcess = fork(
     join(import.meta.dirname, '../children/serve-ledger.ts'),
-    [JSON.stringify({ ...rest, accounts, lyingTo, heartbeatMs })],
+    [JSON.stringify({ ...rest, accounts, lyingTo, heartbeatMs, createdAtMs: BEGAN_MS })],
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   );
   const waiting = new Map<number, { resolve(output: never): void; reject(error: Error): void }>();
