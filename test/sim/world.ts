@@ -52,6 +52,8 @@ const PARAMS: ConsensusParams = {
   clockAheadMs: 1_500,
   evidenceBlocksMax: 1_000,
 };
+/** A network that stands still for so long after everything works again makes owners read what their nodes say. */
+const OWNERS_LOOK_MS = 3_000;
 /** Blocks that have to follow what was there when the network healed. */
 const PROGRESS = 2;
 
@@ -215,6 +217,17 @@ export const runSeed = async (seed: number, options: RunOptions = {}): Promise<R
               return `${computer.plan.name} has evidence against a liar that did not become final`;
         return clients.pending();
       };
+      // A new validator is silent until a block that its disk saw made; where none can be made without it, its owner knows that its
+      // identity has signed nowhere else, and says so.
+      time.after(OWNERS_LOOK_MS, () => {
+        if (judge.height >= goal) return;
+        for (const { plan: node, isHonest, life } of computers) {
+          const { replica, isUp } = life() ?? { replica: null, isUp: false };
+          if (!isHonest || !isUp || replica === null || replica.status().silent === null) continue;
+          note('vouch', node.name, '');
+          replica.vouch().catch((error: unknown) => failed(node.name, 'vouch', error));
+        }
+      });
       let problem: string | null = 'not looked yet';
       while (goesOn() && problem !== null && time.nowMs < plan.healMs + plan.recoveryMs) {
         clients.probe();
