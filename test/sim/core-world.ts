@@ -7,6 +7,7 @@ import {
 } from '../../main/kernel/consensus/core/index.ts';
 import { sortValidators } from '../../main/kernel/consensus/formats/validators.ts';
 import type { Commit, ConsensusParams, Proposal, Validator, Vote } from '../../main/kernel/consensus/interface.ts';
+import { createPlots } from './core-plots.ts';
 import { createDraw, type Draw } from './draw.ts';
 import { hexOf, Violation } from './judge.ts';
 import { isProposalSigned, isVoteSigned, keysOf, sealProposal, sealVote, type SimKeys } from './keys.ts';
@@ -120,9 +121,11 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
   const duplicatePermille = draw.chance(300) ? 150 : 0;
   const send = (from: string, to: Player, deliver: () => void): void => {
     if (!isHealed && (cuts.has(`${from}>${to.name}`) || draw.chance(lossPermille))) return;
+    if (plots.isCutOff(from) || plots.isCutOff(to.name)) return;
     const times = draw.chance(duplicatePermille) ? 2 : 1;
     for (let i = 0; i < times; i++)
       time.after(draw.between(1, isHealed ? 10 : delayMax), () => {
+        if (plots.isCutOff(from) || plots.isCutOff(to.name)) return;
         if (!cuts.has(`${from}>${to.name}`) || isHealed) deliver();
       });
   };
@@ -151,6 +154,7 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
   };
   const hear = (player: Player, message: Message, from: string): void => {
     if (player.core === null || !isSigned('vote' in message ? message.vote : message.proposal)) return;
+    if (plots.hides(player, message)) return;
     if ('vote' in message) feed(player, { kind: 'vote', vote: message.vote, from });
     else {
       // The block travels beside it.
@@ -217,6 +221,7 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
       fail('one block per height', `${player.name} decides another block at height ${height}`);
     note('final', player.name, `${height}/${final.commit.round} ${final.block.slice(0, 8)}`);
     player.disk.final.push(final);
+    plots.decided(player, height, final.block, final.commit.round);
     player.disk.entries = [];
     player.disk.kept = new Set();
     player.isDeciding = false;
@@ -378,7 +383,7 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
     heard = said;
     if (said.block !== null && !spoken.includes(hexOf(said.block))) spoken.push(hexOf(said.block));
     if (spoken.length > 12) spoken.shift();
-    if (draw.chance(350)) harm(liar, said);
+    if (!plots.hears(said) && draw.chance(350)) harm(liar, said);
   };
   const harm = (liar: Player, { height, round }: { height: number; round: number }): void => {
     const some = draw.shuffled(honest).slice(0, draw.between(1, honest.length));
@@ -448,6 +453,36 @@ export const runCoreSeed = async (seed: number, options: RunOptions = {}): Promi
     }
   };
 
+  const plots = createPlots<Player>({
+    time,
+    draw: draw.fork(),
+    network,
+    validators,
+    honest,
+    liars: players.filter(({ isLiar }) => isLiar),
+    newest: () => chain.length - 1,
+    isOver: () => isHealed,
+    vote: (liar, to, place) => {
+      const content = { network, ...place };
+      tell(liar, { vote: { ...content, validator: liar.keys.id, signature: sealVote(liar.keys, content) } }, to);
+    },
+    offer: (liar, to, place) => {
+      const tip = honest.find((one) => heightOf(one) === place.height - 1);
+      if (tip === undefined) return;
+      const { hash } = makeBlock(liar, place.height, tipOf(tip), true);
+      const content = { network, ...place, block: hash };
+      liar.blocks.add(hexOf(hash));
+      spoken.push(hexOf(hash));
+      const proposal = { ...content, proposer: liar.keys.id, signature: sealProposal(liar.keys, content) };
+      tell(liar, { proposal }, to);
+      plots.hears(proposal);
+    },
+    crash,
+    start,
+    note: (detail) => note('plot', '', detail),
+  });
+  // Some liars just talk; others have a plan.
+  if (draw.chance(500)) plots.begin();
   for (const player of honest) time.after(draw.between(0, 200), () => start(player));
   // A liar needs nobody else to begin.
   for (const liar of players.filter(({ isLiar }) => isLiar))
