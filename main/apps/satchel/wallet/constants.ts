@@ -19,6 +19,8 @@ export const LINK_LENGTH_MAX = 2048;
 export const ACCOUNTS_MAX = 64;
 export const CONTACTS_MAX = 1000;
 export const REQUESTS_KEPT_MAX = 1000;
+/** Payments that are shared out among requests with one note, the newest: more are no answer within a turn. */
+export const PAYMENTS_SHARED_MAX = 2000;
 /** So many unused accounts in a row end the search for used ones. */
 export const GAP_LIMIT = 5;
 

@@ -1,7 +1,9 @@
 import type { SqlValue, Statement, Store } from '../../../base/index.ts';
 import type { KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { WalletEntry } from '../../../../preload/contract/index.ts';
+import { PAYMENTS_SHARED_MAX } from './constants.ts';
 import { type Ledgered, decodeLedgered, encodeLedgered } from './facts.ts';
+import { sharePayments } from './request-payments.ts';
 
 // Tables of the wallet, docs/formats/wallet-rows.md.
 
@@ -280,14 +282,41 @@ export const createWalletRows = (store: Store) => {
       );
       return rows.map(({ other }) => other);
     },
-    /** What came in with a note since a time. */
-    paidWith: async (ledger: Uint8Array, accountId: number, memo: string, sinceMs: number): Promise<bigint> => {
-      const row = await store.get<{ paid: number | bigint | null }>(
-        'wallet.paidWith',
-        "SELECT sum(delta_micro) AS paid FROM wallet_entries INDEXED BY wallet_entries_by_kind WHERE ledger = ? AND account_id = ? AND kind = 'received' AND at_ms >= ? AND memo = ?",
-        [ledger, accountId, sinceMs, memo],
+    /** What came in for the request with a note that was made at a time; what paid another request with that note is left out. */
+    paidWith: async (ledger: Uint8Array, accountId: number, memo: string, createdAtMs: number): Promise<bigint> => {
+      const asked = await store.all<{ id: string; amount: number | bigint | null; at: number }>(
+        'wallet.asked',
+        'SELECT id, amount_micro AS amount, created_at_ms AS at FROM wallet_requests WHERE ledger = ? AND account_id = ? AND memo = ? ORDER BY created_at_ms, id',
+        [ledger, accountId, memo],
       );
-      return BigInt(row?.paid ?? 0);
+      const requests = asked.map(({ id, amount, at }) => ({
+        id,
+        amountMicro: amount === null ? null : BigInt(amount),
+        createdAtMs: at,
+      }));
+      const own = requests.find((one) => one.createdAtMs === createdAtMs);
+      const [oldest] = requests;
+      if (own === undefined || oldest === undefined) return 0n;
+      const from = `FROM wallet_entries INDEXED BY wallet_entries_by_kind WHERE ledger = ? AND account_id = ? AND kind = 'received' AND at_ms >= ? AND memo = ?`;
+      const params = [ledger, accountId, oldest.createdAtMs, memo];
+      if (requests.length === 1) {
+        const row = await store.get<{ paid: number | bigint | null }>(
+          'wallet.paidWith',
+          `SELECT sum(delta_micro) AS paid ${from}`,
+          params,
+        );
+        return BigInt(row?.paid ?? 0);
+      }
+      const payments = await store.all<{ amount: number | bigint; at: number }>(
+        'wallet.paidWithEach',
+        `SELECT delta_micro AS amount, at_ms AS at ${from} ORDER BY at_ms DESC, place DESC LIMIT ?`,
+        [...params, PAYMENTS_SHARED_MAX],
+      );
+      const shared = sharePayments(
+        requests,
+        payments.map(({ amount, at }) => ({ amountMicro: BigInt(amount), atMs: at })).reverse(),
+      );
+      return shared.get(own.id) ?? 0n;
     },
 
     contacts: async (): Promise<ContactRow[]> =>

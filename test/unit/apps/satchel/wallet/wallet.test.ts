@@ -207,6 +207,30 @@ describe('requests', () => {
     expect(await codeOf(() => wallet.request({ amount: '0', memo: '' }))).toBe('AMOUNT_WRONG');
     expect(await codeOf(() => wallet.request({ memo: 'a\nb' }))).toBe('MEMO_WRONG');
   });
+  it('with one note share no payment', async () => {
+    await wallet.addAccount({ name: 'savings' });
+    const ask = async (amount: string): Promise<string> => {
+      const { id } = await wallet.request({ account: 'savings', amount, memo: 'rent' });
+      await world.clock.advance(1000);
+      return id;
+    };
+    const [first, second] = [await ask('5'), await ask('3')];
+    const paid = async (): Promise<(string | undefined)[]> => {
+      const all = await wallet.requests();
+      return [first, second].map((id) => all.find((one) => one.id === id)?.paidMicro);
+    };
+    expect(await paid()).toEqual(['0', '0']);
+    // Just what the second one asks for; then a part of the first.
+    await pay('savings', '3', 'rent');
+    expect(await paid()).toEqual(['0', '3000000']);
+    await pay('savings', '2', 'rent');
+    expect(await paid()).toEqual(['2000000', '3000000']);
+    await pay('savings', '3', 'rent');
+    expect(await paid()).toEqual(['5000000', '3000000']);
+    // Nobody asked for that: it is seen at one of them, and not at both.
+    await pay('savings', '1', 'rent');
+    expect(await paid()).toEqual(['5000000', '4000000']);
+  });
 });
 
 describe('settings', () => {
