@@ -64,7 +64,8 @@ export const openTestNode = async ({
       mode: 'headless',
       version: '0.0.0-test',
       apiPort: 0,
-      environment: {},
+      // No engine of whoever runs the tests is touched.
+      environment: { DOCKER_HOST: 'unix:///hypermesh/none.sock' },
       network,
       logToTerminal: false,
       ...(proving !== undefined && { proving }),
