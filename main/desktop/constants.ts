@@ -50,3 +50,5 @@ export const GPU_POLL_MS = 200;
 export const COPIED_TEXT_MS = 60_000;
 /** Longest text that is kept to be compared, UTF-16 units: more than any payment link. */
 export const COPIED_TEXT_LENGTH_MAX = 4_096;
+/** As long as systems wait at most for programs before they sleep, in seconds. */
+export const SLEEP_NOTICE_S = 5;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { app, clipboard, dialog, session } from 'electron';
+import { app, clipboard, dialog, powerMonitor, session } from 'electron';
 import type { Dispatcher, WindowControl } from '../api/interface.ts';
 import { messageOf } from '../base/errors.ts';
 import type { ApprovalDialog } from '../apps/satchel/index.ts';
@@ -10,7 +10,7 @@ import type { GpuMultiplier } from '../kernel/prover/index.ts';
 import type { Config } from '../../preload/contract/index.ts';
 import { createApprovalDialog } from './approval.ts';
 import { type Autostart, createAutostart } from './autostart.ts';
-import { PAGE_URL } from './constants.ts';
+import { PAGE_URL, SLEEP_NOTICE_S } from './constants.ts';
 import { createCopiedText } from './copied-text.ts';
 import { createGpuWindow } from './gpu-window.ts';
 import { createIpc } from './ipc.ts';
@@ -134,6 +134,19 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
     }
   };
 
+  /** The machine falls asleep in a moment: whoever has work here hears of it now, in place of finding it silent later. */
+  const sendAway = (): void => {
+    dispatcher
+      ?.call('queue:drain', { seconds: SLEEP_NOTICE_S }, caller)
+      .then((reply) => {
+        if (reply.ok) logger.info('The machine sleeps', reply.value);
+        else logger.warn('Borrowers do not know that the machine sleeps', { code: reply.error.code });
+      })
+      .catch((error: unknown) =>
+        logger.warn('Borrowers do not know that the machine sleeps', { reason: messageOf(error) }),
+      );
+  };
+
   const gpuWindow = createGpuWindow({ clock, logger }, { pageFolder: init.pageFolder });
 
   return {
@@ -154,6 +167,7 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
       const config = await attached.call('config:get', {}, caller);
       if (config.ok) applyConfig(config.value);
       await tray.attach(attached);
+      powerMonitor.on('suspend', sendAway);
     },
     abandon(reason) {
       setFailed(reason);
@@ -174,6 +188,7 @@ export const createDesktop = ({ clock, logger }: DesktopComponents, init: Deskto
     close() {
       unsubscribe?.();
       unsubscribe = null;
+      powerMonitor.off('suspend', sendAway);
       tray.close();
       window.close();
       ipc.close();

@@ -495,6 +495,20 @@ export const jobCalls = defineCalls({
       examples: ['hypermesh queue set --aim throughput', 'hypermesh queue set --mode finish'],
     },
   },
+  'queue:drain': {
+    method: 'POST',
+    path: '/v1/queue/drain',
+    summary: 'Asks borrowers to take their running jobs to other nodes, as before an update or a longer sleep',
+    request: z.strictObject({
+      /** What has not left by then goes on here. */
+      seconds: z.int().min(1).max(600).default(60),
+    }),
+    response: z.strictObject({ asked: z.int(), stayed: z.int() }),
+    cli: {
+      command: 'queue drain',
+      examples: ['hypermesh queue drain', 'hypermesh queue drain --seconds 120 && hypermesh stop'],
+    },
+  },
   'languages:list': {
     method: 'GET',
     path: '/v1/languages',

@@ -214,6 +214,7 @@ export const sampleImages = (change: Partial<ImagesState> = {}): ImagesState => 
       createdAtMs: Date.UTC(2026, 0, 2),
       usedAtMs: Date.now() - 8 * 60_000,
       ours: true,
+      helper: false,
       jobs: 1,
       ownBytes: 52 * MIB,
     },
@@ -225,8 +226,21 @@ export const sampleImages = (change: Partial<ImagesState> = {}): ImagesState => 
       createdAtMs: Date.UTC(2025, 10, 20),
       usedAtMs: null,
       ours: false,
+      helper: false,
       jobs: 0,
       ownBytes: 500 * MIB,
+    },
+    {
+      id: `sha256:${'c'.repeat(64)}`,
+      references: ['hypermesh-holder:9f0c2d71ab34'],
+      bytes: MIB,
+      layers: 1,
+      createdAtMs: Date.UTC(2026, 0, 2),
+      usedAtMs: null,
+      ours: false,
+      helper: true,
+      jobs: 0,
+      ownBytes: MIB,
     },
   ],
   usedBytes: 130 * MIB,
@@ -432,6 +446,10 @@ export const fakeJobsHandlers = (
       };
       push('queue', state.queue);
       return ok(state.queue);
+    },
+    'queue:drain': () => {
+      const asked = state.jobs.filter(({ side, state: now }) => side === 'lent' && now !== 'ended').length;
+      return ok({ asked, stayed: 0 });
     },
     'languages:list': () => ok({ languages: state.languages }),
     'content:upload': ({ upload = '0123456789abcdef', data, done }) => {

@@ -318,7 +318,7 @@ export const createPretendedRuntime = (clock: Clock, random: Random, signer: Key
         const job = known(id);
         if (moves !== undefined) change(job, { moves: [...job.view.moves, moves] });
       }),
-    drain: () => Promise.resolve(0),
+    drain: () => Promise.resolve({ asked: 0, stayed: 0 }),
     onNotice: (listener) => {
       notices.add(listener);
       return () => notices.delete(listener);

@@ -363,7 +363,7 @@ const viewImages = (state: ImagesState, style: Style): string => {
               formatBytes(image.ownBytes),
               String(image.jobs),
               image.usedAtMs === null ? 'never' : formatTime(image.usedAtMs),
-              image.ours ? "this node's" : 'yours',
+              image.ours ? "this node's" : image.helper ? "HyperMesh's own" : 'yours',
             ]),
             style,
           );
@@ -422,6 +422,12 @@ export const jobViews: { readonly [C in JobCall]: (value: ResponseOf<C>, style: 
   'job:verifyResult': viewVerdict,
   'queue:state': viewQueue,
   'queue:set': viewQueue,
+  'queue:drain': ({ asked, stayed }) =>
+    asked === 0
+      ? 'No work of others runs here.\n'
+      : stayed === 0
+        ? `${formatCount(asked, 'job')} of others left.\n`
+        : `${formatCount(asked, 'job')} of others ${asked === 1 ? 'was' : 'were'} asked to leave, and ${stayed} stayed: their borrowers found no other room, or did not answer. They go on here.\n`,
   'languages:list': viewLanguages,
   'content:upload': ({ sha256, bytes }) => `${sha256 ?? 'not whole yet'}, ${formatBytes(bytes)}\n`,
   'content:read': ({ data }) => Buffer.from(data, 'base64').toString('utf8'),

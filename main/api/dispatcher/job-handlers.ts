@@ -127,6 +127,8 @@ export const createJobHandlers = ({
     'job:verifyResult': ({ file }) => verifyJobResult(new Uint8Array(Buffer.from(file, 'base64'))),
     'queue:state': () => runtime.queue(),
     'queue:set': (change) => runtime.setQueue(defined(change)),
+    'queue:drain': ({ seconds }) =>
+      runtime.drain('Its owner needs the machine, for an update, a sleep or a stop.', seconds * 1000),
     'languages:list': () => ({ languages: runtime.languages() }),
 
     'content:upload': ({ upload, data, done }) =>

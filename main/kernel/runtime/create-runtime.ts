@@ -379,13 +379,23 @@ class JobRuntime implements Runtime {
     return signResult({ records: this.#records, signer: this.#components.signer ?? null }, id);
   }
 
-  async drain(reason: string, noticeMs: number): Promise<number> {
-    for (const job of this.#jobs.values()) if (job.run !== null) this.#notice(job, reason, noticeMs);
-    const over = new AbortController();
-    const cancel = this.#components.outside.clock.after(noticeMs, () => over.abort(new Error('The time is over.')));
-    await this.idle(over.signal).catch(() => undefined);
-    cancel();
-    return this.running;
+  async drain(reason: string, noticeMs: number): Promise<{ asked: number; stayed: number }> {
+    const asked = [...this.#jobs.values()].filter((job) => job.run !== null && this.#notice(job, reason, noticeMs));
+    const isHere = (job: Job): boolean => job.status !== 'ended' && this.#jobs.has(job.id);
+    if (asked.length > 0) {
+      await new Promise<void>((resolve) => {
+        const over = (): void => {
+          cancel();
+          forget();
+          resolve();
+        };
+        const cancel = this.#components.outside.clock.after(noticeMs, over);
+        const forget = this.#events.on('jobChanged', () => {
+          if (!asked.some(isHere)) over();
+        });
+      });
+    }
+    return { asked: asked.length, stayed: asked.filter(isHere).length };
   }
 
   onNotice(listener: Parameters<Runtime['onNotice']>[0]): () => void {
@@ -485,8 +495,9 @@ class JobRuntime implements Runtime {
     return moved;
   }
 
-  #notice(job: Job, reason: string, noticeMs: number): void {
-    for (const listener of this.#notices) listener({ id: job.id, reason, noticeMs });
+  /** @returns whether anybody answers for the job */
+  #notice(job: Job, reason: string, noticeMs: number): boolean {
+    return [...this.#notices].map((listener) => listener({ id: job.id, reason, noticeMs })).includes(true);
   }
 
   #sample(): void {

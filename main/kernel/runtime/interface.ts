@@ -102,10 +102,20 @@ export interface Runtime extends Startable, EventSource<RuntimeEvents> {
   inSystem(): Promise<JobId[]>;
   /** Told in place of a job's own end by whoever moved it here or noticed more, such as a borrower's copies. */
   note(id: JobId, change: { moves?: JobView['moves'][number] }): Promise<void>;
-  /** Tells the listeners of `onNotice` that every job has to leave, and waits for that, no longer than `noticeMs`. @returns how many stayed */
-  drain(reason: string, noticeMs: number): Promise<number>;
-  /** Told when jobs have to leave this node: it drains, sleeps, or its level fell below what runs. @returns what takes it out */
-  onNotice(listener: (notice: { id: JobId; reason: string; noticeMs: number }) => void): () => void;
+  /**
+   * Tells the listeners of `onNotice` that every running job has to leave, and waits for those that somebody answers for, no longer
+   * than `noticeMs`. What stays goes on.
+   *
+   * @returns for how many somebody answers, and how many of these are still here
+   */
+  drain(reason: string, noticeMs: number): Promise<{ asked: number; stayed: number }>;
+  /**
+   * Told when jobs have to leave this node: it drains, sleeps, or its level fell below what runs. Says whether it knows somebody who
+   * could take that job elsewhere.
+   *
+   * @returns what takes it out
+   */
+  onNotice(listener: (notice: { id: JobId; reason: string; noticeMs: number }) => boolean): () => void;
 }
 
 /** Everything that names what a job was made from: two jobs with the same give the same result, if they are honest. */

@@ -81,6 +81,26 @@ export const QueuePanel = () => {
       onConfirm: () =>
         void change({ mode: 'finish' }, 'No new work is taken. What runs goes on to its end, then HyperMesh stops.'),
     });
+  const drain = (): void =>
+    confirm({
+      title: 'Send the work of others away?',
+      children:
+        'Whoever has work running here is asked to take it to another node within a minute, as before an update or a longer sleep. What finds no other place goes on here, and new work is still taken.',
+      confirmLabel: 'Send away',
+      onConfirm: () => {
+        showDone('Borrowers were asked to take their work elsewhere.');
+        void node.ask('queue:drain', {}).then((reply) => {
+          if (!reply.ok) showError('The work of others was not sent away', reply.error);
+          else if (reply.value.asked === 0) showDone('No work of others runs here.');
+          else
+            showDone(
+              reply.value.stayed === 0
+                ? 'All work of others has left.'
+                : `${reply.value.stayed} of ${reply.value.asked} found no other place and go on here.`,
+            );
+        });
+      },
+    });
   const finishing = queue?.mode === 'finish';
   return (
     <Panel
@@ -96,9 +116,14 @@ export const QueuePanel = () => {
             Take new work again
           </Button>
         ) : (
-          <Button variant="default" className="hm-stop" loading={busy} onClick={finish}>
-            Finish …
-          </Button>
+          <>
+            <Button variant="default" onClick={drain}>
+              Send away …
+            </Button>
+            <Button variant="default" className="hm-stop" loading={busy} onClick={finish}>
+              Finish …
+            </Button>
+          </>
         )
       }
     >

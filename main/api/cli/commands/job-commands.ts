@@ -450,5 +450,6 @@ export const addJobCommands = (program: Command, session: Session): void => {
   addLogs(program, session);
   addWait(program, session);
   addFiles(program, session);
-  for (const name of ['queue:state', 'queue:set', 'languages:list'] as const) addDerivedCommand(program, session, name);
+  for (const name of ['queue:state', 'queue:set', 'queue:drain', 'languages:list'] as const)
+    addDerivedCommand(program, session, name);
 };

@@ -390,7 +390,11 @@ export const createJobLender = (components: JobLenderComponents): JobLender => {
         runtime.on('jobChanged', (view) => byLocal.get(view.id as JobId)?.changed(view)),
         runtime.on('outputWritten', ({ id }) => byLocal.get(id as JobId)?.wrote()),
         runtime.on('queueChanged', tellFinishing),
-        runtime.onNotice(({ id, reason, noticeMs }) => byLocal.get(id)?.notice({ reason, noticeMs })),
+        runtime.onNotice(({ id, reason, noticeMs }) => {
+          const lent = byLocal.get(id);
+          lent?.notice({ reason, noticeMs });
+          return lent !== undefined;
+        }),
         links.handle(jobProtocol, (stream, link) =>
           respond(stream, { bytesMax: QUESTION_BYTES_MAX }, (bytes) => answerBytes(link, bytes)),
         ),

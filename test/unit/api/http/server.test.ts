@@ -264,6 +264,7 @@ const samples: { readonly [C in Call]: { body?: object; path?: string; code?: st
   'job:verifyResult': { body: { file: 'AAAA' }, code: 'RESULT_MALFORMED' },
   'queue:state': {},
   'queue:set': { body: { aim: 'throughput' } },
+  'queue:drain': { body: { seconds: 1 } },
   'languages:list': {},
   'content:upload': { body: { data: Buffer.from('a file').toString('base64'), done: true } },
   'content:read': { path: `/v1/content/${'0'.repeat(64)}`, code: 'CONTENT_MISSING' },

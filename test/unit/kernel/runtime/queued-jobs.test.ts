@@ -135,7 +135,7 @@ describe('jobs that wait for room', () => {
     const { runtime, scripted } = world;
     world.setCpuPercent(2);
     const notices: string[] = [];
-    runtime.onNotice(({ id }) => notices.push(id));
+    runtime.onNotice(({ id }) => notices.push(id) > 0);
     const low = await runtime.submit(containerSpec({ queue: true, priority: 'low', timeMsMax: 600_000 }));
     await until(() => scripted.runs.length === 1);
     const high = await runtime.submit(containerSpec({ queue: true, priority: 'high' }));

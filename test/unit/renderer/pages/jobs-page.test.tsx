@@ -97,6 +97,10 @@ describe('the queue', () => {
     expect(queue.getByText(/5 jobs are still to end/)).toBeTruthy();
     await press(queue.getByRole('button', { name: 'Take new work again' }));
     expect(fake.state.queue.mode).toBe('open');
+    await press(queue.getByRole('button', { name: 'Send away …' }));
+    expect(fake.made.map(({ name }) => name)).not.toContain('queue:drain');
+    await press((await dialog()).getByRole('button', { name: 'Send away' }));
+    expect(fake.made.at(-1)).toEqual({ name: 'queue:drain', request: {} });
     await act(async () => fake.push('queue', sampleQueue({ queued: 7 })));
     expect(queue.getByText('3 running, 7 of at most 1000 waiting for room.')).toBeTruthy();
     expect(await violations()).toEqual([]);
