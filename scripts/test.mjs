@@ -89,7 +89,14 @@ async function main() {
   const results = [];
   try {
     await startServices(chosen, services, env, progress);
-    const context = { env, electron, electronProblem, unmet, build: async () => void (await build(progress)) };
+    const context = {
+      env,
+      electron,
+      electronProblem,
+      unmet,
+      chosen: new Set(chosen.map(({ name }) => name)),
+      build: async () => void (await build(progress)),
+    };
     for (const [index, step] of chosen.entries()) {
       process.stdout.write(`\n━━ ${index + 1}/${chosen.length} ${step.title}\n`);
       const startedMs = performance.now();

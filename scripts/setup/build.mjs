@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { outputTail, run } from './command.mjs';
-import { buildHelpers, HOLDER_HELPER, helpersUnbuildable, TUN_HELPER } from './native-helpers.mjs';
+import { areHelpersBuilt, buildHelpers, helpersUnbuildable } from './native-helpers.mjs';
 import { environmentInside, pinnedNode, root, SetupError } from './project.mjs';
 import { hashFiles, removeStamp, stampFits, writeWhole } from './stamp.mjs';
 
@@ -36,8 +36,7 @@ export async function build(progress) {
   const stampPath = join(root, 'out/.stamp');
   const stamp = hashFiles(root, SOURCES);
   // A compiler that came after the last build is a reason to build again.
-  const helpersMissing =
-    helpersUnbuildable() === null && [TUN_HELPER, HOLDER_HELPER].some((helper) => !existsSync(join(root, helper)));
+  const helpersMissing = helpersUnbuildable() === null && !areHelpersBuilt();
   if (stampFits(stampPath, stamp) && isBuilt() && !helpersMissing) return false;
   removeStamp(stampPath);
   const stage = progress.stage('Build');

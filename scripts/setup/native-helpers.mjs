@@ -6,8 +6,8 @@ import { root, SetupError } from './project.mjs';
 
 /** Where they lie once they are built, from the root. */
 const HELPERS_FOLDER = 'out/helpers';
-export const TUN_HELPER = `${HELPERS_FOLDER}/hypermesh-tun`;
-export const HOLDER_HELPER = `${HELPERS_FOLDER}/hypermesh-holder`;
+const TUN_HELPER = `${HELPERS_FOLDER}/hypermesh-tun`;
+const HOLDER_HELPER = `${HELPERS_FOLDER}/hypermesh-holder`;
 const PROBE_HELPER = `${HELPERS_FOLDER}/hypermesh-probe`;
 
 /**
@@ -75,6 +75,11 @@ const HELPERS = [
   { target: HOLDER_HELPER, compile: compileHolderHelper, whose: "The jobs' holder" },
   { target: PROBE_HELPER, compile: compileProbeHelper, whose: "The container doctor's test program" },
 ];
+
+/** @returns {boolean} whether all are there, of whatever age */
+export function areHelpersBuilt() {
+  return HELPERS.every(({ target }) => existsSync(join(root, target)));
+}
 
 /**
  * Builds what can be built here; the rest of the program does without.

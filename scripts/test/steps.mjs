@@ -16,6 +16,7 @@ import { runStep } from './run-step.mjs';
  * @property {import('../setup/electron.mjs').ElectronDist | null} electron
  * @property {string | null} electronProblem - why there is no Electron, or why it does not start here
  * @property {ReadonlyMap<string, string>} unmet - needs of the system that are not met, with the reason
+ * @property {ReadonlySet<string>} chosen - names of the steps of this run
  * @property {() => Promise<void>} build - builds out/; throws with a message
  */
 
@@ -139,7 +140,15 @@ export const STEPS = [
     title: 'End to end, on the source build',
     services: ['docker', 'display'],
     needsElectron: true,
-    run: async (context) => await endToEnd('e2e-source', 'source', context, {}),
+    // What the installed package is about to be asked need not be asked twice: only what reaches into Electron is left.
+    run: async (context) =>
+      await endToEnd(
+        'e2e-source',
+        'source',
+        context,
+        {},
+        context.chosen.has('e2e-installed') && whyNotInstalled(context) === null ? ['--grep=@source'] : [],
+      ),
   },
   {
     name: 'package',
@@ -160,14 +169,8 @@ export const STEPS = [
     needsElectron: true,
     run: async (context) => {
       const title = 'End to end on the installed package';
-      if (process.platform !== 'linux') return skippedStep(title, 'the .deb is installed on Linux only');
-      const problem = context.unmet.get('packaging');
-      if (problem !== undefined) return skippedStep(title, problem);
-      if (process.getuid?.() !== 0)
-        return skippedStep(
-          title,
-          'only root may install a package and make a fresh account; run `sudo npm test -- --only package,e2e-installed`',
-        );
+      const problem = whyNotInstalled(context);
+      if (problem !== null) return skippedStep(title, problem);
       const deb = newestDeb();
       if (deb === null) return oneCheck(title, false, 'dist/ holds no .deb: the step "package" has to run first');
       return await endToEnd('e2e-installed', 'installed', context, { HYPERMESH_TEST_DEB: deb });
@@ -176,13 +179,25 @@ export const STEPS = [
 ];
 
 /**
+ * @param {Context} context
+ * @returns {string | null} why this machine cannot try the installed package
+ */
+function whyNotInstalled({ unmet }) {
+  if (process.platform !== 'linux') return 'the .deb is installed on Linux only';
+  if (process.getuid?.() !== 0)
+    return 'only root may install a package and make a fresh account; run `sudo npm test -- --only package,e2e-installed`';
+  return unmet.get('packaging') ?? null;
+}
+
+/**
  * @param {string} name
  * @param {string} project - of test/e2e/playwright.config.ts
  * @param {Context} context
  * @param {Record<string, string>} extra
+ * @param {readonly string[]} [options] - of Playwright
  * @returns {Promise<Counts>}
  */
-async function endToEnd(name, project, { env, electron, unmet }, extra) {
+async function endToEnd(name, project, { env, electron, unmet }, extra, options = []) {
   const problem = unmet.get('display');
   if (
     problem !== undefined &&
@@ -198,6 +213,7 @@ async function endToEnd(name, project, { env, electron, unmet }, extra) {
     'test/e2e/playwright.config.ts',
     `--project=${project}`,
     '--reporter=list,./scripts/test/count-playwright.mjs',
+    ...options,
   ];
   return await tests(name, name, (run, files) =>
     // Set-up and removal of the package belong to the project and run with whatever is asked of it.
