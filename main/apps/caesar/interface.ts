@@ -23,6 +23,8 @@ export interface Sender {
   quote(request: Omit<SendRequest, 'key'>): { feeMicro: bigint; nonce: number };
   /** Not final yet, of one account, oldest first. */
   pending(account: KeyIdBytes): readonly PendingTransaction[];
+  /** What of an account cannot become final any more, newest first, at most 50 of those signed since a time; kept over a start of the node. */
+  dropped(account: KeyIdBytes, sinceMs: number): Promise<readonly DroppedTransaction[]>;
 }
 export interface SendRequest {
   signer: Signer;
@@ -41,6 +43,12 @@ export interface PendingTransaction {
   nonce: number;
   feeMicro: bigint;
   atMs: number;
+}
+/** `code`: of the ledger's rules, `NONCE_USED` or `EXPIRED`; `reason` is a sentence. */
+export interface DroppedTransaction extends PendingTransaction {
+  key: string | null;
+  code: string;
+  reason: string;
 }
 
 export interface CaesarEvents {

@@ -3,7 +3,7 @@ import type { KeyIdBytes } from '../../base/crypto/index.ts';
 import { encodeTransaction, type LedgerState } from '../../kernel/blocks/index.ts';
 import type { FinalBlock, FollowedLedger, Ledgers } from '../../kernel/consensus/index.ts';
 import { CaesarError } from './errors.ts';
-import type { PendingTransaction, Sender, SendRequest } from './interface.ts';
+import type { DroppedTransaction, PendingTransaction, Sender, SendRequest } from './interface.ts';
 import type { CaesarMetrics } from './metrics.ts';
 import { hexOf, sameBytes } from './ledger/keys.ts';
 import { recordBytesOf } from './ledger/transactions.ts';
@@ -299,6 +299,24 @@ export const createSender = (components: SenderComponents): SenderControl => {
             atMs,
           }),
         ),
+    dropped: async (account, sinceMs) => {
+      await loaded();
+      const found = await rows.dropped(account, sinceMs);
+      return found.map(
+        ({ hash, ledger, kind, fields, nonce, feeMicro, atMs, key, code, reason }): DroppedTransaction => ({
+          hash,
+          ledger,
+          kind,
+          fields,
+          nonce,
+          feeMicro,
+          atMs,
+          key,
+          code,
+          reason,
+        }),
+      );
+    },
     outcome: async (hash) => (await rows.byHash(hash)) ?? null,
     outcomeOf: async (key) => (await rows.byKey(key)) ?? null,
     onOutcome: (listener) => {

@@ -7,6 +7,8 @@ import { fieldsOf } from './rules.ts';
 const KEPT_MS = 90 * 24 * 3_600_000;
 /** Of ledgers that this node does not follow any more. */
 const WAITING_KEPT_MS = 30 * 24 * 3_600_000;
+/** Nobody looks through more of what came to nothing. */
+const DROPPED_TOLD_MAX = 50;
 
 /** A transaction that was sent from here; docs/formats/caesar-rows.md. */
 export interface SentRow {
@@ -16,7 +18,7 @@ export interface SentRow {
   nonce: number;
   key: string | null;
   kind: string;
-  /** Without nonce and fee; empty once it does not wait any more. */
+  /** Without nonce and fee; empty once it is final. */
   fields: Record<string, unknown>;
   feeMicro: bigint;
   encoded: Uint8Array | null;
@@ -38,6 +40,8 @@ export interface SentRows {
   insert(row: SentRow): Promise<void>;
   remove(hash: Uint8Array): Promise<void>;
   conclude(hash: Uint8Array, end: Pick<SentRow, 'state' | 'height' | 'code' | 'reason'>): Promise<void>;
+  /** Newest first. */
+  dropped(account: KeyIdBytes, sinceMs: number): Promise<SentRow[]>;
   prune(nowMs: number): Promise<void>;
 }
 
@@ -93,12 +97,32 @@ export const createSentRows = ({ store }: { store: Store }): SentRows => {
       await store.run('caesar.unsent', 'DELETE FROM caesar_sent WHERE hash = ?', [hash]);
     },
     conclude: async (hash, { state, height, code, reason }) => {
-      await store.run(
-        'caesar.sent',
-        'UPDATE caesar_sent SET state = ?, height = ?, code = ?, reason = ?, encoded = NULL WHERE hash = ?',
-        [state, height, code, reason, hash],
-      );
+      await store.transaction('caesar.sent', [
+        // A final one stands in a block; of a dropped one nothing else tells what it was.
+        ...(state === 'dropped'
+          ? [
+              {
+                sql: `INSERT INTO caesar_dropped (hash, encoded) SELECT hash, encoded FROM caesar_sent
+                      WHERE hash = ? AND encoded IS NOT NULL ON CONFLICT DO NOTHING`,
+                params: [hash],
+              },
+            ]
+          : []),
+        {
+          sql: 'UPDATE caesar_sent SET state = ?, height = ?, code = ?, reason = ?, encoded = NULL WHERE hash = ?',
+          params: [state, height, code, reason, hash],
+        },
+      ]);
     },
+    dropped: async (account, sinceMs) =>
+      (
+        await store.all<Row>(
+          'caesar.dropped',
+          `SELECT ${COLUMNS.replace('encoded', 'caesar_dropped.encoded')} FROM caesar_sent JOIN caesar_dropped USING (hash)
+           WHERE state = 'dropped' AND account = ? AND at_ms >= ? ORDER BY at_ms DESC, nonce DESC LIMIT ?`,
+          [account, sinceMs, DROPPED_TOLD_MAX],
+        )
+      ).map(rowOf),
     prune: async (nowMs) => {
       await store.run(
         'caesar.prune',

@@ -9,6 +9,7 @@ import { migration as orders } from './0062-orders.ts';
 import { migration as ledgers } from './0070-ledgers.ts';
 import { migration as caesar } from './0071-caesar.ts';
 import { migration as wallet } from './0072-wallet.ts';
+import { migration as caesarDropped } from './0073-caesar-dropped.ts';
 import type { Migration } from './migration.ts';
 
 /** In order. */
@@ -24,5 +25,6 @@ export const migrations: readonly Migration[] = [
   ledgers,
   caesar,
   wallet,
+  caesarDropped,
 ];
 export type { Migration } from './migration.ts';

@@ -107,6 +107,35 @@ it('drops what no block took in time, and fills the gap that it leaves', async (
   expect(again.hash).not.toEqual(hash);
 });
 
+it('remembers what was dropped, and why, when the node is started again', async () => {
+  const { hash } = await pay(100n, 'wallet.1');
+  expect(await sender.dropped(signer.keyIdBytes, 0)).toEqual([]);
+  world.ledger.away = new ConsensusError({ code: 'HALTED', reason: 'x' }, 'It stands still.');
+  world.ledger.forget();
+  await world.ledger.block(11 * MINUTE_MS);
+  await sender.stop();
+  sender = make();
+  await sender.start();
+  const [one, ...others] = await sender.dropped(signer.keyIdBytes, 0);
+  expect(others).toEqual([]);
+  expect(one).toMatchObject({
+    kind: 'account.transfer',
+    fields: { amount: 100n, memo: '' },
+    key: 'wallet.1',
+    code: 'EXPIRED',
+    reason: 'No block took it in time; send it again.',
+  });
+  expect([one?.hash, one?.fields['to']].map((bytes) => Buffer.from(bytes as Uint8Array))).toEqual(
+    [hash, to].map((bytes) => Buffer.from(bytes)),
+  );
+  expect(await sender.dropped(to, 0)).toEqual([]);
+  expect(await sender.dropped(signer.keyIdBytes, world.clock.nowMs())).toEqual([]);
+  // And sends nothing of it by itself.
+  world.ledger.away = null;
+  await world.clock.advance(MINUTE_MS);
+  expect(world.ledger.waiting.size).toBe(0);
+});
+
 it('is not fooled by a clock that is set back', async () => {
   await world.ledger.block(5 * MINUTE_MS);
   world.clock.setNowMs(Date.UTC(2025, 0, 1));
