@@ -91,7 +91,7 @@ export const funnelView = z.strictObject({
         .nullable(),
     }),
   ),
-  /** The first that did not pass; null when all did. */
+  /** The first that failed; where none has, the first that waits; null when all passed. */
   first: z.enum(funnelSteps).nullable(),
   /** The answer, one sentence. */
   answer: z.string(),

@@ -83,7 +83,9 @@ export const createFunnel = (components: FunnelComponents): ((resource: Resource
       isOpen
         ? 'This node can be reached from outside, and is connected to nobody now.'
         : 'This node is connected to nobody now, and nobody has confirmed that it can be reached from outside.',
-      isOpen ? null : page,
+      isOpen
+        ? fixOf('Add a peer that you know, or wait until others look for one.', 'network', 'hypermesh peer add')
+        : page,
     );
   };
   const offered = (resource: ResourceKey, offer: OwnOfferView | undefined): Found => {
@@ -114,7 +116,11 @@ export const createFunnel = (components: FunnelComponents): ((resource: Resource
       );
     }
     const [first] = refused;
-    if (first === undefined) return waiting(`Nobody has asked for it in the last ${DAYS} days.`);
+    if (first === undefined)
+      return waiting(
+        `Nobody has asked for it in the last ${DAYS} days.`,
+        fixOf('Nothing is broken; more come to a wider circle, and for a lower price.', 'share'),
+      );
     return failed(
       `${count(refusals, 'request was', 'requests were')} refused in ${DAYS} days, mostly with ${first.what}.`,
       refusalFix(first.what),
@@ -271,17 +277,19 @@ export const createFunnel = (components: FunnelComponents): ((resource: Resource
       paid: () => came(resource),
     };
     const steps: Step[] = [];
-    let first: Step | null = null;
+    let waits: Step | null = null;
     for (const step of Object.keys(TITLES) as Step['step'][]) {
       // What did not come so far cannot fail; proofs are made whoever comes.
-      const isReached = first === null || step === 'proof' || step === 'offered';
+      const isReached = waits === null || step === 'proof' || step === 'offered';
       const one: Found = isReached
         ? await found[step]()
         : { state: 'untried', sentence: 'It has not come to this yet.', fix: null };
       const whole: Step = { step, title: TITLES[step], ...one };
       steps.push(whole);
-      if (first === null && one.state !== 'passed') first = whole;
+      if (waits === null && one.state !== 'passed') waits = whole;
     }
+    // What has failed stays so however long one waits: it comes before a step that nothing is wrong with.
+    const first = steps.find(({ state }) => state === 'failed') ?? waits;
     const name = labelOf(resource);
     return {
       resource,

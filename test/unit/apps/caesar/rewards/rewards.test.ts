@@ -261,8 +261,8 @@ const funnel = async () => {
 it('says which of the seven steps fails first, why, and what to do', async () => {
   expect(await funnel()).toMatchObject({
     first: 'matched',
-    fix: null,
-    answer: expect.stringContaining('Nobody has asked'),
+    fix: { page: 'share' },
+    answer: expect.stringMatching(/^Nothing is wrong .* Nobody has asked/),
   });
   network.status = 'off';
   expect(await funnel()).toMatchObject({ first: 'reachable', fix: { page: 'network' } });
@@ -307,6 +307,35 @@ it('says which of the seven steps fails first, why, and what to do', async () =>
   });
 });
 
+it('names what has failed before what only waits', async () => {
+  network.connections = 0;
+  expect(await funnel()).toMatchObject({ first: 'reachable', fix: { page: 'network' } });
+  offers = [{ ...offers[0]!, offered: false, sentence: 'The slider is at 0 %: raise it to lend.' }];
+  expect(await funnel()).toMatchObject({
+    first: 'offered',
+    fix: { page: 'share' },
+    answer: expect.stringContaining('earns nothing because of this: It is not offered'),
+    states: ['waiting', 'failed', 'untried', 'untried', 'passed', 'untried', 'untried'],
+  });
+  network.connections = 3;
+  offers = [{ ...offers[0]!, offered: true }];
+  // Nobody has asked, and nobody who wants proofs ever will.
+  marks = 'failed';
+  expect(await funnel()).toMatchObject({ first: 'proof', fix: { page: 'proofs' } });
+});
+it('comes to the last step, and says why nothing of it is paid', async () => {
+  await lend();
+  await world.apply(signerOf('admin'), 'params.set', { changes: { rewardFree: 0n, rewardStakePermille: 0 } });
+  await world.clock.advance(8 * 24 * 60 * MINUTE_MS);
+  leases = [leaseView({ startedAtMs: world.clock.nowMs() })];
+  await world.store.run('test', 'UPDATE caesar_leases SET at_ms = ?', [world.clock.nowMs()]);
+  expect(await funnel()).toMatchObject({
+    first: 'paid',
+    fix: { page: 'wallet', command: 'hypermesh wallet stake' },
+    answer: expect.stringContaining('ceiling'),
+    states: [...Array(6).fill('passed'), 'failed'],
+  });
+});
 it('says that nothing is paid on a home network alone, and that the ceiling of an account is nothing', async () => {
   leases = [leaseView()];
   world.current = null;
