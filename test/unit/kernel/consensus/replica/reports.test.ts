@@ -6,7 +6,6 @@ import { createManualClock, type ManualClock } from '../../../../support/manual-
 const validators = [1, 2, 3, 4].map(
   (place) => ({ id: new Uint8Array(32).fill(place), keys: null, power: 1 }) as unknown as Validator,
 );
-const nameOf = (place: number): string => Buffer.from(validators[place]!.id).toString('hex');
 /** What waits, as a pool has it: who left each out. */
 const createWaiting = () => {
   const waiting: { fresh: boolean; by: Set<string> }[] = [];
