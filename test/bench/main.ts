@@ -58,7 +58,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     const leases = await import('./leases.ts');
     return [leases.benchLeaseTable, leases.benchLeaseGrant, leases.benchLeaseMetering];
   },
-  ledger: async () => [(await import('./ledger.ts')).benchLedger],
+  ledger: async () => (await import('./ledger.ts')).ledgerBenches(),
   wallet: async () => [(await import('./wallet.ts')).benchWallet],
   vpn: async () => [(await import('./vpn.ts')).benchVpn],
   desktop: async () => {

@@ -20,10 +20,10 @@ export interface ChildCalls {
   balance: { input: number; output: number };
   sign: { input: { account: number; to: number; amount: number; nonce: number }; output: number[] };
   transfer: { input: { account: number; to: number; amount: number; nonce: number }; output: number };
-  latencies: { input: { account: number; count: number; from: number }; output: number[] };
+  latencies: { input: { account: number; count: number; from: number; msMax: number }; output: number[] };
   flood: { input: { accounts: readonly number[]; each: number; from: number }; output: number };
   sizes: { input: null; output: { bytes: number; signatures: number; transactions: number } };
-  until: { input: number; output: number };
+  follow: { input: number; output: { blocks: number; ms: number } };
   stop: { input: null; output: null };
 }
 export interface LedgerProcess {
@@ -65,7 +65,9 @@ export const startLedgerProcess = async (init: LedgerProcessInit): Promise<Ledge
     if (error === undefined) waiter?.resolve(output as never);
     else waiter?.reject(new Error(error));
   });
+  let hasEnded = false;
   void ended.then(() => {
+    hasEnded = true;
     for (const { reject } of waiting.values()) reject(new Error(`node ${init.number} has ended`));
     waiting.clear();
   });
@@ -73,9 +75,12 @@ export const startLedgerProcess = async (init: LedgerProcessInit): Promise<Ledge
   return {
     number: init.number,
     call: (call, input) => {
+      // Nobody would answer.
+      if (hasEnded) return Promise.reject(new Error(`node ${init.number} has ended`));
       const id = nextId++;
-      child.send({ id, call, input });
-      return answer(id);
+      const answered = answer<never>(id);
+      child.send({ id, call, input }, () => undefined);
+      return answered;
     },
     signal: (signal) => {
       child.kill(signal);
