@@ -196,6 +196,8 @@ export const createSync = (components: SyncComponents, init: { snapshotBehind: n
       )
         to += 1;
       const commit = await vouched(fetched[from]!, fetched[to]!);
+      // One block after the other would leave the threads idle while the disk writes, and the disk while they check.
+      verify.ahead(fetched.slice(from, to + 1).flatMap(({ block }) => block.transactions));
       for (let i = from; i <= to; i++) {
         const last = i === to ? commit : fetched[i + 1]!.block.lastCommit!;
         if (!(await carryOut(fetched[i]!, last))) return;

@@ -9,6 +9,11 @@ export interface Verify {
   commit(commit: Commit, validators: readonly Validator[]): Promise<string | null>;
   /** @param validators - the set at its height @returns what is wrong with it */
   evidence(evidence: Evidence, validators: readonly Validator[]): Promise<string | null>;
+  /**
+   * Begins to check transactions that will be asked about soon: threads go through them while blocks before theirs are carried out
+   * and written down. Says nothing of the outcome; whoever asks then is told.
+   */
+  ahead(transactions: readonly Uint8Array[]): void;
 }
 
 export const contentOf = ({ network, kind, height, round, block }: VoteContent): VoteContent => ({
@@ -36,5 +41,8 @@ export const createVerify = (check: SignatureCheck, network: Uint8Array): Verify
       problemOf(verifyCommit({ check }, commit, { network, height: commit.height, block: commit.block, validators })),
     evidence: (evidence, validators) =>
       problemOf(verifyEvidence({ check, network, setAt: () => Promise.resolve(validators) }, evidence)),
+    ahead: (transactions) => {
+      if (transactions.length > 0) check.transactions(transactions).catch(() => undefined);
+    },
   };
 };

@@ -11,6 +11,7 @@ import {
   encodeBlock,
   encodeCommit,
 } from '../../../../../main/kernel/consensus/index.ts';
+import { ConsensusError } from '../../../../../main/kernel/consensus/errors.ts';
 import {
   createReplicaWorld,
   type ReplicaWorld,
@@ -71,6 +72,49 @@ type Asked<T extends string> = Extract<ReturnType<typeof decodeQuestion>, { type
 const EVERY_10 = Object.fromEntries([0, 1, 2, 3].map((i) => [`v${i}`, { snapshotEvery: 10 }]));
 
 describe('a late joiner', () => {
+  test('has the signatures of a whole answer checked while it carries out its first blocks', async () => {
+    const honest = createSignatureCheck();
+    const asked: number[] = [];
+    const of = await create({
+      validators: 1,
+      check: {
+        ...honest,
+        transactions: (encoded) => {
+          asked.push(encoded.length);
+          return honest.transactions(encoded);
+        },
+      },
+    });
+    await grow(of, 30);
+    expect(Math.max(...asked)).toBe(1);
+    asked.length = 0;
+    await of.add('late');
+    await of.reach(30);
+    expect(asked.indexOf(30)).toBe(asked.findIndex((count) => count > 0));
+    expect(asked.filter((count) => count === 1).length).toBeGreaterThanOrEqual(30);
+  });
+
+  test('follows all the same where the threads have no room for checks ahead of time', async () => {
+    const honest = createSignatureCheck();
+    let refused = 0;
+    const of = await create({
+      validators: 1,
+      check: {
+        ...honest,
+        transactions: async (encoded) => {
+          if (encoded.length < 10) return await honest.transactions(encoded);
+          refused += 1;
+          throw new ConsensusError({ code: 'BUSY', limit: 9 }, 'No room.');
+        },
+      },
+    });
+    await grow(of, 30);
+    const late = await of.add('late');
+    await of.reach(30);
+    expect(refused).toBe(1);
+    expect(late.replica.status().sync).toEqual({ state: 'current' });
+  });
+
   test('follows by blocks, votes for nothing, and sees the same', async () => {
     const of = await create({ validators: 1 });
     await grow(of, 70);
