@@ -12,7 +12,7 @@ import type { Assets } from '../../kernel/assets/index.ts';
 import type { Ledgers } from '../../kernel/consensus/index.ts';
 import type { Leases } from '../../kernel/leases/index.ts';
 import type { Prover } from '../../kernel/prover/index.ts';
-import type { NetworkState } from '../../../preload/contract/index.ts';
+import type { NetworkState, ResourceKey } from '../../../preload/contract/index.ts';
 import { CaesarError } from './errors.ts';
 import type { Caesar, CaesarEvents } from './interface.ts';
 import { createAskedCounts } from './market/asked-counts.ts';
@@ -72,6 +72,12 @@ export const createCaesar = (components: CaesarComponents): CaesarControl => {
   const funnel = createFunnel({ clock, network, prover, ledgers, terms, index, rows, counts, leases });
   const forecast = createForecast({ clock, settings, assets, ledgers, terms, leases });
 
+  /** What costs nothing is paid to nobody, so nobody has to know the account. */
+  const costs = (resource: ResourceKey): boolean => {
+    const own = assets.share().resources.find((one) => one.resource === resource);
+    return own !== undefined && terms.priceOf(resource, own.terms.price) > 0n;
+  };
+
   let tell: (() => void) | null = null;
   const changed = (): void => {
     if (!emitter.hasListeners('rewardsChanged')) return;
@@ -126,6 +132,7 @@ export const createCaesar = (components: CaesarComponents): CaesarControl => {
               }),
               attached.on('asked', ({ resource, code }) => {
                 counts.count(resource, code);
+                if (code === 'granted' && costs(resource)) terms.needBinding();
               }),
             ]),
       );

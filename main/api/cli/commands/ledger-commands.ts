@@ -102,7 +102,10 @@ const addJoin = (program: Command, session: Session): void => {
       const genesis = Buffer.from(await readSmallFile(file, GENESIS_BYTES_MAX)).toString('base64');
       session.show('ledgers:join', await session.call('ledgers:join', { genesis, use }));
     });
-  withExamples(join, ['hypermesh network join lab.hmgenesis']);
+  withExamples(join, ['hypermesh network join lab.hmgenesis']).addHelpText(
+    'after',
+    '\nJoining costs nothing. Once you lend to others there, this node tells the network which account is paid for it, and lists what everybody may have: each for a small fee, which `hypermesh wallet history` shows.',
+  );
   const genesis = commandAt(program, 'network genesis')
     .description('Write the file that others join a network with')
     .argument('[network]', 'its name, or the beginning of its id', 'current')

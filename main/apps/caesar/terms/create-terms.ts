@@ -33,6 +33,8 @@ export interface TermsControl extends Terms, Startable {
   accountOf(node: KeyIdBytes): KeyIdBytes | null;
   /** Why this node cannot be paid, or is not listed, one sentence; null when nothing is in the way. */
   obstacle(): string | null;
+  /** A lease of this node is to be paid on the current ledger, which then has to know its account. */
+  needBinding(): void;
   /** Calls whenever the payment of a lease is a step further. @returns what ends that */
   onStep(listener: (lease: PaidLease) => void): () => void;
 }
@@ -167,6 +169,10 @@ export const createTerms = (components: TermsComponents): TermsControl => {
       return ledger === null ? null : readNodeAccount(ledger.replica.state(), node);
     },
     obstacle: () => listings.obstacle(),
+    needBinding: () => {
+      const ledger = paying();
+      if (ledger !== null) listings.need(ledger.id);
+    },
     onStep: (listener) => {
       listeners.add(listener);
       return () => {

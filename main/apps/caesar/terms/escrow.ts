@@ -101,7 +101,10 @@ export const createEscrowDesk = ({
           } catch (error) {
             if (!isNodeError(error)) throw error;
             problem = error.message;
-            if (error.code === 'NOT_ENOUGH' || error.code === 'TRANSACTION_REFUSED' || error.code === 'LOCKED')
+            // A lender binds its node when the first lease is to be paid, which takes a block.
+            const { refusal } = error.data as { refusal?: string };
+            const isFinal = ['NOT_ENOUGH', 'TRANSACTION_REFUSED', 'LOCKED'].includes(error.code);
+            if (isFinal && refusal !== 'LENDER_UNBOUND')
               throw notPaid(deal, `What the lease may cost could not be set aside: ${problem}`);
           }
         if (clock.monotonicMs() >= untilMs)

@@ -22,6 +22,8 @@ export interface ListingKeeper {
   stop(): Promise<void>;
   /** Looks now. */
   look(): Promise<void>;
+  /** Somebody is about to pay for what this node lends, so it has to be bound on that ledger; hex id. */
+  need(ledger: string): void;
 }
 export const createListingKeeper = ({
   clock,
@@ -45,6 +47,8 @@ export const createListingKeeper = ({
   let looking: Promise<void> = Promise.resolve();
   let waiting = false;
   let problem: string | null = null;
+  /** Ledgers on which a lease of this node was to be paid. */
+  const needed = new Set<string>();
 
   /** What is to stand there. */
   const wanted = (): Omit<AssetListing, 'account' | 'sinceHeight'>[] =>
@@ -75,7 +79,17 @@ export const createListingKeeper = ({
     there.priceMicro === priceMicro &&
     Math.abs(there.amountMax - amountMax) * AMOUNT_PART <= there.amountMax;
 
-  const lends = (): boolean => assets.share().resources.some(({ percentMax }) => percentMax > 0);
+  /**
+   * Whether its owner opened anything to others. What own nodes alone may have is mostly never lent, so that nobody pays for a binding
+   * without having asked for one: it is made when the first of such leases is to be paid.
+   */
+  const lends = (): boolean =>
+    assets
+      .share()
+      .resources.some(
+        ({ percentMax, terms }) =>
+          percentMax > 0 && terms.privacyLevel !== 'Private' && terms.allocationType !== 'Private',
+      );
   const update = async (): Promise<void> => {
     problem = null;
     const ledger = current();
@@ -92,7 +106,7 @@ export const createListingKeeper = ({
       if (!isOnItsWay) await sender.send({ signer: account, ledger: ledger.id, kind, fields });
     };
     if (bound === null || !sameBytes(bound, account.keyIdBytes)) {
-      if (!lends()) return;
+      if (!lends() && !needed.has(ledger.id)) return;
       if (readAccount(state, account.keyIdBytes).balance === 0n) {
         problem = `Your account on ${ledger.name} has nothing to pay the fee with that binds this node to it; have somebody send it a little.`;
         return;
@@ -130,6 +144,11 @@ export const createListingKeeper = ({
   return {
     obstacle: () => problem,
     look,
+    need: (ledger) => {
+      if (needed.has(ledger)) return;
+      needed.add(ledger);
+      void look();
+    },
     start: () => {
       endings.push(
         clock.every(LOOK_MS, () => void look()),

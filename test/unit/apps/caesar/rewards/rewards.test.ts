@@ -22,6 +22,7 @@ let leases: LeaseView[];
 let offers: OwnOfferView[];
 let network: Pick<NetworkState, 'status' | 'reason' | 'connections'>;
 let marks: string;
+let privacyLevel: string;
 let keys: ReturnType<EconomyWorld['keys']>;
 const events = new Emitter<LeasesEvents>();
 const kept = new Map<string, unknown>();
@@ -64,7 +65,7 @@ const make = async (): Promise<CaesarControl> => {
       ],
       share: () => ({
         resources: [
-          { resource: 'cpu', percentMax: 50, terms: { privacyLevel: 'FullPublic', price: { mode: 'market' } } },
+          { resource: 'cpu', percentMax: 50, terms: { privacyLevel, price: { mode: 'market' } } },
         ],
       }),
       on: () => () => undefined,
@@ -108,6 +109,7 @@ beforeEach(async () => {
   ];
   network = { status: 'running', reason: '', connections: 3 };
   marks = 'passed';
+  privacyLevel = 'FullPublic';
   world = await createEconomyWorld();
   keys = world.keys('lender', 'lender-node');
   caesar = await make();
@@ -143,6 +145,21 @@ it('binds the node, and lists what it lends to everybody, once', () => {
   expect(world.ledger.taken.filter((kind) => kind === 'asset.list')).toHaveLength(1);
   const account = caesar.accountOf(signerOf('lender-node').keyId);
   expect(Buffer.compare(account ?? new Uint8Array(), signerOf('lender').keyIdBytes)).toBe(0);
+});
+
+it('binds the node of an owner who opened nothing to others when the first lease is to be paid', async () => {
+  await caesar.stop();
+  await world.store.close();
+  privacyLevel = 'Private';
+  world = await createEconomyWorld();
+  caesar = await make();
+  await world.ledger.block(61_000);
+  events.emit('asked', { resource: 'cpu', code: 'PRICE_TOO_LOW' });
+  await world.ledger.block(61_000);
+  expect(world.ledger.taken).toEqual([]);
+  events.emit('asked', { resource: 'cpu', code: 'granted' });
+  await world.ledger.block();
+  expect(world.ledger.taken).toEqual(['node.bind']);
 });
 
 it('shows what is coming, what came, and what could come', async () => {

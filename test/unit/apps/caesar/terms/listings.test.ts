@@ -61,6 +61,25 @@ it('binds the node first, lists, follows the terms, and takes it back when it is
   expect(keeper.obstacle()).toBeNull();
 });
 
+it('pays for no binding before its owner lends to others, or a lease is to be paid', async () => {
+  share.privacyLevel = 'Private';
+  await look();
+  expect(world.ledger.taken).toEqual([]);
+  keeper.need('f'.repeat(64));
+  await look();
+  expect(world.ledger.taken).toEqual([]);
+  keeper.need(world.ledger.id);
+  await look();
+  expect(world.ledger.taken).toEqual(['node.bind']);
+  await look();
+  expect(world.ledger.taken).toEqual(['node.bind']);
+});
+it('binds where others may come, listed or not', async () => {
+  share.privacyLevel = 'P2P';
+  await look();
+  expect(world.ledger.taken).toEqual(['node.bind']);
+});
+
 it('sends nothing twice while a block is awaited, and goes on after the ledger was away', async () => {
   await keeper.look();
   await keeper.look();

@@ -181,6 +181,59 @@ describe('an escrow', () => {
     expect(escrowOf(deal)).not.toBeNull();
   });
 
+  it('waits until the lender, which nobody has bound so far, has bound itself for it', async () => {
+    for (const { sender, store } of [lender, borrower]) {
+      await sender.stop();
+      await store.close();
+    }
+    world = await createEconomyWorld();
+    lender = await createSide('lender');
+    borrower = await createSide('borrower');
+    const deal = await settlementOf('borrowed');
+    const waiting = borrower.terms.escrow(deal, forever);
+    await world.ledger.block();
+    expect(escrowOf(deal)).toBeNull();
+    expect(world.ledger.taken).toEqual([]);
+    // What the grant of a lease that costs something calls.
+    lender.terms.needBinding();
+    await drive(waiting, 10);
+    expect(world.ledger.taken).toEqual(['node.bind', 'lease.escrow']);
+    expect(await lender.terms.secured({ ...deal, side: 'lent' })).toBeNull();
+  });
+
+  it('that no lender binds itself for is given up in time, and nothing is set aside', async () => {
+    const before = balanceOf('borrower');
+    const deal = await settlementOf('borrowed', { lender: signerOf('stranger').keyIdBytes });
+    const waiting = borrower.terms.escrow(deal, forever);
+    waiting.catch(() => undefined);
+    await world.clock.advance(6 * MINUTE_MS);
+    await expect(waiting).rejects.toMatchObject({ code: 'NOT_PAID', message: expect.stringContaining('no account') });
+    expect(balanceOf('borrower')).toBe(before);
+  });
+
+  it('of a lease that ended without a receipt comes back by itself, with nobody there', async () => {
+    const before = balanceOf('borrower');
+    const deal = await settlementOf('borrowed', { receipt: null, countersigned: null });
+    await escrow(deal);
+    const [paid] = [before - balanceOf('borrower') - 10_000n];
+    expect(await borrower.terms.settle(deal)).toBe(false);
+    expect(await borrower.terms.leases.get(deal.lease)).toMatchObject({ step: 'settling', owedMicro: 0n });
+    expect(await lender.terms.settle({ ...deal, side: 'lent' })).toBe(true);
+    const { closesAtMs } = escrowOf(deal)!;
+    // Both nodes are off; the network makes its block after the heartbeat, with nothing in it.
+    await borrower.sender.stop();
+    await lender.sender.stop();
+    await world.ledger.block(closesAtMs - world.clock.nowMs() - 1_000);
+    expect(settledOf(deal)).toBeNull();
+    await world.ledger.block(1_000);
+    expect(settledOf(deal)).toMatchObject({ paid: 0n, burnt: 0n, back: 10_000n, use: null });
+    expect(balanceOf('borrower')).toBe(before - paid);
+    expect(world.ledger.taken).not.toContain('lease.reclaim');
+    await borrower.restart();
+    expect(await borrower.terms.settle(deal)).toBe(true);
+    expect(await borrower.terms.leases.get(deal.lease)).toMatchObject({ step: 'settled' });
+  });
+
   it('names nobody who is not to be known, and tells of what is free only where that is public', async () => {
     const deal = await settlementOf('borrowed', { anonymous: true });
     await expect(borrower.terms.escrow(deal, forever)).rejects.toMatchObject({ code: 'NOT_PAID' });
