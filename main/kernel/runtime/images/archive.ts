@@ -2,14 +2,13 @@ import { Buffer } from 'node:buffer';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { countBuffer } from '../../../base/index.ts';
+import { countBuffer, TAR_END, tarHeader, tarPadding } from '../../../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import { readConfig } from './config.ts';
 import { ARCHIVE_ENTRIES_MAX, ARCHIVE_INDEX_BYTES_MAX, CONFIG_BYTES_MAX, IMAGE_BYTES_MAX } from './constants.ts';
 import { badImage, digestMismatch } from './errors.ts';
 import type { ImageManifest } from './interface.ts';
 import { readTar, TarError } from './tar-reader.ts';
-import { TAR_END, tarHeader, tarPadding } from './tar-writer.ts';
 
 /** Looks at the first bytes, then gives everything: plain, or as it is once inflated. */
 async function* inflated(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

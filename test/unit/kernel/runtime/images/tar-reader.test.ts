@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { TAR_END, tarHeader, tarPadding } from '../../../../../main/base/index.ts';
 import { readTar, TarError } from '../../../../../main/kernel/runtime/images/tar-reader.ts';
-import { TAR_END, tarHeader, tarPadding } from '../../../../../main/kernel/runtime/images/tar-writer.ts';
 import { END, entry, inPieces, type MadeEntry, pax, tarOf } from '../../../../support/runtime/tar.ts';
 
 interface Read {

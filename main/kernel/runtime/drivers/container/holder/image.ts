@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import type { Logger } from '../../../../../base/index.ts';
+import { type Logger, TAR_END, tarHeader, tarPadding } from '../../../../../base/index.ts';
 import { ENGINE_LABELS } from '../../../engine/interface.ts';
 import { holderLost } from '../../../errors.ts';
 import { HOLDER_UID } from './interface.ts';
@@ -11,35 +11,15 @@ const REPOSITORY = 'hypermesh-holder';
 export const HOLDER_PROGRAM = '/hypermesh-holder';
 /** Whole hash of the program, so that a name is never enough. */
 const PROGRAM_LABEL = 'org.hypermesh.holder';
-const BLOCK_BYTES = 512;
-
-/** One entry of a tar archive, POSIX ustar. */
-const tarHeader = (name: string, kind: '0' | '5', mode: number, uid: number, bytes: number): Uint8Array => {
-  const header = Buffer.alloc(BLOCK_BYTES);
-  const octal = (value: number, at: number, width: number): void =>
-    void header.write(`${value.toString(8).padStart(width - 1, '0')}\0`, at, 'latin1');
-  header.write(name, 0, 'latin1');
-  octal(mode, 100, 8);
-  octal(uid, 108, 8);
-  octal(uid, 116, 8);
-  octal(bytes, 124, 12);
-  octal(0, 136, 12);
-  header.write('        ', 148, 'latin1');
-  header.write(kind, 156, 'latin1');
-  header.write('ustar\u000000', 257, 'latin1');
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  return header;
-};
 
 /** The image's only layer: the program, and the place where the work folder is mounted. The same bytes every time. */
 export const holderLayer = (program: Uint8Array): Uint8Array =>
   Buffer.concat([
-    tarHeader('work/', '5', 0o755, HOLDER_UID, 0),
-    tarHeader(HOLDER_PROGRAM.slice(1), '0', 0o755, 0, program.length),
+    tarHeader('work/', 0, { kind: 'folder', mode: 0o755, owner: HOLDER_UID }),
+    tarHeader(HOLDER_PROGRAM.slice(1), program.length, { mode: 0o755 }),
     program,
-    Buffer.alloc((BLOCK_BYTES - (program.length % BLOCK_BYTES)) % BLOCK_BYTES),
-    Buffer.alloc(2 * BLOCK_BYTES),
+    tarPadding(program.length),
+    TAR_END,
   ]);
 
 const isMissing = (error: unknown): boolean => (error as { statusCode?: unknown }).statusCode === 404;
