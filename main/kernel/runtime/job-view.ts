@@ -1,6 +1,6 @@
-import type { JobEnd, JobView } from '../../../preload/contract/index.ts';
+import type { ContainerSpec, JobEnd, JobView } from '../../../preload/contract/index.ts';
 import type { JobFacts, KeptOrigin } from './job-facts.ts';
-import type { KeptSpec } from './job-spec.ts';
+import type { KeptSandboxSpec, KeptSpec } from './job-spec.ts';
 
 /** What a view is made from, whatever state a job is in. */
 export interface ViewParts {
@@ -30,7 +30,11 @@ export const unmeasured = (outputBytes: number): JobView['measured'] => ({
   startMs: null,
 });
 
-export const promisedOf = (spec: KeptSpec, cpuPercent: number | null): JobView['promised'] => ({
+/** @param cpuPercent - where the request names none; null: none is known yet */
+export const promisedOf = (
+  spec: Omit<KeptSandboxSpec, 'stdin'> | Omit<ContainerSpec, 'stdin'>,
+  cpuPercent: number | null,
+): JobView['promised'] => ({
   cpuPercent: spec.cpuPercent ?? cpuPercent ?? 0,
   memoryBytes: spec.memoryBytes,
   timeMsMax: spec.timeMsMax,

@@ -9,8 +9,9 @@ import {
 import type { LendingTerms, ResourceKey } from '../../../../preload/contract/index.ts';
 import type { LeaseId, LeaseProvider, LentLease, ProvidedLease } from '../../leases/index.ts';
 import { ProxyError } from '../errors.ts';
-import type { ExitLease, Exits, TableCounters } from '../interface.ts';
+import type { ExitLease, Exits } from '../interface.ts';
 import { createLimit } from '../limit.ts';
+import { newCounters } from '../translation-table.ts';
 import type { ExitRules } from './exit-rules.ts';
 
 /** Connections that one lease may have open through this node: each is a file number and a port of the router. */
@@ -63,14 +64,7 @@ export const createExitProvider = ({
     const ended = new AbortController();
     // Nothing passes before the engine has said how much.
     const limit = createLimit({ clock }, { bytesPerSecond: 0 });
-    const counters: TableCounters = {
-      connectionsNow: 0,
-      connectionsTotal: 0,
-      sentBytes: 0,
-      receivedBytes: 0,
-      refused: 0,
-      usedAtMs: clock.nowMs(),
-    };
+    const counters = newCounters(clock.nowMs());
     leases.set(id, { lease: id, policy, limit, counters, ended: ended.signal, connectionsMax: EXIT_CONNECTIONS_MAX });
     metrics?.leases.set(leases.size);
     let sample = { atMs: clock.monotonicMs(), sent: 0, received: 0, used: 0 };

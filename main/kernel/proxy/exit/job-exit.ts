@@ -2,10 +2,11 @@ import type { Clock } from '../../../base/index.ts';
 import type { LendingTerms } from '../../../../preload/contract/index.ts';
 import type { JobNetwork, JobPipe } from '../../runtime/index.ts';
 import { ProxyError } from '../errors.ts';
-import type { DestinationCheck, TableCounters } from '../interface.ts';
+import type { DestinationCheck } from '../interface.ts';
 import { createLimit } from '../limit.ts';
 import { dialLocal } from '../local-target.ts';
 import { createSocketPipe } from '../socket-pipe.ts';
+import { newCounters } from '../translation-table.ts';
 import type { ExitRules } from './exit-rules.ts';
 
 /** Connections that jobs under the same terms may have open: each is a file number and a port of the router. */
@@ -35,14 +36,7 @@ export const createJobExit = ({
   bytesPerSecond,
   countBytes,
 }: JobExitComponents): JobNetwork => {
-  const counters: TableCounters = {
-    connectionsNow: 0,
-    connectionsTotal: 0,
-    sentBytes: 0,
-    receivedBytes: 0,
-    refused: 0,
-    usedAtMs: clock.nowMs(),
-  };
+  const counters = newCounters(clock.nowMs());
   const limit = createLimit({ clock }, { bytesPerSecond: null });
   let dialling = 0;
 

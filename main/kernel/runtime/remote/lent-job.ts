@@ -6,6 +6,7 @@ import type { ContentStore } from '../content/interface.ts';
 import type { JobNetwork, JobPipe, WorkEntry, WorkFolder } from '../drivers/interface.ts';
 import type { Images } from '../images/interface.ts';
 import type { JobOrigin, Runtime } from '../interface.ts';
+import { unmeasured } from '../job-view.ts';
 import type { CreateWorkCopier } from '../moving/interface.ts';
 import {
   ENTRIES_PER_ANSWER,
@@ -101,21 +102,6 @@ export interface LentJob {
   clear(): Promise<void>;
 }
 
-const NOTHING: JobView['measured'] = {
-  cpuMs: null,
-  cpuPercentMean: null,
-  cpuPercentNow: null,
-  throttledPercentNow: null,
-  memoryBytesNow: null,
-  memoryBytesPeak: null,
-  pids: null,
-  readBytes: null,
-  writtenBytes: null,
-  sentBytes: 0,
-  receivedBytes: 0,
-  outputBytes: 0,
-  startMs: null,
-};
 /** Looking for an image that is here takes no time that anybody would break off. */
 const unending = new AbortController().signal;
 /**
@@ -375,7 +361,7 @@ export const createLentJob = (parts: LentJobParts, init: LentJobInit): LentJob =
         governor: view?.governor ?? 'none',
         effectiveCpuPercent: view?.effectiveCpuPercent ?? 0,
         restartsDone: view?.restartsDone ?? 0,
-        measured: view?.measured ?? NOTHING,
+        measured: view?.measured ?? unmeasured(0),
         notice,
       };
     },

@@ -4,6 +4,7 @@ import type { LeaseId } from '../../leases/index.ts';
 import type { KeyId } from '../../../base/crypto/index.ts';
 import type { PeerId } from '../../../transport/stoq/index.ts';
 import type { ImageManifest } from '../images/interface.ts';
+import { promisedOf, unmeasured } from '../job-view.ts';
 import type { FarState } from './protocol.ts';
 import { type ContentRef, type SentSpec } from './sent-spec.ts';
 
@@ -113,21 +114,6 @@ export const newFacts = (
   ...given,
 });
 
-const NOTHING_MEASURED: JobView['measured'] = {
-  cpuMs: null,
-  cpuPercentMean: null,
-  cpuPercentNow: null,
-  throttledPercentNow: null,
-  memoryBytesNow: null,
-  memoryBytesPeak: null,
-  pids: null,
-  readBytes: null,
-  writtenBytes: null,
-  sentBytes: 0,
-  receivedBytes: 0,
-  outputBytes: 0,
-  startMs: null,
-};
 const stateOf = ({ step, far, move, endedAtMs }: OrderFacts): JobView['state'] => {
   if (endedAtMs !== null) return 'ended';
   if (move !== null || step === 'arriving') return 'moving';
@@ -163,19 +149,12 @@ export const viewOf = (id: JobId, facts: OrderFacts, outputBytes: number, copies
     restartsDone: far?.restartsDone ?? 0,
     restartsMax: spec.restarts,
     health: far?.health ?? 'none',
-    promised: {
-      cpuPercent: spec.cpuPercent ?? 100,
-      memoryBytes: spec.memoryBytes,
-      timeMsMax: spec.timeMsMax,
-      outputBytesMax: spec.outputBytesMax,
-      scratchBytesMax: spec.scratchBytesMax,
-      pidsMax: spec.kind === 'container' ? spec.pidsMax : null,
-    },
+    promised: promisedOf(spec, 100),
     effectiveCpuPercent: facts.endedAtMs === null ? (far?.effectiveCpuPercent ?? 0) : 0,
     governor: far?.governor ?? 'none',
     network: spec.kind === 'container' ? spec.network : 'none',
     ports: spec.kind === 'container' ? [...spec.ports] : [],
-    measured: { ...(far?.measured ?? NOTHING_MEASURED), outputBytes },
+    measured: far === null ? unmeasured(outputBytes) : { ...far.measured, outputBytes },
     outputs: [...facts.outputs],
     moves: facts.moves,
     copies,

@@ -15,8 +15,9 @@ import {
   START_MILLICORES,
 } from './constants.ts';
 import { AWAY, ENDED_BY_OTHERS, endByCode, OUTSIDE, refusalOf, tooManyProcesses } from './container-end.ts';
-import { type Counted, type CounterSource, findCounters, NOTHING_COUNTED } from './counters.ts';
+import { type Counted, type CounterSource, findCounters } from './counters.ts';
 import { answered, engineFailed, engineWords, isGone, removeContainer, statusOf } from './engine-call.ts';
+import { NOTHING_COUNTED } from '../nothing-counted.ts';
 import { watchHealth } from './health.ts';
 import type { Holder } from './holder/interface.ts';
 import { createDemultiplexer, skipTold } from './output.ts';
@@ -397,7 +398,7 @@ export const createContainerJob = (parts: ContainerJobParts): ContainerJob => {
     measured: (): Measured => {
       void look();
       const { sentBytes, receivedBytes } = holder.counters();
-      const { forksRefused: _, ...rest } = counted ?? NOTHING_COUNTED;
+      const { forksRefused: _, ...rest } = counted ?? { ...NOTHING_COUNTED, forksRefused: null };
       return { ...rest, sentBytes, receivedBytes };
     },
     pauseOutput: () => {

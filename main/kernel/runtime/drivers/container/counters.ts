@@ -162,16 +162,3 @@ export const countedOf = (stats: unknown): Counted => {
     forksRefused: null,
   };
 };
-
-/** Before the first look, and for good where a job was too short for one. */
-export const NOTHING_COUNTED: Counted = {
-  cpuMs: null,
-  memoryBytesNow: null,
-  memoryBytesPeak: null,
-  throttledMs: null,
-  pids: null,
-  readBytes: null,
-  writtenBytes: null,
-  chargedBytes: null,
-  forksRefused: null,
-};

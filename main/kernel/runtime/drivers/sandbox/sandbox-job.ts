@@ -6,6 +6,7 @@ import { CpuMeter } from '../../governor/cpu-meter.ts';
 import type { CpuGovernor } from '../../governor/index.ts';
 import { residentMemory } from '../../processes.ts';
 import type { DrivenJob, JobListener, Measured, StartedJob } from '../interface.ts';
+import { NOTHING_COUNTED } from '../nothing-counted.ts';
 import { createHeldFiles } from './held-files.ts';
 import type { HostOrder, JobProcess } from './job-process.ts';
 
@@ -32,18 +33,7 @@ export const driveSandboxJob = (
   const meter = new CpuMeter(process.pid);
   const uncount = monitor.countProcess(process.pid);
   const files = createHeldFiles(id);
-  const now: Measured = {
-    cpuMs: null,
-    memoryBytesNow: null,
-    memoryBytesPeak: null,
-    throttledMs: null,
-    pids: null,
-    readBytes: null,
-    writtenBytes: null,
-    sentBytes: 0,
-    receivedBytes: 0,
-    chargedBytes: null,
-  };
+  const now: Measured = { ...NOTHING_COUNTED, sentBytes: 0, receivedBytes: 0 };
   /** Resident memory of the host before the program's first instruction; null until then. */
   let before: number | null = null;
   let residentPeak = 0;
