@@ -62,22 +62,21 @@ const ECONOMY: Readonly<Record<PlainParam, Words>> = {
   priceStepPermille: { unit: '‰', sentence: 'Most that a price moves in an epoch.' },
 };
 
+const parameter = (
+  name: string,
+  value: bigint | number,
+  [min, max]: readonly [bigint | number, bigint | number],
+  fixed: boolean,
+  words: Words,
+): Parameter => ({ name, value: String(value), min: String(min), max: String(max), fixed, ...words });
+
 /** What a network goes by, with what each may be. */
 export const parametersOf = (consensus: ConsensusParams, economy: EconomyParams): Parameter[] => [
-  ...(Object.entries(CONSENSUS) as [keyof ConsensusParams, Words][]).map(([name, words]) => ({
-    name: `consensus.${name}`,
-    value: String(consensus[name]),
-    min: String(PARAM_BOUNDS[name][0]),
-    max: String(PARAM_BOUNDS[name][1]),
-    fixed: false,
-    ...words,
-  })),
-  ...(Object.entries(ECONOMY) as [PlainParam, Words][]).map(([name, words]) => ({
-    name: `economy.${name}`,
-    value: String(economy[name]),
-    min: String(ECONOMY_BOUNDS[name][0]),
-    max: String(ECONOMY_BOUNDS[name][1]),
-    fixed: (FIXED_PARAMS as readonly string[]).includes(name),
-    ...words,
-  })),
+  ...(Object.entries(CONSENSUS) as [keyof ConsensusParams, Words][]).map(([name, words]) =>
+    parameter(`consensus.${name}`, consensus[name], PARAM_BOUNDS[name], false, words),
+  ),
+  ...(Object.entries(ECONOMY) as [PlainParam, Words][]).map(([name, words]) => {
+    const fixed = (FIXED_PARAMS as readonly string[]).includes(name);
+    return parameter(`economy.${name}`, economy[name], ECONOMY_BOUNDS[name], fixed, words);
+  }),
 ];

@@ -52,6 +52,18 @@ export interface EarnedIndexComponents {
   leases: Pick<PaidLeaseRows, 'get'>;
 }
 const shortOf = (ledger: string): string => ledger.slice(0, 12);
+/** What came with a block and for no lease; nothing of an amount of 0. */
+const unleasedOf = (
+  kind: 'yield' | 'fees',
+  ledger: string,
+  account: KeyIdBytes,
+  amountMicro: bigint,
+  { height, timeMs }: { height: number; timeMs: number },
+): Earned[] => {
+  if (amountMicro <= 0n) return [];
+  const id = `${kind}:${shortOf(ledger)}:${height}`;
+  return [{ id, ledger, kind, account, amountMicro, resource: null, lease: null, height, atMs: timeMs, epoch: null }];
+};
 
 /**
  * Keeps what final blocks brought. Settlements and rewards stand in the state for hundreds of epochs, so that what is missing here is
@@ -171,38 +183,13 @@ export const createEarnedIndex = (components: EarnedIndexComponents): EarnedInde
         const next = decodeStakes(value).index;
         const amountMicro = (staked * (next - index)) / YIELD_SCALE;
         index = next;
-        if (amountMicro > 0n)
-          earned.push({
-            id: `yield:${shortOf(id)}:${height}`,
-            ledger: id,
-            kind: 'yield',
-            account,
-            amountMicro,
-            resource: null,
-            lease: null,
-            height,
-            atMs: timeMs,
-            epoch: null,
-          });
+        earned.push(...unleasedOf('yield', id, account, amountMicro, header));
       }
     }
     const stakeNow = final.updates.find(({ key }) => key === stakeKey(account));
     if (stakeNow !== undefined && height > progress.height)
       staked = (stakeNow.value === null ? NO_STAKE : decodeStake(stakeNow.value)).staked;
-    const fees = feesOf(final, account, stateThen);
-    if (fees > 0n)
-      earned.push({
-        id: `fees:${shortOf(id)}:${height}`,
-        ledger: id,
-        kind: 'fees',
-        account,
-        amountMicro: fees,
-        resource: null,
-        lease: null,
-        height,
-        atMs: timeMs,
-        epoch: null,
-      });
+    earned.push(...unleasedOf('fees', id, account, feesOf(final, account, stateThen), header));
     await put(ledger, earned, { ...progress, height: Math.max(height, progress.height), staked, index });
   };
   /** Of others' transactions: what the own ones paid to oneself is no income. */
@@ -248,19 +235,7 @@ export const createEarnedIndex = (components: EarnedIndexComponents): EarnedInde
     const now = stakeIn(state, account);
     if (now.staked === before.staked && status.height > before.height) {
       const amountMicro = (now.staked * (now.index - before.index)) / YIELD_SCALE;
-      if (amountMicro > 0n)
-        found.push({
-          id: `yield:${shortOf(id)}:${status.height}`,
-          ledger: id,
-          kind: 'yield',
-          account,
-          amountMicro,
-          resource: null,
-          lease: null,
-          height: status.height,
-          atMs: status.timeMs,
-          epoch: null,
-        });
+      found.push(...unleasedOf('yield', id, account, amountMicro, status));
     }
     await put(ledger, found, { ...before, ...now, height: Math.max(status.height, before.height) });
   };

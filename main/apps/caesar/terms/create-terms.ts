@@ -11,7 +11,7 @@ import type { CaesarMetrics } from '../metrics.ts';
 import type { SenderControl } from '../sender.ts';
 import type { AccountKeys } from './account-keys.ts';
 import { createEscrowDesk, problemOfEscrow } from './escrow.ts';
-import { createPaidLeaseRows, type PaidLease, type PaidLeaseRows, type PayStep } from './lease-rows.ts';
+import { createPaidLeaseRows, type PaidLease, paidLeaseOf, type PaidLeaseRows, type PayStep } from './lease-rows.ts';
 import { createListingKeeper } from './listings.ts';
 import { createSettleDesk } from './settling.ts';
 
@@ -65,22 +65,15 @@ export const createTerms = (components: TermsComponents): TermsControl => {
   const begin = async (deal: LeaseDeal, ledger: FollowedLedger, step: PayStep, reason = ''): Promise<void> => {
     const before = await rows.get(deal.lease);
     if (before !== null && (before.step !== 'agreed' || step === 'agreed')) return;
-    const { lease, side, resource, asset, priceMicro, mostMicro } = deal;
-    const row: PaidLease = {
-      lease,
-      side,
+    const row = paidLeaseOf(deal, {
       ledger: ledger.id,
       step,
-      resource,
-      asset,
-      priceMicro,
-      mostMicro,
       owedMicro: 0n,
       unitSeconds: 0,
       proof: null,
       atMs: clock.nowMs(),
       reason,
-    };
+    });
     await rows.put(row);
     onStep(row);
   };

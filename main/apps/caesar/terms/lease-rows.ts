@@ -1,6 +1,6 @@
 import { decodeCbor, encodeCbor, type Store } from '../../../base/index.ts';
 import type { AssetId } from '../../../base/index.ts';
-import type { LeaseId } from '../../../kernel/leases/index.ts';
+import type { LeaseDeal, LeaseId } from '../../../kernel/leases/index.ts';
 import type { ResourceKey } from '../../../../preload/contract/index.ts';
 
 /** How far the payment of a lease is. `unpaid`: it is over and nothing came of it. */
@@ -25,6 +25,11 @@ export interface PaidLease {
   /** What keeps it from the next step, a sentence; empty when nothing does. */
   reason: string;
 }
+/** A row of a lease that goes by the same in its deal and in its settlement. */
+export const paidLeaseOf = (
+  { lease, side, resource, asset, priceMicro, mostMicro }: LeaseDeal,
+  stand: Pick<PaidLease, 'ledger' | 'step' | 'owedMicro' | 'unitSeconds' | 'proof' | 'atMs' | 'reason'>,
+): PaidLease => ({ lease, side, resource, asset, priceMicro, mostMicro, ...stand });
 const KEPT_MAX = 20_000;
 
 export interface PaidLeaseRows {

@@ -10,7 +10,7 @@ import { hexOf, sameBytes } from '../ledger/keys.ts';
 import { rewardCapOf } from './reward-cap.ts';
 import { readAccount, readEscrow, readParams, readSettlement } from '../ledger/read-state.ts';
 import type { SenderControl } from '../sender.ts';
-import type { PaidLease, PaidLeaseRows, PayStep } from './lease-rows.ts';
+import { type PaidLease, paidLeaseOf, type PaidLeaseRows, type PayStep } from './lease-rows.ts';
 import { proofFor, type ShownProof } from './shown-proof.ts';
 
 /** The lender has so long from the end of a lease before its borrower settles it in its place. */
@@ -52,22 +52,15 @@ export const createSettleDesk = ({
     const before = await rows.get(settlement.lease);
     if (before?.step === step && before.reason === reason && proof === undefined) return;
     const receipt = settlement.receipt === null ? null : decodeReceipt(insideOf(settlement.receipt));
-    const { lease, side, resource, asset, priceMicro, mostMicro } = settlement;
-    const row: PaidLease = {
-      lease,
-      side,
+    const row = paidLeaseOf(settlement, {
       ledger: ledger.id,
       step,
-      resource,
-      asset,
-      priceMicro,
-      mostMicro,
       owedMicro: receipt?.owedMicro ?? 0n,
       unitSeconds: receipt?.unitSeconds ?? 0,
       proof: proof === undefined ? (before?.proof ?? null) : proof,
       atMs: clock.nowMs(),
       reason,
-    };
+    });
     await rows.put(row);
     if (before?.step !== step) onStep(row);
   };
