@@ -35,7 +35,8 @@ const WHOLE = {
 } as const satisfies Partial<Record<keyof EconomyParams, readonly [number, number]>>;
 /** Bounds of those that are amounts or weights. */
 const AMOUNTS = {
-  feePerByte: [0n, 1_000_000n],
+  // Setting it back is a transaction too, which somebody must be able to pay: at the most, a transfer costs a few CAES.
+  feePerByte: [0n, 1_000n],
   dustMicro: [1n, AMOUNT_MAX],
   validatorStakeMin: [1n, AMOUNT_MAX],
   stakePerPower: [1n, AMOUNT_MAX],

@@ -156,6 +156,7 @@ describe('the formulas', () => {
       { prices: { ...COMMON.prices, cpu: { start: 1n, min: 2n, max: 3n } } },
       { weights: {} },
       { feePerByte: -1n },
+      { feePerByte: 1_001n },
       { epochMs: 0 },
     ];
     for (const change of wrong) expect(() => readEconomyParams({ ...COMMON, ...change })).toThrow(/do not hold/);
