@@ -316,7 +316,7 @@ export const ledgerCalls = defineCalls({
     method: 'POST',
     path: '/v1/ledgers/{ledger}/vouch',
     summary:
-      'Says that the machine which signed with this identity before is gone, so that this node signs blocks again',
+      'Lets this node sign blocks although its disk does not know what its identity signed before. For an identity that signed nowhere else, or a network that stands still without it: what a lost or emptied disk signed at the present height may be contradicted by this one, and that costs stake',
     request: z.strictObject({ ledger: ledgerName.default('current') }),
     response: ledgerSummary,
     errors: ledgerErrors,

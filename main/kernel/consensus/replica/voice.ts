@@ -10,7 +10,8 @@ import type { Tip } from './interface.ts';
  *
  * - a block is final that was made after these keys came to this disk: whatever they signed before was at that height or below;
  * - or the network is young and has no block yet: then everybody's disk is new, and somebody has to begin;
- * - or the owner says that the machine that had these keys before is gone.
+ * - or the owner says that it may. That is no knowledge: where these keys did sign at the present height, on a disk that is lost, the
+ *   two signatures contradict each other as soon as they differ, and that costs stake.
  */
 export interface Voice {
   load(record: VoterRecord | null): void;
@@ -23,7 +24,7 @@ export interface Voice {
   speak(): Promise<void>;
   /** Somebody else signs with these keys. @returns whether that is news */
   doubt(): boolean;
-  /** The owner says that nobody else does. */
+  /** The owner says that nobody else does, and takes the risk of what a lost disk knew. */
   vouch(id: Uint8Array): Promise<void>;
   /** Why it signs nothing, a sentence; null where it may. */
   reason(id: Uint8Array): string | null;
@@ -77,7 +78,7 @@ export const createVoice = ({ nowMs, tip, write }: VoiceComponents, { genesis }:
       if (may(id)) return null;
       return isDoubted
         ? 'Another machine signs with this node’s identity, so this one signs nothing any more: stop the other one, then run `hypermesh network vouch` here.'
-        : 'This disk does not know what this identity has signed in the network before (it was restored here, or the network was joined anew), so this node signs nothing until the others have made one more block; where they cannot without it, and the machine that had the identity before is gone, run `hypermesh network vouch`.';
+        : 'This disk does not know what this identity has signed in the network before (it was restored here, or the network was joined anew), so this node signs nothing until the others have made one more block. Run `hypermesh network vouch` only where this identity signed nowhere else, or where the network stands still without it and the disk that had it before is gone: what that disk signed at the present height is not known here, and signing otherwise costs stake.';
     },
   };
 };
