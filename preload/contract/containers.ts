@@ -38,6 +38,8 @@ export const imageView = z.strictObject({
   usedAtMs: timestampMs.nullable(),
   /** Whether this node brought it, and so may take it away. */
   ours: z.boolean(),
+  /** Whether it holds a helper of this program, made again whenever it is missing; neither brought for a job nor the owner's. */
+  helper: z.boolean(),
   /** Jobs that run in it now. */
   jobs: z.int(),
   /** Bytes that only it has; the rest it shares with others. */

@@ -77,7 +77,13 @@ const Row = ({
         )}
       </td>
       <td data-label="Whose">
-        {image.ours ? 'brought by this node' : <span className="hm-dim">yours; never taken away</span>}
+        {image.ours ? (
+          'brought by this node'
+        ) : (
+          <span className="hm-dim">
+            {image.helper ? 'HyperMesh’s own; made again when it is missing' : 'yours; never taken away'}
+          </span>
+        )}
       </td>
       <td className="hm-right hm-cell-actions">
         <Button size="compact-sm" variant="default" onClick={() => onPush(image)}>

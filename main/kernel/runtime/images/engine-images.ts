@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { messageOf } from '../../../base/index.ts';
-import { type Engine, engineMissing } from '../engine/index.ts';
+import { type Engine, ENGINE_LABELS, engineMissing } from '../engine/index.ts';
 import { PROGRESS_LINE_BYTES_MAX } from './constants.ts';
 import { imageMissing } from './errors.ts';
 import { canonicalName, idOf } from './reference.ts';
@@ -23,6 +23,8 @@ export interface ListedImage {
   references: readonly string[];
   bytes: number;
   createdAtMs: number | null;
+  /** By its label: this program made it for itself. */
+  helper: boolean;
 }
 export interface PullProgress {
   doneBytes: number;
@@ -121,11 +123,13 @@ export const createEngineImages = ({ engine }: { engine: Pick<Engine, 'client' |
       }),
     list: () =>
       ask(async (client) =>
-        (await client.listImages()).map(({ Id, RepoTags, Size, Created }) => ({
+        (await client.listImages()).map(({ Id, RepoTags, Size, Created, Labels }) => ({
           id: idOf(Id) ?? Id,
           references: ((RepoTags as string[] | null) ?? []).filter((name) => !name.includes('<none>')),
           bytes: Size,
           createdAtMs: Created > 0 ? Created * 1000 : null,
+          // Without any, an engine answers with null.
+          helper: (Labels as Record<string, string> | null | undefined)?.[ENGINE_LABELS.role] !== undefined,
         })),
       ),
     sharedBytes: (abortSignal) =>

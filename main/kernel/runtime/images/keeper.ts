@@ -156,6 +156,8 @@ export const createKeeper = (components: {
             layers: found?.layers.length ?? 0,
             usedAtMs: row?.usedAtMs ?? null,
             ours: row?.brought ?? false,
+            // Whoever brings an image can write what it likes on it.
+            helper: image.helper && row?.brought !== true,
             jobs: uses.get(image.id) ?? 0,
             ownBytes: image.bytes - Math.min(image.bytes, sharedBytes.get(image.id) ?? 0),
           };

@@ -59,6 +59,7 @@ describe('Images', () => {
       images.getByRole('row', { name: /python:3.13-slim.*130 MiB.*52 MiB its own.*1 job now.*brought by this node/ }),
     ).toBeTruthy();
     expect(images.getByRole('row', { name: /tools:1.*never by a job.*yours; never taken away/ })).toBeTruthy();
+    expect(images.getByRole('row', { name: /hypermesh-holder.*HyperMesh’s own/ })).toBeTruthy();
     // One that a job runs in cannot go, and what is the owner's is not offered to be removed at all.
     expect(images.getByRole<HTMLButtonElement>('button', { name: /Remove …\s*python/ }).disabled).toBe(true);
     expect(images.queryByRole('button', { name: /Remove …\s*tools/ })).toBeNull();
@@ -111,7 +112,10 @@ describe('Images', () => {
         name: 'Remove',
       }),
     );
-    expect(fake.state.images.images.map(({ references }) => references[0])).toEqual(['tools:1']);
+    expect(fake.state.images.images.map(({ references }) => references[0])).toEqual([
+      'tools:1',
+      'hypermesh-holder:9f0c2d71ab34',
+    ]);
   });
   it('keeps what may be run, by whom it may be brought, and its room', async () => {
     const { fake } = await show(page('images'));

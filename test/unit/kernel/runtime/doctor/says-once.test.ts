@@ -141,6 +141,7 @@ describe('the container doctor', () => {
       createdAtMs: null,
       usedAtMs,
       ours: true,
+      helper: false,
       jobs: 0,
       ...change,
     });
