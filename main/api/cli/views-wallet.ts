@@ -209,7 +209,10 @@ const viewForecast = ({ rows, electricity }: ForecastView, style: Style): string
           money(row.netPerMonth, electricity.currency),
         ]),
         style,
-      ) + style.faint(`${text(rows[0]?.basis ?? '')}\n`);
+      ) +
+      [...new Map(rows.map(({ resource, basis }) => [resource, basis]))]
+        .map(([resource, basis]) => style.faint(`${resource}: ${text(basis)}\n`))
+        .join('');
 
 export const walletViews: { readonly [C in WalletCall]: (value: ResponseOf<C>, style: Style) => string } = {
   'wallet:get': viewWallet,

@@ -5,7 +5,7 @@ import { Caes } from '../../components/caes.tsx';
 import { ErrorNote, showDone } from '../../components/error-note.tsx';
 import { Loading, Panel } from '../../components/layout.tsx';
 import { amountText, percentText, resourceName } from '../../components/quantity.ts';
-import { Unknown } from '../../components/unknown.tsx';
+import { sentence, Unknown } from '../../components/unknown.tsx';
 import { useNodeAccess } from '../../state/node-context.tsx';
 import { currencyText } from './rewards-text.ts';
 import { useAsked } from './use-rewards.ts';
@@ -112,6 +112,13 @@ const ElectricityForm = ({ view, onSaved }: { view: ForecastView; onSaved(view: 
   );
 };
 
+/** Rows of a resource one after another: how much of it is used is said once for all its levels. */
+const groupsOf = (rows: ForecastView['rows']): [string, ForecastView['rows']][] => {
+  const groups = new Map<string, ForecastView['rows']>();
+  for (const row of rows) groups.set(row.resource, [...(groups.get(row.resource) ?? []), row]);
+  return [...groups];
+};
+
 const Rows = ({ view }: { view: ForecastView }) => {
   const { currency, caesValue } = view.electricity;
   const noWatts = 'Say below how many watts more this resource takes at full use';
@@ -135,44 +142,51 @@ const Rows = ({ view }: { view: ForecastView }) => {
             </th>
           </tr>
         </thead>
-        <tbody>
-          {view.rows.map((row) => (
-            <tr key={`${row.resource}:${row.percent}`}>
-              <td>
-                {row.label} at {percentText(row.percent)}
-                <span className="hm-small hm-dim hm-reward-sub">
-                  {amountText(row.amount, row.unit)}. {row.basis}
-                </span>
-              </td>
-              <td className="hm-right">
-                <Caes micro={row.microPerMonth} />
-              </td>
-              <td className="hm-right">{percentText(row.utilisationPermille / 10)}</td>
-              <td className="hm-right">
-                {row.kwhPerMonth === null ? (
-                  <Unknown reason={noWatts} />
-                ) : (
-                  <>
-                    {row.kwhPerMonth.toFixed(1)} kWh
-                    {row.costPerMonth !== null && (
-                      <span className="hm-small hm-dim hm-reward-sub">{currencyText(row.costPerMonth, currency)}</span>
-                    )}
-                  </>
-                )}
-              </td>
-              <td className="hm-right">
-                {row.netPerMonth === null ? (
-                  <Unknown
-                    reason={caesValue === null ? 'You have not said what a CAES is worth to you' : noWatts}
-                    word="not netted"
-                  />
-                ) : (
-                  currencyText(row.netPerMonth, currency)
-                )}
-              </td>
+        {groupsOf(view.rows).map(([resource, rows]) => (
+          <tbody key={resource}>
+            <tr className="hm-forecast-basis">
+              <th scope="rowgroup" colSpan={5}>
+                {rows[0]?.label} <span className="hm-small hm-dim">{sentence(rows[0]?.basis ?? '')}</span>
+              </th>
             </tr>
-          ))}
-        </tbody>
+            {rows.map((row) => (
+              <tr key={row.percent}>
+                <td>
+                  {row.label} at {percentText(row.percent)}
+                  <span className="hm-small hm-dim hm-reward-sub">{amountText(row.amount, row.unit)}</span>
+                </td>
+                <td className="hm-right">
+                  <Caes micro={row.microPerMonth} />
+                </td>
+                <td className="hm-right">{percentText(row.utilisationPermille / 10)}</td>
+                <td className="hm-right">
+                  {row.kwhPerMonth === null ? (
+                    <Unknown reason={noWatts} />
+                  ) : (
+                    <>
+                      {row.kwhPerMonth.toFixed(1)} kWh
+                      {row.costPerMonth !== null && (
+                        <span className="hm-small hm-dim hm-reward-sub">
+                          {currencyText(row.costPerMonth, currency)}
+                        </span>
+                      )}
+                    </>
+                  )}
+                </td>
+                <td className="hm-right">
+                  {row.netPerMonth === null ? (
+                    <Unknown
+                      reason={caesValue === null ? 'You have not said what a CAES is worth to you' : noWatts}
+                      word="not netted"
+                    />
+                  ) : (
+                    currencyText(row.netPerMonth, currency)
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        ))}
       </table>
     </div>
   );

@@ -129,6 +129,8 @@ describe('RewardsPage', () => {
     const forecast = region('What the next level would bring');
     expect(forecast.getAllByText('not netted', { exact: false }).length).toBeGreaterThan(0);
     expect(forecast.getByText('14.5 kWh')).toBeTruthy();
+    // The same for all levels of a resource, and said once.
+    expect(forecast.getAllByText(/^By the use of this node in the last 30 days/)).toHaveLength(1);
     await act(async () =>
       fireEvent.change(forecast.getByLabelText('What one CAES is worth to you'), { target: { value: '0.05' } }),
     );
