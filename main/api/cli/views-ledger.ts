@@ -1,4 +1,10 @@
-import type { Call, LedgerSummary, LedgerView, ResponseOf } from '../../../preload/contract/index.ts';
+import {
+  type Call,
+  type LedgerSummary,
+  type LedgerView,
+  pricedAmountOf,
+  type ResponseOf,
+} from '../../../preload/contract/index.ts';
 import { type Style, formatFields, formatTable, printable } from './table.ts';
 import { formatAmount, formatBytes, formatCaes, formatCount, formatTime, withLocalTimes } from './units.ts';
 
@@ -123,8 +129,8 @@ const viewLedger = (ledger: LedgerView, style: Style): string =>
             { title: 'TO', right: true },
             { title: 'USED', right: true },
           ],
-          ledger.prices.map(({ kind, unit, reference, priceMicro, minMicro, maxMicro, utilisationPermille }) => [
-            `${kind}, ${formatAmount(reference, unit)}`,
+          ledger.prices.map(({ kind, priceMicro, minMicro, maxMicro, utilisationPermille }) => [
+            `${kind}, 1 ${pricedAmountOf(kind)}`,
             formatCaes(priceMicro),
             formatCaes(minMicro),
             formatCaes(maxMicro),

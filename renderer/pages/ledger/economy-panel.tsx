@@ -1,8 +1,8 @@
-import type { LedgerView } from '../../../preload/contract/index.ts';
+import { type LedgerView, pricedAmountOf } from '../../../preload/contract/index.ts';
 import { Age } from '../../components/age.tsx';
 import { Caes } from '../../components/caes.tsx';
 import { Bar, Fact, Facts, Panel } from '../../components/layout.tsx';
-import { amountText, resourceName } from '../../components/quantity.ts';
+import { resourceName } from '../../components/quantity.ts';
 import { sentence } from '../../components/unknown.tsx';
 import { permilleText } from './ledger-text.ts';
 
@@ -46,7 +46,7 @@ export const EconomyPanel = ({ view }: { view: LedgerView }) => (
                   <td>
                     {resourceName(price.kind)}
                     <span className="hm-small hm-dim hm-ledger-sub">
-                      for {amountText(price.reference, price.unit)} for an hour
+                      for 1 {pricedAmountOf(price.kind)} for an hour
                     </span>
                   </td>
                   <td className="hm-right">
