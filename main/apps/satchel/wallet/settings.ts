@@ -32,10 +32,13 @@ export const sortedPrices = (prices: WalletSettings['priceList']): WalletSetting
     .sort((one, other) => (one.day < other.day ? 1 : -1))
     .slice(0, PRICES_MAX);
 
-/** Whatever was kept that is not as it should be counts as not set. */
+/**
+ * Whatever was kept that is not as it should be counts as not set. Of what a newer version kept, what is understood holds: a wallet that
+ * was to lock itself does.
+ */
 export const readWalletSettings = async (settings: Settings): Promise<WalletSettings> => {
   const kept = (await settings.get(SETTING_WALLET)) as Record<string, unknown> | undefined;
-  if (kept === undefined || kept['v'] !== WALLET_ROWS_VERSION) return DEFAULTS;
+  if (kept === undefined || typeof kept['v'] !== 'number' || kept['v'] < WALLET_ROWS_VERSION) return DEFAULTS;
   const { lockAfterMinutes, priceList } = kept;
   return {
     lockAfterMinutes:

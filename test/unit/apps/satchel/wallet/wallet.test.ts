@@ -273,6 +273,13 @@ describe('settings', () => {
     expect((await again.view()).lockAfterMinutes).toBe(0);
     expect(await codeOf(() => again.set({ lockAfterMinutes: 5 }))).toBe('WALLET_NEWER');
   });
+  it('of a newer version still lock it', async () => {
+    const newer = { v: 2, lockAfterMinutes: 5, priceList: 'in another form' };
+    await createSettings({ store: world.store, clock: world.clock }).set('wallet', newer);
+    expect(await (await world.open()).view()).toMatchObject({ lockAfterMinutes: 5, priceList: [] });
+    await world.clock.advance(5 * 60_000 + 1);
+    expect(world.identity.status).toBe('locked');
+  });
 });
 
 describe('the history as a table', () => {
