@@ -7,6 +7,7 @@ import {
   createConsensusMetrics,
   createLedgers,
   createSignatureCheck,
+  createTurns,
   createVoteSigner,
   type Genesis,
   GENESIS_NONCE_BYTES,
@@ -77,6 +78,7 @@ export const createNodeLedgers = (components: LedgerComponents): { ledgers: Ledg
   const app = createCaesarApp({ workers });
   const check = createSignatureCheck(netWorkers);
   const metrics = createConsensusMetrics(components.metrics);
+  const turns = createTurns(outside);
   const keys = voteKeysOf(identity);
 
   const openReplica = async (genesis: Genesis): Promise<Replica> => {
@@ -93,6 +95,7 @@ export const createNodeLedgers = (components: LedgerComponents): { ledgers: Ledg
         app,
         keys,
         createTree: loadLedgerTree,
+        turns,
       },
       { genesis },
     );

@@ -10,10 +10,12 @@ import {
 import type {
   Application,
   ApplyInput,
+  ApplyOutput,
   ConsensusParams,
   Genesis,
   Validator,
 } from '../../main/kernel/consensus/interface.ts';
+import type { Steps } from '../../main/kernel/consensus/turns.ts';
 
 // The smallest application that has something to lose: accounts that pay each other, fees, validators that come and go, and liars
 // that pay. Not Caesar's, so that agreement is tested by something that a person reads in five minutes.
@@ -131,7 +133,7 @@ export const createAccountsApp = (): Application => ({
   facts: () => Promise.resolve(new Map()),
 });
 
-const applyBlock: Application['apply'] = (input: ApplyInput, state) => {
+const applyBlock = function* (input: ApplyInput, state: LedgerState): Steps<ApplyOutput> {
   const overlay = new StateOverlay(state);
   const taken: SignedTransaction[] = [];
   let bytes = 0;
@@ -170,6 +172,7 @@ const applyBlock: Application['apply'] = (input: ApplyInput, state) => {
     const toProposer = Math.floor(fee / 2);
     change(input.proposer, (account) => ({ ...account, balance: account.balance + toProposer }));
     burnt += fee - toProposer;
+    yield;
   }
   for (const { validator } of input.evidence) {
     const seat = read<Seat>(overlay, seatKey(validator));

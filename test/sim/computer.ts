@@ -10,6 +10,7 @@ import type { Judge } from './judge.ts';
 import { createLiar, type Liar, type LiarComponents } from './liars.ts';
 import type { Port, SimNetwork } from './network.ts';
 import type { NodePlan } from './plan.ts';
+import { createSimTurns } from './turns.ts';
 import { createNodeClock, type VirtualTime } from './virtual-time.ts';
 import { encodedHeaderOf } from './encoded-header.ts';
 
@@ -149,6 +150,7 @@ export const createComputer = (components: ComputerComponents, init: ComputerIni
         app: liar?.app(app) ?? app,
         keys: { voter: () => signer, on: () => () => {} },
         createTree: loadLedgerTree,
+        turns: createSimTurns({ clock, draw: lifeDraw.fork() }),
       },
       { genesis, snapshotBehind: init.snapshotBehind },
     );

@@ -14,6 +14,7 @@ import { decodeEvidence } from '../../main/kernel/consensus/formats/evidence.ts'
 import { headerHash } from '../../main/kernel/consensus/formats/header.ts';
 import { setHash } from '../../main/kernel/consensus/formats/validators.ts';
 import { createLedgerTree } from '../../main/kernel/consensus/state/index.ts';
+import { atOnce } from '../../main/kernel/consensus/turns.ts';
 import { createSignatureCheck, isProposalSigned, isVoteSigned, keysOfId } from './keys.ts';
 
 // What must be true of a run, by somebody who trusts no node: every block is checked and executed here once more, with nothing of
@@ -133,7 +134,7 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
       block.lastCommit === null
         ? []
         : lastSigners.map(({ validator }, i) => ({ validator, signed: block.lastCommit!.signatures[i] !== null }));
-    const output = app.apply(
+    const steps = app.apply(
       {
         network,
         height,
@@ -149,6 +150,7 @@ export const createJudge = async (init: JudgeInit): Promise<Judge> => {
       },
       tree.frozen(),
     );
+    const output = atOnce(steps);
     if (!output.ok) {
       violate('validity', `${where}: transaction ${output.index} does not hold: ${output.code}`);
       return;

@@ -144,12 +144,12 @@ export const createLiar = (lies: readonly Lie[], components: LiarComponents): Li
       nextSet = null;
       return change === null ? validators : change(validators);
     },
-    apply: (input, state) => {
-      if (!input.pick) return honest.apply(input, state);
+    apply: function* (input, state) {
+      if (!input.pick) return yield* honest.apply(input, state);
       const transactions = has('censor')
         ? input.transactions.filter(({ signerBytes }) => Buffer.compare(signerBytes, victim) !== 0)
         : input.transactions;
-      const output = honest.apply({ ...input, transactions }, state);
+      const output = yield* honest.apply({ ...input, transactions }, state);
       if (!output.ok || !has('invalid-blocks') || draw.chance(300)) return output;
       switch (draw.below(4)) {
         case 0:

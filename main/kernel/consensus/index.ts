@@ -7,3 +7,4 @@ export * from './formats/index.ts';
 export * from './light/index.ts';
 export { createLedgers, type LedgersComponents } from './create-ledgers.ts';
 export { createConsensusMetrics } from './metrics.ts';
+export { atOnce, createTurns, type Steps, type Turns } from './turns.ts';

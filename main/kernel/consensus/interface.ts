@@ -1,6 +1,7 @@
 import type { EventSource, Startable } from '../../base/index.ts';
 import type { KeyIdBytes, Signer, SignerKeys } from '../../base/crypto/index.ts';
 import type { Hash, LedgerState, SignedTransaction, StateUpdate, TransactionVerdict } from '../blocks/index.ts';
+import type { Steps } from './turns.ts';
 
 // What a network agrees on. The algorithm is Tendermint's, arXiv 1807.04938: see core/. Words as there.
 
@@ -138,9 +139,12 @@ export interface Application {
   /** Position among the waiting ones: of one account in the order of its nonces, the higher fee first between accounts. */
   rank(transaction: SignedTransaction): { account: string; nonce: number; feePerByte: number };
   /**
+   * In steps, of one transaction at most each: a block may have thousands, and nobody is to wait for all of them. Whoever does the
+   * steps sees to it that the state stays as it is until the last one; other blocks may be carried out between two of them.
+   *
    * @param input.pick - leave out those that do not hold (the proposer); otherwise the first one that does not refuses the block
    */
-  apply(input: ApplyInput, state: LedgerState): ApplyOutput;
+  apply(input: ApplyInput, state: LedgerState): Steps<ApplyOutput>;
   validators(state: LedgerState): readonly Validator[];
   params(state: LedgerState): ConsensusParams;
   /** Whatever takes threads (checks of receipts, of proofs) is done before; handed to `check` and `apply`. */

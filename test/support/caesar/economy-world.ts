@@ -21,6 +21,7 @@ import {
   type Ledgers,
   type LedgersEvents,
   type Replica,
+  atOnce,
 } from '../../../main/kernel/consensus/index.ts';
 import { createLedgerTree } from '../../../main/kernel/consensus/state/index.ts';
 import { decodeGrant, decodeReceipt, encodeGrant, encodeReceipt } from '../../../main/kernel/leases/formats/index.ts';
@@ -209,7 +210,7 @@ export const createEconomyWorld = async (
           (one.transaction.data as { nonce: number }).nonce - (other.transaction.data as { nonce: number }).nonce,
       );
       const nextMs = Math.max(timeMs + 1, clock.nowMs());
-      const output = app.apply(
+      const steps = app.apply(
         {
           ...place(),
           timeMs: nextMs,
@@ -224,6 +225,7 @@ export const createEconomyWorld = async (
         },
         tree,
       );
+      const output = atOnce(steps);
       if (!output.ok) throw new Error(`${output.code}: ${output.reason}`);
       tree.apply(output.updates);
       timeMs = nextMs;

@@ -3,6 +3,7 @@ import { createStore, createSystemOutside, createWorkerPool } from '../../../mai
 import type { Domain } from '../../../main/base/crypto/index.ts';
 import {
   createSignatureCheck,
+  createTurns,
   createVoteSigner,
   decodeMessage,
   encodeMessage,
@@ -147,6 +148,7 @@ export const startLedgerNode = async (init: LedgerNodeInit): Promise<LedgerNode>
       app: createAccountsApp(),
       keys: { on: () => () => undefined, voter: () => voter },
       createTree: loadLedgerTree,
+      turns: createTurns({ clock }),
     },
     { genesis },
   );

@@ -2,12 +2,14 @@ import { Emitter, type Logger, sha256 } from '../../../main/base/index.ts';
 import type { SignedTransaction } from '../../../main/kernel/blocks/index.ts';
 import {
   type Application,
+  createTurns,
   type ConsensusParams,
   type Genesis,
   networkOf,
   type Replica,
   type ReplicaStore,
   type SignatureCheck,
+  type Turns,
   type VoteSigner,
 } from '../../../main/kernel/consensus/index.ts';
 import { createReplica, type ReplicaInit } from '../../../main/kernel/consensus/replica/index.ts';
@@ -71,6 +73,7 @@ export interface WorldInit {
   /** So many more, of nobody, so that the state is not small. */
   strangers?: number;
   app?: Application;
+  turns?: Turns;
   check?: SignatureCheck;
   logger?: Logger;
   /** Of validators, by name. */
@@ -83,8 +86,10 @@ export const RICH = 1_000_000_000;
 /** Several replicas of one process, on one clock that the test moves. Validators are `v0`, `v1` … */
 export const createReplicaWorld = async (init: WorldInit): Promise<ReplicaWorld> => {
   const { accounts = ['alice', 'bob'], app = createAccountsApp(), check = createSignatureCheck() } = init;
-  const { createStore = createMemoryReplicaStore, logger = createSilentLogger(), options: optionsOf = {} } = init;
   const clock = createSimulationClock();
+  // No time passes in a turn on this clock, so that none is ever over.
+  const { turns = createTurns({ clock, pause: () => Promise.resolve() }) } = init;
+  const { createStore = createMemoryReplicaStore, logger = createSilentLogger(), options: optionsOf = {} } = init;
   const network = createLedgerNetwork(clock);
   const validators = Array.from({ length: init.validators }, (_, i) => keysOf(`v${i}`));
   const genesis: Genesis = {
@@ -126,6 +131,7 @@ export const createReplicaWorld = async (init: WorldInit): Promise<ReplicaWorld>
           app,
           keys: { on: (event, listener) => changes.on(event, listener), voter: () => (isLocked ? null : signer) },
           createTree: loadLedgerTree,
+          turns,
         },
         { genesis, ...replicaInit },
       );

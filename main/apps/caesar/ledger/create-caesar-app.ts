@@ -1,7 +1,7 @@
 import { isNodeError, type WorkerPool } from '../../../base/index.ts';
 import { keyIdText, type KeyIdBytes } from '../../../base/crypto/index.ts';
 import type { LedgerState, SignedTransaction, TransactionVerdict } from '../../../kernel/blocks/index.ts';
-import type { Application, ApplyInput, ApplyOutput, Facts } from '../../../kernel/consensus/index.ts';
+import type { Application, ApplyInput, ApplyOutput, Facts, Steps } from '../../../kernel/consensus/index.ts';
 import { accountHandlers, bookYield, burn, credit, debit } from './accounts.ts';
 import { Books, createParamsReader } from './books.ts';
 import { decodeConsensusParams } from './consensus-params.ts';
@@ -199,11 +199,14 @@ export const createCaesarApp = ({ workers }: CaesarAppComponents, init: CaesarAp
     return found;
   };
 
-  const apply = (input: ApplyInput, state: LedgerState): ApplyOutput => {
+  const apply = function* (input: ApplyInput, state: LedgerState): Steps<ApplyOutput> {
     const { height, timeMs, proposer, transactions, evidence, signers, pick, bytesMax, facts } = input;
     const books = booksOf(state);
     beginBlock(books, { timeMs });
-    for (const one of evidence) punish(books, one, height);
+    for (const one of evidence) {
+      punish(books, one, height);
+      yield;
+    }
     watchSigners(books, signers, height);
     const fees: Fees = { burnt: 0n, proposer: 0n };
     const taken: SignedTransaction[] = [];
@@ -229,9 +232,10 @@ export const createCaesarApp = ({ workers }: CaesarAppComponents, init: CaesarAp
         if (!(error instanceof Refusal)) throw error;
         if (!pick) return { ok: false, index, code: error.code, reason: error.message };
       }
+      yield;
     }
     payFees(books, proposer, fees);
-    endBlock(books, { height, timeMs });
+    yield* endBlock(books, { height, timeMs });
     return { ok: true, updates: books.changes(), taken };
   };
 

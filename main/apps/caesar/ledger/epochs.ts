@@ -1,3 +1,4 @@
+import type { Steps } from '../../../kernel/consensus/index.ts';
 import { RESOURCE_KINDS } from '../../../kernel/leases/formats/index.ts';
 import { credit, mint } from './accounts.ts';
 import type { Books } from './books.ts';
@@ -95,7 +96,7 @@ const turnEpoch = (books: Books, timeMs: number): void => {
 };
 
 /** Pays rewards of the last epoch, some accounts in each block. What nobody gets is not minted. */
-const payRewards = (books: Books, height: number): void => {
+const payRewards = function* (books: Books, height: number): Steps<void> {
   const { epoch } = books;
   const { paying } = epoch;
   if (paying === null) return;
@@ -113,11 +114,12 @@ const payRewards = (books: Books, height: number): void => {
       payoutKey(paying.number, account),
       encodePayout({ points, allPoints: paying.points, emission: paying.emission, share, cap, paid, height }),
     );
+    yield;
   }
   if (found.length <= PAYOUTS_PER_BLOCK) books.setEpoch({ ...epoch, paying: null });
 };
 
-const settleDue = (books: Books, at: { height: number; timeMs: number }): void => {
+const settleDue = function* (books: Books, at: { height: number; timeMs: number }): Steps<void> {
   for (const key of books.first(DUE, DUE_PER_BLOCK)) {
     const { atMs, kind, id } = readDueKey(key);
     if (atMs > at.timeMs) return;
@@ -125,6 +127,7 @@ const settleDue = (books: Books, at: { height: number; timeMs: number }): void =
     if (kind === 'e') endDue(books, id, at);
     else if (kind === 'u') release(books, id, at.timeMs);
     else books.set(settlementKey(id), null);
+    yield;
   }
 };
 
@@ -140,8 +143,8 @@ const prune = (books: Books): void => {
 };
 
 export const beginBlock = (books: Books, at: { timeMs: number }): void => turnEpoch(books, at.timeMs);
-export const endBlock = (books: Books, at: { height: number; timeMs: number }): void => {
-  settleDue(books, at);
-  payRewards(books, at.height);
+export const endBlock = function* (books: Books, at: { height: number; timeMs: number }): Steps<void> {
+  yield* settleDue(books, at);
+  yield* payRewards(books, at.height);
   prune(books);
 };

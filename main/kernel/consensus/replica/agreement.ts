@@ -2,11 +2,12 @@ import { decodeCbor, encodeCbor, isNodeError, type Logger, messageOf, type Outsi
 import { proposerPlace } from '../core/proposer.ts';
 import type { ConsensusCore, CoreEffect, CoreInput } from '../core/interface.ts';
 import { decodeEntry, type OwnMessage } from '../core/entry.ts';
-import { decodeBlock } from '../formats/block.ts';
+import { decodeBlock, decodeBlockSteps } from '../formats/block.ts';
 import { hexOf, sameBytes } from '../formats/reader.ts';
 import { placeOf } from '../formats/validators.ts';
-import type { Commit, Evidence, Proposal, ReplicaStore, Vote } from '../interface.ts';
+import type { Commit, Evidence, LedgerBlock, Proposal, ReplicaStore, Vote } from '../interface.ts';
 import type { ConsensusMetrics } from '../metrics.ts';
+import type { Turns } from '../turns.ts';
 import { type Candidate, createCandidates } from './candidates.ts';
 import { FETCH_PAUSE_MS, INPUTS_MAX } from './constants.ts';
 import type { Head } from './head.ts';
@@ -39,6 +40,7 @@ export interface AgreementComponents {
   metrics: ConsensusMetrics | null;
   head: Head;
   store: Pick<ReplicaStore, 'remember'>;
+  turns: Turns;
   keys: VoteKeys;
   voice: Pick<Voice, 'may' | 'speak' | 'doubt'>;
   createCore(): ConsensusCore;
@@ -69,7 +71,7 @@ const sayingOf = ({ kind, content }: OwnMessage): string =>
   `${'kind' in content ? content.kind : kind} ${content.round} ${content.block === null ? '' : hexOf(content.block)}`;
 
 export const createAgreement = (components: AgreementComponents): Agreement => {
-  const { outside, logger, metrics, head, store, keys, voice, createCore } = components;
+  const { outside, logger, metrics, head, store, turns, keys, voice, createCore } = components;
   const { clock } = outside;
   const candidates = createCandidates();
   const inputs: CoreInput[] = [];
@@ -275,25 +277,39 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
     return null;
   };
   const ask = async (peer: string, hash: Uint8Array, signal: AbortSignal): Promise<Candidate | null> => {
+    let encoded: Uint8Array | null;
     try {
-      const encoded = await components.fetch(peer, hash, signal);
-      return encoded === null ? null : accept(encoded, hash, peer);
+      encoded = await components.fetch(peer, hash, signal);
     } catch {
       // Gone, or too slow: another one may have it.
       return null;
     }
-  };
-  /** @returns null for what is not that block, which costs its sender */
-  const accept = (encoded: Uint8Array, hash: Uint8Array, from: string): Candidate | null => {
+    if (encoded === null) return null;
     try {
-      const block = decodeBlock(encoded);
-      if (sameBytes(block.hash, hash)) return candidates.add(block, encoded);
-      components.offend(from, 'sent another block than it was asked for');
+      const block = await turns.run(decodeBlockSteps(encoded), signal);
+      return signal.aborted ? null : accept(block, encoded, hash, peer);
     } catch (error) {
-      if (!isNodeError(error)) throw error;
-      components.offend(from, error.message);
+      return signal.aborted ? null : refuse(error, peer);
     }
+  };
+  /** @returns null for another block than that one, which costs its sender */
+  const accept = (block: LedgerBlock, encoded: Uint8Array, hash: Uint8Array, from: string): Candidate | null => {
+    if (sameBytes(block.hash, hash)) return candidates.add(block, encoded);
+    components.offend(from, 'sent another block than it was asked for');
     return null;
+  };
+  const refuse = (error: unknown, from: string): null => {
+    if (!isNodeError(error)) throw error;
+    components.offend(from, error.message);
+    return null;
+  };
+  /** One that came with its proposal, and is small for that. */
+  const acceptInline = (encoded: Uint8Array, hash: Uint8Array, from: string): Candidate | null => {
+    try {
+      return accept(decodeBlock(encoded), encoded, hash, from);
+    } catch (error) {
+      return refuse(error, from);
+    }
   };
 
   const decide = async (commit: Commit): Promise<void> => {
@@ -398,7 +414,9 @@ export const createAgreement = (components: AgreementComponents): Agreement => {
       if (selfId !== null && sameBytes(proposal.proposer, selfId))
         listenToSelf({ kind: 'proposal', content: proposal });
       const isRight =
-        block === null || candidates.get(proposal.block) !== undefined || accept(block, proposal.block, from) !== null;
+        block === null ||
+        candidates.get(proposal.block) !== undefined ||
+        acceptInline(block, proposal.block, from) !== null;
       // What is signed counts whatever came with it; the block may be had from somebody else.
       feed({ kind: 'proposal', proposal, from });
       return isRight;

@@ -2,29 +2,21 @@ import { assert, Emitter, isNodeError, messageOf } from '../../../base/index.ts'
 import { createCore } from '../core/index.ts';
 import { EVIDENCE_BYTES_MAX } from '../constants.ts';
 import { ConsensusError } from '../errors.ts';
-import {
-  decodeBlock,
-  decodeCommit,
-  decodeEvidence,
-  decodeHeader,
-  type LightBlock,
-  networkOf,
-} from '../formats/index.ts';
-import { buildLightPath, encodeLedgerProof } from '../light/index.ts';
+import { networkOf } from '../formats/index.ts';
 import { hexOf } from '../formats/reader.ts';
 import { placeOf } from '../formats/validators.ts';
-import type { Commit, Replica, ReplicaEvents, ReplicaStatus, StoredBlock, Validator } from '../interface.ts';
-import { readTransaction } from '../../blocks/index.ts';
+import type { Commit, Replica, ReplicaEvents, ReplicaStatus, Validator } from '../interface.ts';
 import { type Agreement, createAgreement } from './agreement.ts';
 import { createAnswers } from './answers.ts';
 import { SNAPSHOT_BEHIND, SNAPSHOT_EVERY, STUCK_MS, TELL_MS, TICK_MS } from './constants.ts';
-import { ReplicaError } from './errors.ts';
 import { createEvidencePool } from './evidence-pool.ts';
 import { askPeer } from './ask.ts';
 import { createGossip, type Gossip } from './gossip.ts';
 import { createHead } from './head.ts';
+import { createHistory } from './history.ts';
 import { createIntake } from './intake.ts';
 import type { Executed, ReplicaComponents, ReplicaInit } from './interface.ts';
+import { createOpenTransactions } from './open-transactions.ts';
 import { createPool } from './pool.ts';
 import { createReports } from './reports.ts';
 import { createSnapshotSync } from './snapshot-sync.ts';
@@ -41,7 +33,7 @@ const ASKED_WHEN_STUCK = 3;
  * node's keys are a validator's and unlocked.
  */
 export const createReplica = (components: ReplicaComponents, init: ReplicaInit): Replica => {
-  const { outside, metrics, store, network, check, app, keys } = components;
+  const { outside, metrics, store, network, check, app, keys, turns } = components;
   const logger = components.logger.child('ledger');
   const { clock } = outside;
   const { genesis, keepBlocks = null, snapshotBehind = SNAPSHOT_BEHIND, snapshotEvery = SNAPSHOT_EVERY } = init;
@@ -83,6 +75,8 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
   const pool = createPool({
     app,
     clock,
+    turns,
+    stopped: ending.signal,
     state: () => head.tip().state,
     place: () => {
       const { height, timeMs } = head.tip();
@@ -92,6 +86,9 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       metrics?.transactions.inc(1, { outcome: 'dropped' });
       waiters.dropped(hexOf(hash), reason);
       emitter.emit('waiting', { hash, state: 'dropped', reason });
+    },
+    settled: () => {
+      if (pool.hasReady()) agreement.work();
     },
   });
   const reports = createReports({ clock, pool });
@@ -103,19 +100,18 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
       metrics,
       store,
       app,
+      turns,
       verify,
       createTree: components.createTree,
-      open: async (encoded) => {
-        const opened = encoded.length === 0 ? [] : await check.transactions(encoded);
-        const signed = opened.filter((one) => one !== null);
-        return signed.length === encoded.length ? signed : null;
-      },
+      open: createOpenTransactions(check, turns),
       stall,
       advanced: (executed, commit) => advanced(executed, commit),
       stopped: ending.signal,
     },
     { genesis, network: networkHash },
   );
+
+  const history = createHistory({ store, head, turns }, { genesis });
 
   const offend = (peer: string, what: 'malformed' | 'forged' | 'spam', detail: string): void => {
     metrics?.offences.inc(1, { kind: what });
@@ -125,6 +121,8 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     clock,
     check,
     pool,
+    turns,
+    stopped: ending.signal,
     metrics,
     taken: (transactions, from) => {
       gossip.transactions(transactions, from);
@@ -165,6 +163,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     metrics,
     head,
     store,
+    turns,
     keys,
     voice,
     createCore: () => createCore({ network: networkHash }),
@@ -238,7 +237,20 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     { genesis, networkHash },
   );
   const sync = createSync(
-    { outside, logger, metrics, network, head, verify, snapshots, views: () => gossip.views(), halted, halt, changed },
+    {
+      outside,
+      logger,
+      metrics,
+      network,
+      head,
+      turns,
+      verify,
+      snapshots,
+      views: () => gossip.views(),
+      halted,
+      halt,
+      changed,
+    },
     { snapshotBehind },
   );
 
@@ -341,28 +353,6 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     const id = keys.voter()?.id ?? null;
     return id === null || placeOf(head.tip().validators, id) < 0 ? null : voice.reason(id);
   };
-  /** A final block without its content. */
-  const lightBlock = async (height: number): Promise<LightBlock | null> => {
-    const [stored, validators] = await Promise.all([store.block(height), head.validatorsAt(height)]);
-    return stored === null || validators === null
-      ? null
-      : { header: decodeHeader(stored.header), commit: decodeCommit(stored.commit), validators };
-  };
-  const finalOf = async (stored: StoredBlock): ReturnType<Replica['block']> => {
-    if (stored.block === null) return null;
-    const block = decodeBlock(stored.block);
-    const set = await head.validatorsAt(stored.height);
-    return {
-      block,
-      encoded: stored.block,
-      commit: decodeCommit(stored.commit),
-      transactions: block.transactions.map(readTransaction),
-      evidence: block.evidence.map(decodeEvidence),
-      updates: [],
-      validators: set ?? [],
-    };
-  };
-
   return {
     genesis,
     network: networkHash,
@@ -431,21 +421,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
     },
     settled: (hash, signal) => waiters.wait(hexOf(hash), pool.has(hexOf(hash)), signal),
     waiting: () => pool.list(),
-    block: async (height) => {
-      const stored = await store.block(height);
-      return stored === null ? null : await finalOf(stored);
-    },
-    prove: async (key) => {
-      const { header, commit, signers, state } = head.tip();
-      if (header === null || commit === null)
-        throw new ReplicaError(
-          { code: 'NO_BLOCK' },
-          'Nothing can be proved before the first block is final; try again in a moment.',
-        );
-      const block = { header, commit, validators: signers };
-      const proof = state.prove(key);
-      const path = await buildLightPath(genesis, block, lightBlock);
-      return encodeLedgerProof({ path, block, key, state: proof });
-    },
+    block: history.block,
+    prove: history.prove,
   };
 };

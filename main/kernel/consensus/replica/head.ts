@@ -1,6 +1,6 @@
 import { assert, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
 import { type LedgerState, type SignedTransaction, StateOverlay, type StateUpdate } from '../../blocks/index.ts';
-import { bodyBytesOf, createBlock, encodeBlock } from '../formats/block.ts';
+import { bodyBytesOf, createBlockSteps, encodeBlock } from '../formats/block.ts';
 import { decodeCommit, encodeCommit } from '../formats/commit.ts';
 import { decodeEvidence, encodeEvidence } from '../formats/evidence.ts';
 import { encodeGenesis } from '../formats/genesis.ts';
@@ -10,6 +10,8 @@ import { decodeValidators, encodeValidators, placeOf, setHash, sortValidators } 
 import type {
   AdoptedState,
   Application,
+  ApplyInput,
+  ApplyOutput,
   Commit,
   Evidence,
   Genesis,
@@ -20,9 +22,11 @@ import type {
 } from '../interface.ts';
 import type { ConsensusMetrics } from '../metrics.ts';
 import type { LedgerTree } from '../state/interface.ts';
+import type { Steps, Turns } from '../turns.ts';
 import { DISK_PAUSE_MS } from './constants.ts';
 import { ReplicaError } from './errors.ts';
 import type { Executed, Refused, Tip } from './interface.ts';
+import type { OpenTransactions } from './open-transactions.ts';
 import type { Verify } from './verify.ts';
 
 /** What a block is checked against besides its own content. */
@@ -64,10 +68,10 @@ export interface HeadComponents {
   metrics: ConsensusMetrics | null;
   store: ReplicaStore;
   app: Application;
+  turns: Turns;
   verify: Verify;
   createTree(state: AsyncIterable<readonly StateUpdate[]>): Promise<LedgerTree>;
-  /** Takes transactions apart and checks them; null where one does not hold. */
-  open(encoded: readonly Uint8Array[]): Promise<readonly SignedTransaction[] | null>;
+  open: OpenTransactions;
   /** Told what it waits for, and null when it goes on. */
   stall(reason: string | null): void;
   /** A block is on disk and applied. */
@@ -80,7 +84,8 @@ async function* pieces(updates: readonly StateUpdate[]): AsyncIterable<readonly 
 }
 
 export const createHead = (components: HeadComponents, init: { genesis: Genesis; network: Uint8Array }): Head => {
-  const { outside, logger, metrics, store, app, verify, createTree, open, stall, advanced, stopped } = components;
+  const { outside, logger, metrics, store, app, turns, verify, createTree, open, stall, advanced, stopped } =
+    components;
   const { genesis, network } = init;
   let tree: LedgerTree | null = null;
   let tip: Tip | null = null;
@@ -255,6 +260,21 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
   const isStale = (at: Tip): boolean => tipNow().height !== at.height;
   const STALE: Refused = { ok: false, problem: 'another block became final', stale: true };
 
+  /** As long as nothing else becomes final. Null: something has, and nobody asks any more what comes of it. */
+  const whileNewest = function* <T>(at: Tip, steps: Steps<T>): Steps<T | null> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      yield;
+      if (isStale(at)) return null;
+    }
+  };
+  /** What the application says of a block on the state of `at`, which nobody changes; null where another one was final first. */
+  const applyInTurns = async (at: Tip, input: ApplyInput): Promise<ApplyOutput | null> => {
+    const output = await turns.run(whileNewest(at, app.apply(input, at.state)), stopped);
+    return isStale(at) ? null : output;
+  };
+
   const execute = async (
     block: LedgerBlock,
     encoded: Uint8Array,
@@ -274,24 +294,23 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
     const evidence = await readEvidence(block, at);
     if (typeof evidence === 'string') return refused(evidence);
     const facts = await app.facts(transactions);
+    await turns.pause();
     if (isStale(at)) return STALE;
     const beganMs = outside.clock.monotonicMs();
-    const output = app.apply(
-      {
-        network,
-        height: block.header.height,
-        timeMs: block.header.timeMs,
-        previousTimeMs: at.timeMs,
-        proposer: block.header.proposer,
-        transactions,
-        evidence,
-        signers: signersOf(block.lastCommit, at.signers),
-        pick: false,
-        bytesMax: at.params.blockBytesMax,
-        facts,
-      },
-      at.state,
-    );
+    const output = await applyInTurns(at, {
+      network,
+      height: block.header.height,
+      timeMs: block.header.timeMs,
+      previousTimeMs: at.timeMs,
+      proposer: block.header.proposer,
+      transactions,
+      evidence,
+      signers: signersOf(block.lastCommit, at.signers),
+      pick: false,
+      bytesMax: at.params.blockBytesMax,
+      facts,
+    });
+    if (output === null) return STALE;
     if (!output.ok) return refused(`its transaction ${output.index} does not hold: ${output.reason} (${output.code})`);
     const after = await treeAfter(treeNow().fork(), output.updates);
     if (isStale(at)) return STALE;
@@ -320,6 +339,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
     const encodedEvidence = input.evidence.map(encodeEvidence);
     const evidenceBytes = encodedEvidence.reduce((sum, { length }) => sum + length, 0);
     const facts = await app.facts(input.transactions);
+    await turns.pause();
     if (isStale(at)) return null;
     const place = {
       network,
@@ -328,19 +348,17 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       proposer: input.proposer,
     };
     const lastCommit = input.lastCommit?.height === at.height ? input.lastCommit : at.commit;
-    const output = app.apply(
-      {
-        ...place,
-        previousTimeMs: at.timeMs,
-        transactions: input.transactions,
-        evidence: input.evidence,
-        signers: signersOf(lastCommit, at.signers),
-        pick: true,
-        bytesMax: at.params.blockBytesMax - evidenceBytes,
-        facts,
-      },
-      at.state,
-    );
+    const output = await applyInTurns(at, {
+      ...place,
+      previousTimeMs: at.timeMs,
+      transactions: input.transactions,
+      evidence: input.evidence,
+      signers: signersOf(lastCommit, at.signers),
+      pick: true,
+      bytesMax: at.params.blockBytesMax - evidenceBytes,
+      facts,
+    });
+    if (output === null) return null;
     if (!output.ok) {
       logger.warn('No block could be built', { height: place.height, code: output.code, reason: output.reason });
       return null;
@@ -352,8 +370,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       return null;
     }
     const after = await treeAfter(treeNow().fork(), output.updates);
-    if (isStale(at)) return null;
-    const block = createBlock(
+    const steps = createBlockSteps(
       {
         network,
         height: place.height,
@@ -366,6 +383,8 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       },
       { transactions: output.taken.map(({ encoded }) => encoded), evidence: encodedEvidence, lastCommit },
     );
+    const block = await turns.run(steps, stopped);
+    if (isStale(at)) return null;
     return {
       ok: true,
       base: at.hash,
@@ -437,7 +456,14 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
         return refused(`carrying it out failed: ${messageOf(error)}`);
       }
     },
-    build,
+    build: async (input) => {
+      try {
+        return await build(input);
+      } catch (error) {
+        if (stopped.aborted) return null;
+        throw error;
+      }
+    },
     append,
     adopt: (change) =>
       serial(async () => {

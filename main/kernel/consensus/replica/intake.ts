@@ -4,6 +4,7 @@ import { ConsensusError } from '../errors.ts';
 import { hexOf } from '../formats/reader.ts';
 import type { SignatureCheck } from '../interface.ts';
 import type { ConsensusMetrics } from '../metrics.ts';
+import type { Steps, Turns } from '../turns.ts';
 import {
   CHECK_BATCH_BYTES,
   CHECK_BATCH_COUNT,
@@ -29,6 +30,8 @@ export interface IntakeComponents {
   clock: Clock;
   check: Pick<SignatureCheck, 'transactions'>;
   pool: Pool;
+  turns: Turns;
+  stopped: AbortSignal;
   metrics: ConsensusMetrics | null;
   /** Newly among the waiting ones. @param from - null: this node */
   taken(transactions: readonly SignedTransaction[], from: string | null): void;
@@ -45,7 +48,7 @@ interface Offered {
 const DROPPED_PER_OFFENCE = 2_000;
 
 export const createIntake = (components: IntakeComponents): Intake => {
-  const { clock, check, pool, metrics, taken, offend, bytesMax } = components;
+  const { clock, check, pool, turns, stopped, metrics, taken, offend, bytesMax } = components;
   const queue: Offered[] = [];
   const seen = createSeen(SEEN_MAX);
   const peers = new Map<string, { bucket: Bucket; dropped: number }>();
@@ -81,6 +84,33 @@ export const createIntake = (components: IntakeComponents): Intake => {
     queuedBytes -= bytes;
     return batch;
   };
+  /** Puts them into the pool; many behind each other take some ms each. @returns the new ones of each peer */
+  const putSteps = function* (
+    batch: readonly Offered[],
+    opened: readonly (SignedTransaction | null)[],
+  ): Steps<ReadonlyMap<string, readonly SignedTransaction[]>> {
+    const fresh = new Map<string, SignedTransaction[]>();
+    for (const [place, { peer, name }] of batch.entries()) {
+      const signed = opened[place] ?? null;
+      if (signed === null) {
+        metrics?.transactions.inc(1, { outcome: 'forged' });
+        offend(peer, 'forged', 'sent a transaction whose signatures do not hold');
+        continue;
+      }
+      const verdict = pool.add(signed);
+      metrics?.transactions.inc(1, { outcome: verdict.taken ? 'taken' : 'refused' });
+      if (verdict.taken) {
+        const list = fresh.get(peer) ?? [];
+        list.push(signed);
+        fresh.set(peer, list);
+      } else if (!verdict.known && verdict.full) {
+        // It may fit later, when there is room or those before it have come.
+        seen.delete(name);
+      }
+      yield;
+    }
+    return fresh;
+  };
   const run = async (): Promise<void> => {
     if (isRunning) return;
     isRunning = true;
@@ -97,27 +127,11 @@ export const createIntake = (components: IntakeComponents): Intake => {
           metrics?.dropped.inc(batch.length, { kind: 'busy' });
           continue;
         }
-        const fresh = new Map<string, SignedTransaction[]>();
-        batch.forEach(({ peer, name }, place) => {
-          const signed = opened[place] ?? null;
-          if (signed === null) {
-            metrics?.transactions.inc(1, { outcome: 'forged' });
-            offend(peer, 'forged', 'sent a transaction whose signatures do not hold');
-            return;
-          }
-          const verdict = pool.add(signed);
-          metrics?.transactions.inc(1, { outcome: verdict.taken ? 'taken' : 'refused' });
-          if (!verdict.taken) {
-            // It may fit later, when there is room or those before it have come.
-            if (!verdict.known && verdict.full) seen.delete(name);
-            return;
-          }
-          const list = fresh.get(peer) ?? [];
-          list.push(signed);
-          fresh.set(peer, list);
-        });
+        const fresh = await turns.run(putSteps(batch, opened), stopped);
         for (const [peer, transactions] of fresh) taken(transactions, peer);
       }
+    } catch (error) {
+      if (!stopped.aborted) throw error;
     } finally {
       isRunning = false;
     }

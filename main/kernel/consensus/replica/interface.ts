@@ -16,6 +16,7 @@ import type {
 } from '../interface.ts';
 import type { ConsensusMetrics } from '../metrics.ts';
 import type { FrozenState, LedgerTree } from '../state/index.ts';
+import type { Turns } from '../turns.ts';
 
 /** Who votes for this node. */
 export interface VoteKeys extends EventSource<{ changed: null }> {
@@ -33,6 +34,8 @@ export interface ReplicaComponents {
   keys: VoteKeys;
   /** Puts a whole state in. Takes pauses, so that a large one holds nobody up. */
   createTree(state: AsyncIterable<readonly StateUpdate[]>): Promise<LedgerTree>;
+  /** How work that takes longer than a few ms lets others go first. */
+  turns: Turns;
 }
 export interface ReplicaInit {
   genesis: Genesis;

@@ -2,6 +2,7 @@ import type { Clock } from '../../../base/index.ts';
 import type { LedgerState, SignedTransaction } from '../../blocks/index.ts';
 import { hexOf } from '../formats/reader.ts';
 import type { Application } from '../interface.ts';
+import type { Steps, Turns } from '../turns.ts';
 import {
   ACCOUNT_BYTES_MAX,
   ACCOUNT_COUNT_MAX,
@@ -53,7 +54,7 @@ export interface Pool {
   pick(bytesMax: number, countMax: number): SignedTransaction[];
   /** Whether one could stand in the next block. */
   hasReady(): boolean;
-  /** After a block: takes out what became final or cannot any more. */
+  /** After a block: takes out what became final; what cannot any more goes in turns after it. */
   settle(included: readonly SignedTransaction[]): void;
   /** Counts who left what out. @param roomBytes - what would have fitted in as well */
   blame(proposer: string, blockTimeMs: number, roomBytes: number): void;
@@ -67,14 +68,18 @@ export interface Pool {
 export interface PoolComponents {
   app: Pick<Application, 'check' | 'rank'>;
   clock: Clock;
+  turns: Turns;
+  stopped: AbortSignal;
   state(): LedgerState;
   place(): PoolPlace;
   /** Told of every one that leaves without having become final. */
   dropped(signed: SignedTransaction, reason: string): void;
+  /** What a block may have changed was looked at again. */
+  settled(): void;
 }
 
 export const createPool = (components: PoolComponents): Pool => {
-  const { app, clock, state, place, dropped } = components;
+  const { app, clock, turns, stopped, state, place, dropped, settled } = components;
   const byName = new Map<string, Waiting>();
   const byAccount = new Map<string, Map<number, Waiting>>();
   let bytes = 0;
@@ -84,6 +89,9 @@ export const createPool = (components: PoolComponents): Pool => {
   let floor: Waiting | null = null;
   /** Where looking at others again goes on after the next block. */
   let cursor: string | null = null;
+  /** Accounts that are to be looked at again. */
+  const due = new Set<string>();
+  let isLooking = false;
 
   const setReady = (entry: Waiting, ready: boolean): void => {
     if (entry.ready === ready) return;
@@ -118,6 +126,27 @@ export const createPool = (components: PoolComponents): Pool => {
       }
       before = entry;
     }
+  };
+  const lookSteps = function* (): Steps<void> {
+    // One that is added meanwhile has its turn as well.
+    for (const account of due) {
+      due.delete(account);
+      recheck(account);
+      yield;
+    }
+  };
+  /** Thousands may wait, and each takes a tenth of a ms: what one turn has no time for comes later. */
+  const look = async (): Promise<void> => {
+    if (isLooking) return;
+    isLooking = true;
+    try {
+      await turns.run(lookSteps(), stopped);
+    } catch (error) {
+      if (!stopped.aborted) throw error;
+    } finally {
+      isLooking = false;
+    }
+    if (!stopped.aborted) settled();
   };
   /** The last of an account that pays least: only last ones may go, or those behind would wait for nothing. */
   const cheapest = (): Waiting | null => {
@@ -201,7 +230,8 @@ export const createPool = (components: PoolComponents): Pool => {
     if (floor !== null && feePerByte < floor.feePerByte) floor = null;
     if (verdict.accepted) setReady(entry, true);
     // Those behind it may have waited for this very one.
-    if (account_.size > 1) recheck(account);
+    if ([...account_.keys()].some((other) => other > nonce)) recheck(account);
+    else if (!verdict.accepted) setReady(entry, account_.get(nonce - 1)?.ready === true);
     return { taken: true, replaced: before?.signed ?? null };
   };
 
@@ -263,17 +293,18 @@ export const createPool = (components: PoolComponents): Pool => {
         touched.add(app.rank(signed).account);
       }
       age();
-      for (const account of touched) recheck(account);
+      for (const account of touched) due.add(account);
       // All others have their turn, some after each block.
       const accounts = [...byAccount.keys()];
       const from = cursor === null ? 0 : Math.max(0, accounts.indexOf(cursor));
-      let looked = 0;
-      for (let i = 0; i < accounts.length && looked < RECHECKED_MAX; i++) {
+      let count = 0;
+      for (let i = 0; i < accounts.length && count < RECHECKED_MAX; i++) {
         const account = accounts[(from + i) % accounts.length]!;
-        looked += byAccount.get(account)?.size ?? 0;
-        if (!touched.has(account)) recheck(account);
+        count += byAccount.get(account)?.size ?? 0;
+        due.add(account);
         cursor = accounts[(from + i + 1) % accounts.length]!;
       }
+      void look();
     },
     blame: (proposer, blockTimeMs, roomBytes) => {
       const latest = Math.min(blockTimeMs, clock.nowMs()) - clock.nowMs() + clock.monotonicMs() - LEFT_OUT_AFTER_MS;

@@ -1,9 +1,10 @@
 import { AssertionError, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
-import { type BlockAnswer, decodeBlock, decodeCommit } from '../formats/index.ts';
+import { type BlockAnswer, decodeBlockSteps, decodeCommit } from '../formats/index.ts';
 import { sameBytes } from '../formats/reader.ts';
 import { setHash } from '../formats/validators.ts';
 import type { Commit, LedgerBlock, ReplicaNetwork, SyncState } from '../interface.ts';
 import type { ConsensusMetrics } from '../metrics.ts';
+import type { Turns } from '../turns.ts';
 import { askPeer, createPauses } from './ask.ts';
 import { BEHIND_GRACE_MS, LIAR_PAUSE_MS, SILENT_PAUSE_MS, SYNC_BLOCKS, SYNC_BYTES } from './constants.ts';
 import { ReplicaError, syncRefused } from './errors.ts';
@@ -25,6 +26,7 @@ export interface SyncComponents {
   metrics: ConsensusMetrics | null;
   network: ReplicaNetwork;
   head: Head;
+  turns: Turns;
   verify: Verify;
   snapshots: SnapshotSync;
   views(): ReadonlyMap<string, PeerView>;
@@ -40,7 +42,8 @@ interface Fetched {
 }
 
 export const createSync = (components: SyncComponents, init: { snapshotBehind: number }): Sync => {
-  const { outside, logger, metrics, network, head, verify, snapshots, views, halted, halt, changed } = components;
+  const { outside, logger, metrics, network, head, turns, verify, snapshots, views, halted, halt, changed } =
+    components;
   const { clock } = outside;
   const pauses = createPauses(clock);
   const ending = new AbortController();
@@ -145,7 +148,7 @@ export const createSync = (components: SyncComponents, init: { snapshotBehind: n
         { type: 'blocks', from: height + 1, limit: SYNC_BLOCKS, bytes: SYNC_BYTES },
         ending.signal,
       );
-      const fetched = take(answers, height + 1);
+      const fetched = await take(answers, height + 1);
       if (fetched.length === 0) return pauses.pause(peer, SILENT_PAUSE_MS);
       await follow(fetched);
     } catch (error) {
@@ -159,11 +162,11 @@ export const createSync = (components: SyncComponents, init: { snapshotBehind: n
     }
   };
   /** Whole blocks of consecutive heights. @throws for what is none */
-  const take = (answers: readonly BlockAnswer[], from: number): Fetched[] => {
+  const take = async (answers: readonly BlockAnswer[], from: number): Promise<Fetched[]> => {
     const fetched: Fetched[] = [];
     for (const { block: encoded, commit } of answers) {
       if (encoded === null) break;
-      const block = decodeBlock(encoded);
+      const block = await turns.run(decodeBlockSteps(encoded), ending.signal);
       if (block.header.height !== from + fetched.length) throw syncRefused('its blocks are of other heights');
       const before = fetched.at(-1);
       if (before !== undefined && !sameBytes(block.header.previous, before.block.hash))

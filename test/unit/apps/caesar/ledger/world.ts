@@ -16,7 +16,13 @@ import { caesarTasks } from '../../../../../main/apps/caesar/tasks.ts';
 import { keyIdText, type KeyIdBytes } from '../../../../../main/base/crypto/index.ts';
 import { decodeCbor } from '../../../../../main/base/index.ts';
 import type { SignedTransaction, StateUpdate, Transaction } from '../../../../../main/kernel/blocks/index.ts';
-import type { Application, ApplyOutput, Evidence, Genesis } from '../../../../../main/kernel/consensus/index.ts';
+import {
+  type Application,
+  type ApplyOutput,
+  atOnce,
+  type Evidence,
+  type Genesis,
+} from '../../../../../main/kernel/consensus/index.ts';
 import { createLedgerTree, type LedgerTree } from '../../../../../main/kernel/consensus/state/index.ts';
 import { createInlineWorkers } from '../../../../support/stoq/inline-workers.ts';
 
@@ -177,9 +183,9 @@ export const createWorld = (init: WorldInit = {}): World => {
         }),
         signer,
       ),
-    attempt: (transactions, given = {}) => app.apply(inputOf(transactions, given), tree),
+    attempt: (transactions, given = {}) => atOnce(app.apply(inputOf(transactions, given), tree)),
     block: (transactions = [], given = {}) => {
-      const output = app.apply(inputOf(transactions, given), tree);
+      const output = atOnce(app.apply(inputOf(transactions, given), tree));
       if (!output.ok) throw new Error(`The block was refused: ${output.code}: ${output.reason}`);
       tree.apply(output.updates);
       world.height += 1;

@@ -20,6 +20,7 @@ import {
   networkOf,
   setHash,
   type VoteSigner,
+  atOnce,
 } from '../../../../../main/kernel/consensus/index.ts';
 import { createLedgerTree, type LedgerTree } from '../../../../../main/kernel/consensus/state/index.ts';
 import {
@@ -178,7 +179,7 @@ export const createExample = async (): Promise<Example> => {
   let height = 0;
   const block = async (transaction: SignedTransaction, timeMs: number): Promise<void> => {
     height += 1;
-    const output = app.apply(
+    const steps = app.apply(
       {
         network,
         height,
@@ -194,6 +195,7 @@ export const createExample = async (): Promise<Example> => {
       },
       tree,
     );
+    const output = atOnce(steps);
     if (!output.ok) throw new Error(`${output.code}: ${output.reason}`);
     tree.apply(output.updates);
   };

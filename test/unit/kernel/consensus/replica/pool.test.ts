@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SignedTransaction } from '../../../../../main/kernel/blocks/index.ts';
 import { createPool, type Pool } from '../../../../../main/kernel/consensus/replica/pool.ts';
+import { createTurns } from '../../../../../main/kernel/consensus/index.ts';
 import { createManualClock, type ManualClock } from '../../../../support/manual-clock.ts';
 
 interface Toy {
@@ -48,6 +49,9 @@ const setUp = (): Setting => {
       },
     },
     clock,
+    turns: createTurns({ clock }),
+    stopped: new AbortController().signal,
+    settled: () => undefined,
     state: () => ({ get: () => undefined, entries: () => [] }),
     place: () => ({ network: new Uint8Array(32), height: 1, timeMs: clock.nowMs() }),
     dropped: (signed, reason) => dropped.push({ signed, reason }),
