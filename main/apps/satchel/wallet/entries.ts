@@ -75,10 +75,11 @@ export const readEntries = async (
   const below = place === null ? shown.slice(after + 1) : [];
   const ofOpen = below.slice(offset, offset + limit);
   const bytes = bytesOfHex(ledger.id);
-  const [found, count] = await Promise.all([
-    rows.page(bytes, query, place, limit - ofOpen.length, Math.max(0, offset - below.length)),
-    rows.count(bytes, query),
-  ]);
+  const wanted = limit - ofOpen.length;
+  const found = await rows.page(bytes, query, place, wanted, Math.max(0, offset - below.length));
+  // All of them are here: a search would go through every line once more to say so.
+  const isAll = before === undefined && offset === 0 && found.length < wanted;
+  const count = isAll ? found.length : await rows.count(bytes, query);
   return {
     entries: [
       ...ofOpen.map((line) => openEntry(line, address(line.row), nameOf)),
