@@ -227,7 +227,7 @@ const viewReceipt = (verdict: ResponseOf<'receipts:verify'>, style: Style): stri
         'Proved',
         receipt.proofs.map(({ kind, passed }) => `${kind} ${passed ? 'holds' : 'missing'}`).join(', ') || 'nothing',
       ],
-      ['Paid', `${formatCaes(receipt.paidMicro)}, ${formatCaes(receipt.burntMicro)} of it burnt`],
+      ['Paid', `${formatCaes(receipt.paidMicro)} to the lender; ${formatCaes(receipt.burntMicro)} more were burnt`],
       ['Network', `${text(receipt.network)}, ${receipt.networkId}`],
       ['Paid in', `block ${receipt.height}, ${formatTime(receipt.settledAtMs)}`],
       ['Vouched by', `block ${receipt.vouchedHeight}, ${receipt.block}`],

@@ -28,6 +28,8 @@ describe('receipt verify', () => {
     expect(receipt).not.toBeNull();
     for (const name of ['Lease', 'Lent', 'Used', 'By', 'To', 'Proved', 'Paid', 'Network', 'Paid in', 'Signed by'])
       expect(out).toMatch(new RegExp(`^${name} `, 'm'));
+    // What was burnt is no part of what the lender got.
+    expect(out).toMatch(/^Paid +\S+ CAES to the lender; \S+ CAES more were burnt$/m);
     for (const said of [receipt!.lease, receipt!.networkId, `block ${receipt!.height}`, ...receipt!.signers])
       expect(out.replaceAll(/\s+/g, ' ')).toContain(said);
   });
