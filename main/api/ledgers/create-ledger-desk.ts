@@ -5,6 +5,7 @@ import {
   readMembers,
   readParams,
   readPrices,
+  readSlashings,
   readSupply,
   readValidators,
   scheduleOf,
@@ -87,6 +88,8 @@ export const createLedgerDesk = ({
   mesh,
 }: LedgerDeskComponents): LedgerDesk => {
   const evidence = new Map<string, LedgerView['evidence']>();
+  /** Heights at which was looked for lies of before, by ledger. */
+  const recalled = new Map<string, Set<number>>();
   const nameOfKeys = (keys: SignerKeys): { peerId: string; name: string; self: boolean } => {
     const peerId = peerIdOf(keys.ed25519);
     const own = identity.node();
@@ -99,10 +102,9 @@ export const createLedgerDesk = ({
     const first = known ?? ledger.replica.genesis.validators.find((validator) => hex(validator.id) === hex(id));
     return first === undefined ? keyIdText(id) : nameOfKeys(first.keys).name;
   };
-  const found = ({ ledger, block }: { ledger: FollowedLedger; block: FinalBlock }): void => {
-    if (block.evidence.length === 0) return;
+  const liesIn = (ledger: FollowedLedger, block: Pick<FinalBlock, 'block' | 'evidence'>): LedgerView['evidence'] => {
     const { height, timeMs } = block.block.header;
-    const fresh = block.evidence.map((one) => {
+    return block.evidence.map((one) => {
       const name = nameOfValidator(ledger, one.validator);
       const what = one.kind === 'votes' ? 'two votes that contradict each other' : 'two blocks in the place of one';
       return {
@@ -115,7 +117,29 @@ export const createLedgerDesk = ({
         sentence: `${name} signed ${what} at block ${one.height}; block ${height} put it out and took of its stake.`,
       };
     });
+  };
+  const found = ({ ledger, block }: { ledger: FollowedLedger; block: FinalBlock }): void => {
+    if (block.evidence.length === 0) return;
+    const fresh = liesIn(ledger, block);
     evidence.set(ledger.id, [...fresh, ...(evidence.get(ledger.id) ?? [])].slice(0, EVIDENCE_KEPT));
+  };
+  /** Who was put out before this node was started: the ledger remembers in which blocks that was. */
+  const recall = async (ledger: FollowedLedger): Promise<void> => {
+    const isKnown = (height: number): boolean =>
+      (evidence.get(ledger.id) ?? []).some(({ inBlock }) => inBlock === height);
+    const tried = recalled.get(ledger.id) ?? new Set();
+    recalled.set(ledger.id, tried);
+    const heights = readSlashings(ledger.replica.state()).slice(0, EVIDENCE_KEPT);
+    for (const height of heights) {
+      if (isKnown(height) || tried.has(height)) continue;
+      tried.add(height);
+      const read = await ledger.replica.block(height);
+      // Not kept; or told of meanwhile.
+      if (read === null || isKnown(height)) continue;
+      const all = [...(evidence.get(ledger.id) ?? []), ...liesIn(ledger, read)];
+      all.sort((one, other) => (other.inBlock ?? 0) - (one.inBlock ?? 0));
+      evidence.set(ledger.id, all.slice(0, EVIDENCE_KEPT));
+    }
   };
   const stopListening = ledgers.on('final', found);
 
@@ -194,6 +218,7 @@ export const createLedgerDesk = ({
     list,
     view: async (text) => {
       const ledger = ledgers.find(text);
+      await recall(ledger);
       const { replica } = ledger;
       const state = replica.state();
       const status = replica.status();
@@ -344,6 +369,7 @@ export const createLedgerDesk = ({
     stop: () => {
       stopListening();
       evidence.clear();
+      recalled.clear();
     },
   };
 };

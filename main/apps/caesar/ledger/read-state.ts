@@ -72,6 +72,11 @@ export const readValidators = (state: LedgerState): ValidatorView[] =>
       sinceHeight: since,
     };
   });
+/** Blocks that put somebody out for contradicting signatures, newest first: the evidence stands in them. */
+export const readSlashings = (state: LedgerState): number[] => {
+  const heights = new Set([...state.entries(keys.SLASHED)].map(([, value]) => records.decodeSlashed(value)));
+  return [...heights].sort((one, other) => other - one);
+};
 export const readEscrow = (state: LedgerState, lease: Uint8Array): EscrowView | null => {
   const record = read(state, keys.escrowKey(lease), records.decodeEscrow);
   return record === null ? null : { lease, ...record };
