@@ -46,7 +46,7 @@ const deskOver = (
     },
   };
   const desk = createLedgerDesk({
-    outside: { clock: createManualClock(), random: createSeededRandom(1) } as never,
+    outside: { clock: createManualClock(), random: createSeededRandom(1) },
     workers: null as never,
     ledgers: {
       find: () => ledger,
