@@ -50,6 +50,8 @@ export const createSender = (components: SenderComponents): SenderControl => {
   const rows: SentRows = createSentRows({ store });
   /** By hash in hex, oldest first. */
   const waiting = new Map<string, SentRow>();
+  /** Concluded, and not on the disk so far: it may have had no room. */
+  const unwritten = new Map<string, { row: SentRow; end: Pick<SentRow, 'state' | 'height' | 'code' | 'reason'> }>();
   const lanes = new Map<string, Promise<unknown>>();
   const listeners = new Set<(row: SentRow) => void>();
   const endings: (() => void)[] = [];
@@ -199,9 +201,16 @@ export const createSender = (components: SenderComponents): SenderControl => {
   const conclude = async (row: SentRow, end: Pick<SentRow, 'state' | 'height' | 'code' | 'reason'>): Promise<void> => {
     if (!waiting.delete(hexOf(row.hash))) return;
     metrics?.waiting.set(waiting.size);
-    await rows.conclude(row.hash, end);
     metrics?.sent.inc(1, { outcome: end.state });
-    for (const listener of listeners) listener({ ...row, ...end });
+    unwritten.set(hexOf(row.hash), { row, end });
+    await writeDown();
+  };
+  const writeDown = async (): Promise<void> => {
+    for (const [hash, { row, end }] of unwritten) {
+      await rows.conclude(row.hash, end);
+      unwritten.delete(hash);
+      for (const listener of listeners) listener({ ...row, ...end });
+    }
   };
   const final = (row: SentRow, height: number | null): Promise<void> =>
     conclude(row, { state: 'final', height, code: '', reason: '' });
@@ -339,8 +348,9 @@ export const createSender = (components: SenderComponents): SenderControl => {
           later(() => lookBack(ledger));
         }),
         clock.every(AGAIN_MS, () => {
-          if (waiting.size === 0) return;
+          if (waiting.size + unwritten.size === 0) return;
           later(async () => {
+            await writeDown();
             for (const ledger of ledgers.list()) await offerAgain(ledger);
           });
         }),

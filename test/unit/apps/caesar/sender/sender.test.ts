@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createSender, type SenderControl } from '../../../../../main/apps/caesar/sender.ts';
 import { readAccount } from '../../../../../main/apps/caesar/ledger/read-state.ts';
+import { StoreError } from '../../../../../main/base/index.ts';
 import { ConsensusError } from '../../../../../main/kernel/consensus/index.ts';
 import {
   createEconomyWorld,
@@ -134,6 +135,42 @@ it('remembers what was dropped, and why, when the node is started again', async 
   world.ledger.away = null;
   await world.clock.advance(MINUTE_MS);
   expect(world.ledger.waiting.size).toBe(0);
+});
+
+it('sends nothing that a full disk does not hold, and writes down what became final once there is room', async () => {
+  await sender.stop();
+  const { store } = world;
+  let isFull = false;
+  const full = (): Promise<never> =>
+    Promise.reject(
+      new StoreError({ code: 'DISK_FULL', path: 'hypermesh.db' }, 'The disk is full; make room and try again.'),
+    );
+  const tight: typeof store = {
+    ...store,
+    get: (...query) => store.get(...query),
+    all: (...query) => store.all(...query),
+    run: (...change) => (isFull ? full() : store.run(...change)),
+    transaction: (...change) => (isFull ? full() : store.transaction(...change)),
+  };
+  sender = createSender({ ...world, store: tight, logger: createSilentLogger(), metrics: null });
+  await sender.start();
+  const told: string[] = [];
+  sender.onOutcome(({ state }) => told.push(state));
+  isFull = true;
+  await expect(pay(100n, 'none')).rejects.toMatchObject({ code: 'DISK_FULL' });
+  expect(world.ledger.waiting.size).toBe(0);
+  isFull = false;
+  const { hash, nonce } = await pay(100n, 'once');
+  expect(nonce).toBe(0);
+  isFull = true;
+  await world.ledger.block();
+  expect(told).toEqual([]);
+  // It is final, so its place is taken all the same.
+  expect(sender.quote({ signer, kind: 'account.transfer', fields: { to, amount: 1n, memo: '' } }).nonce).toBe(1);
+  isFull = false;
+  await world.clock.advance(10_000);
+  expect(told).toEqual(['final']);
+  expect(await sender.outcome(hash)).toMatchObject({ state: 'final', height: 1 });
 });
 
 it('is not fooled by a clock that is set back', async () => {
