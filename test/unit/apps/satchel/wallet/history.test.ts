@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { accountText, readAccount } from '../../../../../main/apps/caesar/index.ts';
 import type { Wallet } from '../../../../../main/apps/satchel/index.ts';
+import { StoreError } from '../../../../../main/base/index.ts';
 import type { WalletEntry } from '../../../../../preload/contract/index.ts';
 import {
   asSigned,
@@ -15,6 +16,7 @@ import {
 } from '../../caesar/ledger/world.ts';
 import { draftTransaction } from '../../../../../main/apps/caesar/index.ts';
 import type { CaesarKind, TransactionFields } from '../../../../../main/apps/caesar/index.ts';
+import { createMemoryStore } from '../../../../support/memory-store.ts';
 import { fakeSigner } from '../../../../support/wallet/ledger-world.ts';
 import { type WalletWorld, createWalletWorld } from '../../../../support/wallet/wallet-world.ts';
 
@@ -184,6 +186,41 @@ describe('the history', () => {
       wallet = await world.open();
     });
     await expectWhole();
+  });
+
+  it('leaves nothing out where the disk was full for a while, and the clock was set back and forth', async () => {
+    const store = await createMemoryStore();
+    let isFull = false;
+    const full = (): Promise<never> =>
+      Promise.reject(new StoreError({ code: 'DISK_FULL', path: 'hypermesh.db' }, 'The disk is full.'));
+    const tight: typeof store = {
+      ...store,
+      get: (...query) => store.get(...query),
+      all: (...query) => store.all(...query),
+      run: (...change) => (isFull ? full() : store.run(...change)),
+      transaction: (...change) => (isFull ? full() : store.transaction(...change)),
+    };
+    await world.end();
+    world = await createWalletWorld({ ...KEEPING, store: tight });
+    wallet = await world.open();
+    let turn = 0;
+    await live(async () => {
+      turn += 1;
+      // Full for two of three turns.
+      isFull = turn % 3 !== 0;
+      world.clock.setNowMs(world.clock.nowMs() + (turn % 2 === 0 ? -1 : 1) * 86_400_000);
+      await world.settle();
+    });
+    isFull = false;
+    world.ledger.block();
+    await expectWhole();
+    expect(world.logged.some((line) => JSON.stringify(line).includes('could not be written down'))).toBe(true);
+    await wallet.stop();
+    wallet = await world.open();
+    await expectWhole();
+    await world.end();
+    await store.close();
+    world = await createWalletWorld(KEEPING);
   });
 
   it('begins with what there was where older blocks are gone, and says so', async () => {
