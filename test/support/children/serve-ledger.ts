@@ -8,7 +8,7 @@ import { accountPeer, startLedgerNode, realGenesis } from '../ledger/ledger-node
 // A ledger's node in a process of its own, steered over IPC by ledger-processes.ts.
 
 const [settings = '{}'] = process.argv.slice(2);
-const { number, validators, accounts, folder, lyingTo, heartbeatMs, createdAtMs } = JSON.parse(settings) as {
+const { number, validators, accounts, folder, lyingTo, heartbeatMs, createdAtMs, listen } = JSON.parse(settings) as {
   number: number;
   validators: number;
   accounts: number;
@@ -16,10 +16,17 @@ const { number, validators, accounts, folder, lyingTo, heartbeatMs, createdAtMs 
   lyingTo: number | null;
   heartbeatMs: number;
   createdAtMs: number;
+  listen?: string;
 };
 const genesis = realGenesis({ validators, accounts, heartbeatMs, createdAtMs });
 const network = networkOf(genesis);
-const node = await startLedgerNode({ number, genesis, folder, lyingTo });
+const node = await startLedgerNode({
+  number,
+  genesis,
+  folder,
+  lyingTo,
+  ...(listen !== undefined && { listen }),
+});
 const { replica } = node;
 let evidence = 0;
 replica.on('evidence', () => {

@@ -77,6 +77,8 @@ export interface LedgerNodeInit {
   lyingTo?: number | null;
   /** Threads for signatures. @default 1 */
   threads?: number;
+  /** @default loopback */
+  listen?: string;
 }
 export interface LedgerNode {
   readonly replica: Replica;
@@ -87,9 +89,9 @@ export interface LedgerNode {
   stop(): Promise<void>;
 }
 
-/** A ledger's node as it is in the program, but for the application: real signatures in threads, SQLite, and QUIC on loopback. */
+/** A ledger's node as it is in the program, but for the application: real signatures in threads, SQLite, and QUIC on loopback or where it is told. */
 export const startLedgerNode = async (init: LedgerNodeInit): Promise<LedgerNode> => {
-  const { number, genesis, folder, lyingTo = null, threads = 1 } = init;
+  const { number, genesis, folder, lyingTo = null, threads = 1, listen = '/ip6/::1/udp/0/quic-v1' } = init;
   const outside = createSystemOutside();
   const logger = createSilentLogger();
   const { clock } = outside;
@@ -111,7 +113,7 @@ export const startLedgerNode = async (init: LedgerNodeInit): Promise<LedgerNode>
     {
       seed: 9_000 + number,
       carrier: createQuicCarrier({ outside, logger, metrics: null }),
-      listen: '/ip6/::1/udp/0/quic-v1' as Address,
+      listen: listen as Address,
     },
   );
   const { peer } = mesh;

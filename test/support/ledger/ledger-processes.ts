@@ -40,17 +40,25 @@ export interface LedgerProcessInit {
   folder: string | null;
   lyingTo?: number | null;
   heartbeatMs?: number;
+  /** A name space of Linux, and the address that it listens on there. @default this one, on loopback */
+  space?: { namespace: string; listen: string };
 }
 
 /** All processes of one run begin the same network, and begin it now: validators of an old one would not sign without their logs. */
 const BEGAN_MS = Date.now();
 
 export const startLedgerProcess = async (init: LedgerProcessInit): Promise<LedgerProcess> => {
-  const { accounts = 4, lyingTo = null, heartbeatMs = 60_000, ...rest } = init;
+  const { accounts = 4, lyingTo = null, heartbeatMs = 60_000, space, ...rest } = init;
   const child: ChildProcess = fork(
     join(import.meta.dirname, '../children/serve-ledger.ts'),
-    [JSON.stringify({ ...rest, accounts, lyingTo, heartbeatMs, createdAtMs: BEGAN_MS })],
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    [JSON.stringify({ ...rest, accounts, lyingTo, heartbeatMs, createdAtMs: BEGAN_MS, listen: space?.listen })],
+    {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      ...(space !== undefined && {
+        execPath: '/usr/sbin/ip',
+        execArgv: ['netns', 'exec', space.namespace, process.execPath, ...process.execArgv],
+      }),
+    },
   );
   const waiting = new Map<number, { resolve(output: never): void; reject(error: Error): void }>();
   let nextId = 1;
