@@ -67,6 +67,7 @@ export interface ComputerInit {
   keys: SimKeys;
   startMs: number;
   snapshotBehind: number;
+  snapshotEvery: number;
   /** Peers of its mesh. */
   peers: readonly string[];
 }
@@ -152,7 +153,7 @@ export const createComputer = (components: ComputerComponents, init: ComputerIni
         createTree: loadLedgerTree,
         turns: createSimTurns({ clock, draw: lifeDraw.fork() }),
       },
-      { genesis, snapshotBehind: init.snapshotBehind },
+      { genesis, snapshotBehind: init.snapshotBehind, snapshotEvery: init.snapshotEvery },
     );
     const life: Life = {
       number: (number += 1),
@@ -171,6 +172,7 @@ export const createComputer = (components: ComputerComponents, init: ComputerIni
         judge.found(plan.name, evidence);
         life.found.add(Buffer.from(evidence.validator).toString('hex'));
       });
+      replica.on('adopted', ({ height }) => note('adopted', plan.name, String(height)));
       replica.on('waiting', ({ hash, state, reason }) => {
         if (state === 'dropped') life.dropped.set(Buffer.from(hash).toString('hex'), reason);
       });

@@ -34,7 +34,7 @@ export const FAULTS: readonly PlantedFault[] = [
     find: 'const isFree = h.locked === null || h.locked.round <= validRound || sameBytes(h.locked.block, block);',
     replace: 'const isFree = true;',
     level: 'core',
-    seedsMax: 2000,
+    seedsMax: 300,
   },
   {
     name: 'proof-of-lock-unchecked',
@@ -43,7 +43,7 @@ export const FAULTS: readonly PlantedFault[] = [
     find: 'if (validRound >= 0 && !h.book.isBacked(validRound, block)) return false;',
     replace: '',
     level: 'core',
-    seedsMax: 2000,
+    seedsMax: 600,
   },
   {
     name: 'lock-not-written',
@@ -52,7 +52,7 @@ export const FAULTS: readonly PlantedFault[] = [
     find: 'encodeEntry({ self: h.self, message, locked: h.locked, valid, proof })',
     replace: 'encodeEntry({ self: h.self, message, locked: null, valid: null, proof: [] })',
     level: 'core',
-    seedsMax: 3000,
+    seedsMax: 600,
   },
   {
     name: 'recovery-ignores-log',
@@ -133,7 +133,7 @@ export const FAULTS: readonly PlantedFault[] = [
     find: "if (read.hash !== hashes[piece]) throw wrong('its entries are others');",
     replace: '',
     level: 'replica',
-    seedsMax: 2000,
+    seedsMax: 300,
   },
   {
     name: 'time-unchecked',

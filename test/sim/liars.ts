@@ -1,10 +1,11 @@
-import { encodeCbor } from '../../main/base/index.ts';
+import { decodeCbor, encodeCbor } from '../../main/base/index.ts';
 import type { LedgerState, SignedTransaction } from '../../main/kernel/blocks/index.ts';
 import { decodeCommit, encodeCommit } from '../../main/kernel/consensus/formats/commit.ts';
 import { ANSWER_BYTES_MAX } from '../../main/kernel/consensus/constants.ts';
 import {
   decodeAnswer,
   decodeMessage,
+  decodeQuestion,
   encodeAnswer,
   encodeMessage,
 } from '../../main/kernel/consensus/formats/messages.ts';
@@ -94,7 +95,16 @@ export const createLiar = (lies: readonly Lie[], components: LiarComponents): Li
     return sent;
   };
 
-  const falsified = (answer: Uint8Array): Uint8Array | null => {
+  /** As its question wants it, and yet wrong; rubbish now and then. */
+  const falsified = (question: Uint8Array, answer: Uint8Array): Uint8Array | null => {
+    try {
+      const { type } = decodeQuestion(question);
+      // Whoever shows a bad snapshot is not asked for its parts.
+      if (type === 'manifest' && draw.chance(700)) return answer;
+      if (type === 'chunk' && draw.chance(700)) return twistChunk(answer);
+    } catch {
+      // Another liar's question.
+    }
     switch (draw.below(5)) {
       case 0:
         return flip(draw, answer);
@@ -111,6 +121,26 @@ export const createLiar = (lies: readonly Lie[], components: LiarComponents): Li
           return flip(draw, answer);
         }
     }
+  };
+  /** Entries of the state that are others, or not there, in a part that has the right form. */
+  const twistChunk = (answer: Uint8Array): Uint8Array => {
+    const chunk = decodeAnswer({ type: 'chunk', height: 1, index: 0 }, answer);
+    if (chunk === null) return answer;
+    const pieces = decodeCbor(chunk) as unknown[][];
+    const piece = draw.pick(pieces);
+    const place = 2 * draw.below(piece.length / 2);
+    const value = piece[place + 1] as Uint8Array;
+    switch (piece.length > 2 ? draw.below(3) : 0) {
+      case 0:
+        piece[place + 1] = flip(draw, value);
+        break;
+      case 1:
+        piece.splice(place, 2);
+        break;
+      default:
+        piece[place + 1] = piece[(place + 3) % piece.length];
+    }
+    return encodeAnswer('chunk', encodeCbor(pieces));
   };
   /** Commits that too few signed, or one many times, and blocks in the wrong place. */
   const twistBlocks = (answer: Uint8Array): Uint8Array => {
@@ -199,11 +229,11 @@ export const createLiar = (lies: readonly Lie[], components: LiarComponents): Li
       }
       return [message];
     },
-    answering: (_peer, _question, answer) => {
+    answering: (_peer, question, answer) => {
       if (has('withhold') && draw.chance(500)) return null;
       if (!has('false-answers') || answer === null || answer.length === 0) return answer;
       keep(answer);
-      return draw.chance(800) ? falsified(answer) : answer;
+      return draw.chance(800) ? falsified(question, answer) : answer;
     },
     idle: () => {
       const sent: { peer: string; message: Uint8Array }[] = [];

@@ -88,6 +88,8 @@ export interface Plan {
   mesh: ReadonlyMap<string, readonly string[]> | null;
   /** Further behind than this, a snapshot is asked for. */
   snapshotBehind: number;
+  /** States of heights that this divides are kept for those who ask. */
+  snapshotEvery: number;
 }
 export interface PlanOptions {
   nodes?: number;
@@ -185,6 +187,28 @@ export const drawPlan = (seed: number, options: PlanOptions = {}): Plan => {
     faults.push({ atMs, fault: { kind: 'leave', node } });
     if (draw.chance(600)) faults.push({ atMs: atMs + draw.between(400, 1500), fault: { kind: 'join', node } });
   }
+  // Somebody honest is away while the others go on. Liars wait for the one who will have to ask, and are the only ones there at first.
+  const snapshotBehind = draw.chance(600) ? draw.between(1, 4) : 500;
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  const absent = names.filter((_, i) => !lies.has(i) && !movable.has(i) && powers[i]! * 3 < total);
+  const isAwaited = snapshotBehind < 500 && absent.length > 0 && draw.chance(600);
+  if (isAwaited) {
+    const node = draw.pick(absent);
+    const atMs = draw.between(300, 900);
+    const backMs = draw.between(Math.floor(healMs / 2), healMs);
+    const forMs = backMs - atMs;
+    faults.push({ atMs, fault: { kind: 'crash', node, forMs, wipes: false, isOrderly: draw.chance(200) } });
+    for (const [i, told] of lies) if (draw.chance(500)) lies.set(i, [...new Set<Lie>([...told, 'false-answers'])]);
+    if (lies.size > 0 && draw.chance(700)) {
+      const aloneMs = draw.between(200, 1_500);
+      for (const other of names.filter((name, i) => name !== node && !lies.has(i)))
+        for (const [from, to] of [
+          [node, other],
+          [other, node],
+        ] as const)
+          faults.push({ atMs: backMs - 50, fault: { kind: 'one-way', from, to, forMs: aloneMs } });
+    }
+  }
   const nodes = names.map((name, i): NodePlan => {
     const isLate = powers[i] === 0 && draw.chance(600);
     return {
@@ -206,9 +230,10 @@ export const drawPlan = (seed: number, options: PlanOptions = {}): Plan => {
     faults: faults.sort((one, other) => one.atMs - other.atMs),
     healMs,
     recoveryMs: 30_000,
-    transactionEveryMs: draw.pick([60, 150, 400, 1200]),
+    transactionEveryMs: draw.pick(isAwaited ? [60, 150] : [60, 150, 400, 1200]),
     mesh: count >= 5 && draw.chance(300) ? drawMesh(draw, names, (name) => !lies.has(names.indexOf(name))) : null,
-    snapshotBehind: draw.chance(500) ? draw.between(3, 8) : 500,
+    snapshotBehind,
+    snapshotEvery: draw.between(1, 4),
   };
 };
 

@@ -150,7 +150,14 @@ export const runSeed = async (seed: number, options: RunOptions = {}): Promise<R
             sealVote: (content) => sealVote(keysOf(node.name), content),
           },
         },
-        { plan: node, keys: keysOf(node.name), startMs: START_MS, snapshotBehind: plan.snapshotBehind, peers },
+        {
+          plan: node,
+          keys: keysOf(node.name),
+          startMs: START_MS,
+          snapshotBehind: plan.snapshotBehind,
+          snapshotEvery: plan.snapshotEvery,
+          peers,
+        },
       ),
     );
   }

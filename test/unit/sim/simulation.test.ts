@@ -8,7 +8,15 @@ import { runSeeds, type Level, type TimedResult } from '../../sim/run-seeds.ts';
 
 const TIMEOUT_MS = 240_000;
 /** Found by few seeds each, so that they cost seconds here; `npm run sim -- --faults` tries them all. */
-const FAULTS_HERE = ['quorum-half', 'recovery-ignores-log', 'block-unchecked', 'fee-not-taken', 'nonce-stays'];
+const FAULTS_HERE = [
+  'quorum-half',
+  'proof-of-lock-unchecked',
+  'lock-not-written',
+  'recovery-ignores-log',
+  'block-unchecked',
+  'fee-not-taken',
+  'nonce-stays',
+];
 
 const resultsOf = async (level: Level, from: number, seeds: number, fault?: string): Promise<TimedResult[]> => {
   const results: TimedResult[] = [];
