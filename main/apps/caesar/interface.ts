@@ -23,8 +23,8 @@ export interface Sender {
   quote(request: Omit<SendRequest, 'key'>): { feeMicro: bigint; nonce: number };
   /** Not final yet, of one account, oldest first. */
   pending(account: KeyIdBytes): readonly PendingTransaction[];
-  /** What of an account cannot become final any more, newest first, at most 50 of those signed since a time; kept over a start of the node. */
-  dropped(account: KeyIdBytes, sinceMs: number): Promise<readonly DroppedTransaction[]>;
+  /** What of an account cannot become final any more, newest first, of the last week and at most 50; also after a start of the node. */
+  dropped(account: KeyIdBytes): readonly DroppedTransaction[];
 }
 export interface SendRequest {
   signer: Signer;

@@ -8,7 +8,7 @@ import type { CaesarMetrics } from './metrics.ts';
 import { hexOf, sameBytes } from './ledger/keys.ts';
 import { recordBytesOf } from './ledger/transactions.ts';
 import { economyOf, nextNonce } from './sending/rules.ts';
-import { createSentRows, type SentRow, type SentRows } from './sending/sent-rows.ts';
+import { createSentRows, DROPPED_TOLD_MAX, DROPPED_TOLD_MS, type SentRow, type SentRows } from './sending/sent-rows.ts';
 
 /** What is not final is offered to the pool again so often: a pool forgets what waits when the node is started again. */
 const AGAIN_MS = 10_000;
@@ -50,6 +50,8 @@ export const createSender = (components: SenderComponents): SenderControl => {
   const rows: SentRows = createSentRows({ store });
   /** By hash in hex, oldest first. */
   const waiting = new Map<string, SentRow>();
+  /** What came to nothing, newest first. */
+  let dropped: SentRow[] = [];
   /** Concluded, and not on the disk so far: it may have had no room. */
   const unwritten = new Map<string, { row: SentRow; end: Pick<SentRow, 'state' | 'height' | 'code' | 'reason'> }>();
   const lanes = new Map<string, Promise<unknown>>();
@@ -83,6 +85,7 @@ export const createSender = (components: SenderComponents): SenderControl => {
   };
   const load = async (): Promise<void> => {
     for (const row of await rows.waiting()) waiting.set(hexOf(row.hash), row);
+    dropped = await rows.dropped(clock.nowMs() - DROPPED_TOLD_MS);
     metrics?.waiting.set(waiting.size);
   };
   const loaded = (): Promise<void> => (ready ??= load());
@@ -202,6 +205,7 @@ export const createSender = (components: SenderComponents): SenderControl => {
     if (!waiting.delete(hexOf(row.hash))) return;
     metrics?.waiting.set(waiting.size);
     metrics?.sent.inc(1, { outcome: end.state });
+    if (end.state === 'dropped') dropped = [{ ...row, ...end }, ...dropped].slice(0, DROPPED_TOLD_MAX);
     unwritten.set(hexOf(row.hash), { row, end });
     await writeDown();
   };
@@ -231,6 +235,12 @@ export const createSender = (components: SenderComponents): SenderControl => {
     { block, transactions }: FinalBlock,
     stateThen: LedgerState | null,
   ): Promise<void> => {
+    // Given up here, while a pool somewhere still had it.
+    const isFinal = new Set(transactions.map(({ hash }) => hexOf(hash)));
+    for (const row of dropped.filter(({ hash }) => isFinal.has(hexOf(hash)))) {
+      dropped = dropped.filter((one) => one !== row);
+      await rows.conclude(row.hash, { state: 'final', height: block.header.height, code: '', reason: '' });
+    }
     if (ofLedger(ledger.id).length === 0) return;
     for (const { hash } of transactions) {
       const row = waiting.get(hexOf(hash));
@@ -308,23 +318,24 @@ export const createSender = (components: SenderComponents): SenderControl => {
             atMs,
           }),
         ),
-    dropped: async (account, sinceMs) => {
-      await loaded();
-      const found = await rows.dropped(account, sinceMs);
-      return found.map(
-        ({ hash, ledger, kind, fields, nonce, feeMicro, atMs, key, code, reason }): DroppedTransaction => ({
-          hash,
-          ledger,
-          kind,
-          fields,
-          nonce,
-          feeMicro,
-          atMs,
-          key,
-          code,
-          reason,
-        }),
-      );
+    dropped: (account) => {
+      const sinceMs = clock.nowMs() - DROPPED_TOLD_MS;
+      return dropped
+        .filter((row) => row.atMs >= sinceMs && sameBytes(row.account, account))
+        .map(
+          ({ hash, ledger, kind, fields, nonce, feeMicro, atMs, key, code, reason }): DroppedTransaction => ({
+            hash,
+            ledger,
+            kind,
+            fields,
+            nonce,
+            feeMicro,
+            atMs,
+            key,
+            code,
+            reason,
+          }),
+        );
     },
     outcome: async (hash) => (await rows.byHash(hash)) ?? null,
     outcomeOf: async (key) => (await rows.byKey(key)) ?? null,

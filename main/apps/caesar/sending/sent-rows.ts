@@ -7,8 +7,9 @@ import { fieldsOf } from './rules.ts';
 const KEPT_MS = 90 * 24 * 3_600_000;
 /** Of ledgers that this node does not follow any more. */
 const WAITING_KEPT_MS = 30 * 24 * 3_600_000;
-/** Nobody looks through more of what came to nothing. */
-const DROPPED_TOLD_MAX = 50;
+/** Nobody looks through more of what came to nothing, nor for longer. */
+export const DROPPED_TOLD_MAX = 50;
+export const DROPPED_TOLD_MS = 7 * 24 * 3_600_000;
 
 /** A transaction that was sent from here; docs/formats/caesar-rows.md. */
 export interface SentRow {
@@ -41,7 +42,7 @@ export interface SentRows {
   remove(hash: Uint8Array): Promise<void>;
   conclude(hash: Uint8Array, end: Pick<SentRow, 'state' | 'height' | 'code' | 'reason'>): Promise<void>;
   /** Newest first. */
-  dropped(account: KeyIdBytes, sinceMs: number): Promise<SentRow[]>;
+  dropped(sinceMs: number): Promise<SentRow[]>;
   prune(nowMs: number): Promise<void>;
 }
 
@@ -114,13 +115,13 @@ export const createSentRows = ({ store }: { store: Store }): SentRows => {
         },
       ]);
     },
-    dropped: async (account, sinceMs) =>
+    dropped: async (sinceMs) =>
       (
         await store.all<Row>(
           'caesar.dropped',
           `SELECT ${COLUMNS.replace('encoded', 'caesar_dropped.encoded')} FROM caesar_sent JOIN caesar_dropped USING (hash)
-           WHERE state = 'dropped' AND account = ? AND at_ms >= ? ORDER BY at_ms DESC, nonce DESC LIMIT ?`,
-          [account, sinceMs, DROPPED_TOLD_MAX],
+           WHERE state = 'dropped' AND at_ms >= ? ORDER BY at_ms DESC, nonce DESC LIMIT ?`,
+          [sinceMs, DROPPED_TOLD_MAX],
         )
       ).map(rowOf),
     prune: async (nowMs) => {

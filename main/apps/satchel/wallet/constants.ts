@@ -36,7 +36,7 @@ export const LOOK_ALIKE_END = 4;
 
 /** Transactions that others wait with and that pay an own account; more of them are not shown before they are final. */
 export const INCOMING_MAX = 100;
-/** What could not become final, of this session. */
+/** What could not become final. */
 export const DROPPED_KEPT = 50;
 /** Blocks read at once while the history is brought up to date. */
 export const READ_BLOCKS = 64;

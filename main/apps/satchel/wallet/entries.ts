@@ -35,8 +35,10 @@ export const openEntry = (line: OpenLine, account: string, nameOf: (address: str
   id: openId(line),
 });
 
-export const linesOf = (waiting: Waiting): OpenLine[] =>
-  waiting.lines.map((row) => ({ row, state: 'waiting' as const }));
+export const linesOf = ({ lines, dropped }: Waiting): OpenLine[] => [
+  ...lines.map((row) => ({ row, state: 'waiting' as const })),
+  ...dropped.map((row) => ({ row, state: 'dropped' as const })),
+];
 
 const queryOf = (request: EntriesRequest, query: Omit<HistoryQuery, 'limit'>): EntryQuery => {
   const text = query.text?.normalize('NFC').trim().toLowerCase() ?? '';

@@ -11,6 +11,8 @@ import type { EntryRow } from './rows.ts';
 export interface Waiting {
   /** Newest first. */
   lines: readonly EntryRow[];
+  /** What owners agreed to and can never become final. */
+  dropped: readonly EntryRow[];
   outgoingMicro(accountId: number): bigint;
   incomingMicro(accountId: number): bigint;
 }
@@ -34,6 +36,9 @@ const signedOf = (
   },
 });
 
+/** Keys of what an owner agreed to; what the node sends by itself is sent again by itself. */
+const OWN_KEY = /^wallet\./;
+
 /** Whether it can be read at all: the pool of a node holds what its rules let through, and nothing else is shown. */
 const readable = (signed: Pick<SignedTransaction, 'transaction'>): CaesarTransaction | null => {
   try {
@@ -46,7 +51,7 @@ const readable = (signed: Pick<SignedTransaction, 'transaction'>): CaesarTransac
 export const waitingOf = (
   ledger: FollowedLedger,
   accounts: readonly Tracked[],
-  sender: Pick<Sender, 'pending'>,
+  sender: Pick<Sender, 'pending' | 'dropped'>,
 ): Waiting => {
   const byKey = new Map(accounts.map((one) => [hexOf(one.account), one]));
   const found = new Map<string, Pick<SignedTransaction, 'hash' | 'transaction' | 'signerBytes'>>();
@@ -76,8 +81,19 @@ export const waitingOf = (
     lines
       .filter((line) => line.accountId === accountId && (sign === 1n ? line.deltaMicro > 0n : line.deltaMicro < 0n))
       .reduce((sum, { deltaMicro }) => sum + sign * deltaMicro, 0n);
+  const dropped = accounts.flatMap(({ id, account }) =>
+    sender
+      .dropped(account)
+      .filter(({ ledger: of, key }) => of === ledger.id && OWN_KEY.test(key ?? ''))
+      .flatMap((one) =>
+        explainTransactions(byKey, { height: 0, atMs: one.atMs }, [signedOf(account, ledger.replica.network, one)]),
+      )
+      // Whom it would have paid got nothing.
+      .filter(({ accountId }) => accountId === id),
+  );
   return {
     lines,
+    dropped,
     outgoingMicro: (accountId) => total(accountId, -1n),
     incomingMicro: (accountId) => total(accountId, 1n),
   };

@@ -110,14 +110,14 @@ it('drops what no block took in time, and fills the gap that it leaves', async (
 
 it('remembers what was dropped, and why, when the node is started again', async () => {
   const { hash } = await pay(100n, 'wallet.1');
-  expect(await sender.dropped(signer.keyIdBytes, 0)).toEqual([]);
+  expect(sender.dropped(signer.keyIdBytes)).toEqual([]);
   world.ledger.away = new ConsensusError({ code: 'HALTED', reason: 'x' }, 'It stands still.');
   world.ledger.forget();
   await world.ledger.block(11 * MINUTE_MS);
   await sender.stop();
   sender = make();
   await sender.start();
-  const [one, ...others] = await sender.dropped(signer.keyIdBytes, 0);
+  const [one, ...others] = sender.dropped(signer.keyIdBytes);
   expect(others).toEqual([]);
   expect(one).toMatchObject({
     kind: 'account.transfer',
@@ -129,12 +129,30 @@ it('remembers what was dropped, and why, when the node is started again', async 
   expect([one?.hash, one?.fields['to']].map((bytes) => Buffer.from(bytes as Uint8Array))).toEqual(
     [hash, to].map((bytes) => Buffer.from(bytes)),
   );
-  expect(await sender.dropped(to, 0)).toEqual([]);
-  expect(await sender.dropped(signer.keyIdBytes, world.clock.nowMs())).toEqual([]);
+  expect(sender.dropped(to)).toEqual([]);
   // And sends nothing of it by itself.
   world.ledger.away = null;
   await world.clock.advance(MINUTE_MS);
   expect(world.ledger.waiting.size).toBe(0);
+  await world.clock.advance(7 * 24 * 60 * MINUTE_MS);
+  expect(sender.dropped(signer.keyIdBytes)).toEqual([]);
+});
+
+it('hears of one that it had given up and that became final all the same', async () => {
+  const { hash } = await pay(100n, 'wallet.1');
+  const [waiting] = world.ledger.waiting.values();
+  world.ledger.forget();
+  // This node's pool refuses it for good; somebody else's has it still.
+  world.ledger.away = new ConsensusError(
+    { code: 'TRANSACTION_REFUSED', refusal: 'BALANCE_LOW', reason: 'It has less.' },
+    'It has less.',
+  );
+  await world.clock.advance(10_000);
+  expect(sender.dropped(signer.keyIdBytes)).toMatchObject([{ code: 'BALANCE_LOW' }]);
+  world.ledger.waiting.set('there', waiting!);
+  await world.ledger.block();
+  expect(sender.dropped(signer.keyIdBytes)).toEqual([]);
+  expect(await sender.outcome(hash)).toMatchObject({ state: 'final', height: 1, code: '' });
 });
 
 it('sends nothing that a full disk does not hold, and writes down what became final once there is room', async () => {

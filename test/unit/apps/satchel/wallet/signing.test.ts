@@ -329,6 +329,16 @@ describe('signing', () => {
     const { entries } = await wallet.history({ limit: 5 });
     expect(entries[0]).toMatchObject({ state: 'dropped', transaction: result.transaction, height: null });
     expect(await codeOf(wallet.settled('0'.repeat(64)))).toBe('TRANSACTION_UNKNOWN');
+    // Also to an owner who was away meanwhile: the node was started again.
+    const again = await createWalletWorld({ over: world });
+    const reopened = await again.open();
+    const shown = await reopened.history({ limit: 5 });
+    expect(shown.entries[0]).toMatchObject({ state: 'dropped', transaction: result.transaction, height: null });
+    expect(shown.entries.filter(({ state }) => state === 'dropped')).toHaveLength(1);
+    expect((await reopened.view()).accounts[0]).toMatchObject({ outgoingMicro: '0' });
+    await again.clock.advance(8 * 24 * 3_600_000);
+    expect((await reopened.history({ limit: 5 })).entries.some(({ state }) => state === 'dropped')).toBe(false);
+    await again.end();
   });
 });
 
