@@ -59,6 +59,7 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
     return [leases.benchLeaseTable, leases.benchLeaseGrant, leases.benchLeaseMetering];
   },
   ledger: async () => (await import('./ledger.ts')).ledgerBenches(),
+  'ledger-turns': async () => [(await import('./ledger-turns.ts')).benchLedgerTurns],
   wallet: async () => [(await import('./wallet.ts')).benchWallet],
   vpn: async () => [(await import('./vpn.ts')).benchVpn],
   desktop: async () => {

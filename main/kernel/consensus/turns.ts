@@ -50,7 +50,9 @@ export const createTurns = ({ clock, pause = nextTurn }: TurnsComponents, { turn
           if (step.done === true) return step.value;
         } while (clock.monotonicMs() < endsMs);
         await queued();
-        signal?.throwIfAborted();
+        if (signal?.aborted !== true) continue;
+        steps.return(undefined as never);
+        throw signal.reason;
       }
     },
     pause: queued,
