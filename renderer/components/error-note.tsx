@@ -2,6 +2,7 @@ import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import type { CallError } from '../../preload/contract/index.ts';
+import { ToldText } from './told-text.tsx';
 
 /** An error with its sentence, what to do (part of the sentence) and its code. Spoken at once. */
 export const ErrorNote = ({ error, title, children }: { error: CallError; title?: string; children?: ReactNode }) => (
@@ -9,7 +10,9 @@ export const ErrorNote = ({ error, title, children }: { error: CallError; title?
     <IconAlertTriangle size={18} aria-hidden className="hm-note-icon" />
     <div className="hm-grow">
       {title !== undefined && <p className="hm-note-title">{title}</p>}
-      <p className="hm-break">{error.message}</p>
+      <p className="hm-break">
+        <ToldText text={error.message} />
+      </p>
       <p className="hm-small">
         Code <code>{error.code}</code>
       </p>
@@ -49,7 +52,7 @@ export const showError = (title: string, error: CallError): void => {
     title,
     message: (
       <>
-        {error.message} <code>{error.code}</code>
+        <ToldText text={error.message} /> <code>{error.code}</code>
       </>
     ),
     autoClose: 12_000,

@@ -100,7 +100,7 @@ const Review = ({ draft, signing, approval }: { draft: WalletDraft; signing: Sig
       )}
       {declined ? (
         <Note title="You declined">
-          <p>Nothing was signed. You can still sign it, or go back.</p>
+          <p>Nothing was signed. To sign it after all, go back and review it once more.</p>
         </Note>
       ) : (
         signing.error !== null && <ErrorNote title="It was not signed" error={signing.error} />
@@ -111,18 +111,23 @@ const Review = ({ draft, signing, approval }: { draft: WalletDraft; signing: Sig
         </Note>
       )}
       <div className="hm-row">
-        <Button
-          type="submit"
-          loading={signing.busy}
-          disabled={expired || (byPassphrase && passphrase === '')}
-          leftSection={<IconPencilCheck size={16} aria-hidden />}
-        >
-          {byPassphrase ? 'Sign' : 'Sign …'}
-        </Button>
+        {/* The node forgets what was declined, so a second press could not sign it. */}
+        {!declined && (
+          <Button
+            type="submit"
+            loading={signing.busy}
+            disabled={expired || (byPassphrase && passphrase === '')}
+            leftSection={<IconPencilCheck size={16} aria-hidden />}
+          >
+            {byPassphrase ? 'Sign' : 'Sign …'}
+          </Button>
+        )}
         <Button variant="default" onClick={() => signing.back()} disabled={signing.busy}>
           Back
         </Button>
-        {!byPassphrase && <p className="hm-small hm-dim">A dialog of the program shows this once more and asks you.</p>}
+        {!byPassphrase && !declined && (
+          <p className="hm-small hm-dim">A dialog of the program shows this once more and asks you.</p>
+        )}
       </div>
     </form>
   );

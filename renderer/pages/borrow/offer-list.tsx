@@ -1,5 +1,5 @@
 import { Button, Select, Switch } from '@mantine/core';
-import { IconRefresh, IconSearch } from '@tabler/icons-react';
+import { IconPlugConnectedX, IconRefresh, IconSearch } from '@tabler/icons-react';
 import { useCallback, useEffect, useState } from 'react';
 import type { CallError, OfferView, ResponseOf } from '../../../preload/contract/index.ts';
 import { ErrorNote } from '../../components/error-note.tsx';
@@ -104,11 +104,25 @@ export const OfferList = ({ onLease }: { onLease(offer: OfferView): void }) => {
       }
     >
       <Switch
+        mb="md"
         label="Only peers that I trust by name"
         checked={trustedOnly}
         onChange={(event) => setTrustedOnly(event.currentTarget.checked)}
       />
-      {error !== null && <ErrorNote error={error} />}
+      {error?.code === 'NOT_RUNNING' && (
+        <Empty
+          icon={<IconPlugConnectedX size={22} stroke={1.75} />}
+          title="This node talks to nobody now"
+          action={
+            <Button component="a" href={hrefOf('network')}>
+              Open Network
+            </Button>
+          }
+        >
+          Offers come from other nodes. The Network page says what is missing before this one can ask them.
+        </Empty>
+      )}
+      {error !== null && error.code !== 'NOT_RUNNING' && <ErrorNote error={error} />}
       {found === null && error === null && <Loading what="what others lend" />}
       {found !== null && found.offers.length === 0 && (
         <Empty icon={<IconSearch size={22} stroke={1.75} />} title="Nobody lends you anything of that kind now">

@@ -53,7 +53,7 @@ export const ImagePolicyPanel = ({ state, onState }: { state: ImagesState; onSta
       >
         <Textarea
           label="Allowed images"
-          description="One a line: python:*, registry.example.org/team/*, or an id. Nothing here: none."
+          description="One per line: python:*, registry.example.org/team/*, or an id. Nothing here: none."
           autosize
           minRows={3}
           maxRows={12}

@@ -146,8 +146,8 @@ const HowMuch = () => {
 const HowFast = () => (
   <>
     <p>
-      A short measurement tells you, and later those who borrow, what this machine can do. You can do without it now and
-      measure at any time on Machine.
+      A short measurement tells you and those who borrow what this machine can do. You can do without it now and measure
+      at any time on Machine.
     </p>
     <BenchmarkPanel />
   </>

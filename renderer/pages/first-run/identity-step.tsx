@@ -48,8 +48,8 @@ export const IdentityStep = ({ onFlow }: { onFlow(active: boolean): void }) => {
   return (
     <>
       <p>
-        Proofs, blocks and later rewards are signed with keys that only you have. All of them come from 24 words that
-        you write on paper: they bring node and wallet back on any machine.
+        Proofs, blocks and payments are signed with keys that only you have. All of them come from 24 words that you
+        write on paper: they bring node and wallet back on any machine.
       </p>
       <p className="hm-dim">
         You can do this now, or later in Settings. Limits, jobs and measurements work without it. It takes about five

@@ -8,6 +8,7 @@ import { PauseControl } from '../../components/pause-control.tsx';
 import { kindOf } from '../../components/quantity.ts';
 import { ResourceIcon } from '../../components/resource-icon.tsx';
 import { whenText } from '../../components/time-text.ts';
+import { ToldText } from '../../components/told-text.tsx';
 import { sentence } from '../../components/unknown.tsx';
 import { useSharing } from '../../components/use-sharing.ts';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
@@ -85,7 +86,9 @@ const LevelChips = () => {
                   <strong>{missing === null ? `${level.percent} %` : 'none'}</strong>
                 </span>
                 <Bar percent={missing === null ? level.percent : 0} />
-                <span className="hm-chip-reason">{missing ?? level.reason}</span>
+                <span className="hm-chip-reason">
+                  <ToldText text={missing ?? level.reason} />
+                </span>
               </a>
             </Tooltip>
           </li>

@@ -173,7 +173,7 @@ export const StartInputs = ({ uploads, ...part }: Part & { uploads: Uploads }) =
       </fieldset>
       <Textarea
         label="Files and folders kept when it ends"
-        description="Paths in the work folder, one a line. What is not there then is left out."
+        description="Paths in the work folder, one per line. What is not there then is left out."
         placeholder={'results\nout/summary.csv'}
         autosize
         minRows={2}

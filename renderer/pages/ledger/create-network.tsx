@@ -106,7 +106,7 @@ const Form = ({ onFounded }: { onFounded(founded: ResponseOf<'ledgers:create'>):
         />
         <Textarea
           label="Validators besides this node"
-          description="Names or ids of peers, one a line. With this node alone, nobody can overrule it; from four on, one may lie or be away."
+          description="Names or ids of peers, one per line. With this node alone, nobody can overrule it; from four on, one may lie or be away."
           value={validators}
           autosize
           minRows={2}
@@ -151,7 +151,7 @@ const Form = ({ onFounded }: { onFounded(founded: ResponseOf<'ledgers:create'>):
         </div>
         <Textarea
           label="Others who have something from the start"
-          description="An address and CAES, one a line: caes1…=1000"
+          description="An address and CAES, one per line: caes1…=1000"
           value={accounts}
           autosize
           minRows={2}

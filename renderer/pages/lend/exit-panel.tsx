@@ -73,7 +73,7 @@ export const ExitPanel = () => {
           />
           <Textarea
             label={mode === 'all' ? 'And these private places' : 'List'}
-            description="One a line, with a port, a range of ports or *: *.example.org:443, 192.168.1.20:631, [2001:db8::/32]:*"
+            description="One per line, with a port, a range of ports or *: *.example.org:443, 192.168.1.20:631, [2001:db8::/32]:*"
             value={text}
             autosize
             minRows={2}

@@ -45,7 +45,7 @@ const Borrowers = () => {
           icon={<IconHeartHandshake size={22} stroke={1.75} />}
           title={shown === 'live' ? 'Nobody borrows from you now' : 'Nobody has borrowed from you yet'}
         >
-          Who may is set for each resource; others find what you offer as soon as they are connected.
+          You say for each resource who may borrow it; others find what you offer as soon as they are connected.
         </Empty>
       ) : (
         <LeaseTable leases={rows} other="Borrower" />

@@ -11,6 +11,7 @@ import { useEffect, useMemo, useState } from 'react';
 import type { NetworkState, PeerView } from '../../../preload/contract/index.ts';
 import { Note, showError } from '../../components/error-note.tsx';
 import { Empty, Loading, PageHeader, Panel } from '../../components/layout.tsx';
+import { ToldText } from '../../components/told-text.tsx';
 import { sentence } from '../../components/unknown.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
@@ -48,7 +49,7 @@ const NotRunning = ({ state }: { state: NetworkState }) => {
             </Button>
           }
         >
-          {sentence(state.reason)}
+          <ToldText text={sentence(state.reason)} />
         </Empty>
       </Panel>
     );
@@ -60,13 +61,15 @@ const NotRunning = ({ state }: { state: NetworkState }) => {
           title="This node talks to nobody"
           action={<Button onClick={() => void turnOn()}>Take part in the network</Button>}
         >
-          {sentence(state.reason)}
+          <ToldText text={sentence(state.reason)} />
         </Empty>
       </Panel>
     );
   return (
     <Note tone="warning" title="The network did not start">
-      <p>{sentence(state.reason)}</p>
+      <p>
+        <ToldText text={sentence(state.reason)} />
+      </p>
     </Note>
   );
 };

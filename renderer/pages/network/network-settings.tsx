@@ -107,7 +107,7 @@ export const NetworkSettingsPanel = ({ settings }: { settings: NetworkSettings }
       </Setting>
       <Setting
         title="First peers"
-        hint="Addresses that end in /p2p/ and a peer id, one a line. They are asked for others at the start."
+        hint="Addresses that end in /p2p/ and a peer id, one per line. They are asked for others at the start."
       >
         <Textarea
           aria-label="First peers"

@@ -7,6 +7,7 @@ import { LevelSlider } from '../../components/level-slider.tsx';
 import { amountText } from '../../components/quantity.ts';
 import { ResourceIcon } from '../../components/resource-icon.tsx';
 import { whenText } from '../../components/time-text.ts';
+import { ToldText } from '../../components/told-text.tsx';
 import { sentence, Unknown } from '../../components/unknown.tsx';
 import { WeekGrid } from '../../components/week-grid/week-grid.tsx';
 import { useNode, useNodeAccess } from '../../state/node-context.tsx';
@@ -157,7 +158,9 @@ export const ResourceCard = ({ share, open }: { share: ResourceShare; open: bool
       {asset?.capacity.known === false && (
         <p className="hm-small">
           Its size is unknown, so it cannot be lent yet.{' '}
-          <span className="hm-dim">{sentence(asset.capacity.reason)}</span>
+          <span className="hm-dim">
+            <ToldText text={sentence(asset.capacity.reason)} />
+          </span>
         </p>
       )}
       <LevelSlider

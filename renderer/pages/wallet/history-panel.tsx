@@ -1,7 +1,7 @@
 import { Button, Select, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconDownload, IconHistory } from '@tabler/icons-react';
-import { memo, useEffect, useRef, useState } from 'react';
+import { memo, useCallback, useEffect, useRef, useState } from 'react';
 import type { WalletEntry, WalletView } from '../../../preload/contract/index.ts';
 import { Caes } from '../../components/caes.tsx';
 import { ErrorNote, showError } from '../../components/error-note.tsx';
@@ -18,6 +18,8 @@ import { ENTRY_KINDS, entryTitle } from './wallet-text.ts';
 
 /** Height of an entry; equal to that in wallet.css. */
 const ROW_PX = 60;
+/** Lines that are scrolled over before others are drawn; fewer than are drawn beyond what is seen. Most pictures then cost nothing. */
+const STEP_LINES = 8;
 /** For so long nobody typed before the node is asked. */
 const TYPING_MS = 250;
 const TEXT_LENGTH_MAX = 128;
@@ -130,14 +132,20 @@ const Lines = ({
     },
     'column',
   );
+  const look = useCallback((element: HTMLElement): void => {
+    const stepPx = STEP_LINES * ROW_PX;
+    const topPx = Math.floor(element.scrollTop / stepPx) * stepPx;
+    // What can be seen from any place within the step.
+    const heightPx = element.clientHeight + stepPx;
+    setScroll((before) => (before.topPx === topPx && before.heightPx === heightPx ? before : { topPx, heightPx }));
+  }, []);
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const measure = (): void => setScroll({ topPx: element.scrollTop, heightPx: element.clientHeight });
-    const observer = new ResizeObserver(measure);
+    const observer = new ResizeObserver(() => look(element));
     observer.observe(element);
     return () => observer.disconnect();
-  }, []);
+  }, [look]);
   // oxlint-disable-next-line react-hooks/exhaustive-deps -- what is wanted follows from where one looks, not from who is told
   useEffect(() => onWant(shown.from, shown.to), [shown.from, shown.to]);
   const names = new Map(view.accounts.map(({ address, name }) => [address, name]));
@@ -147,10 +155,7 @@ const Lines = ({
       ref={box}
       // A short history takes no more room than it needs.
       style={{ height: `min(62vh, ${total * ROW_PX}px)` }}
-      onScroll={(event) => {
-        const { scrollTop, clientHeight } = event.currentTarget;
-        setScroll({ topPx: scrollTop, heightPx: clientHeight });
-      }}
+      onScroll={(event) => look(event.currentTarget)}
     >
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the keys move between the buttons inside, which are everybody's */}
       <ul

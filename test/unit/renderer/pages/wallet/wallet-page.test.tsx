@@ -120,7 +120,11 @@ describe('WalletPage', () => {
     expect(screen.queryByLabelText('Passphrase of the keys')).toBeNull();
     fake.failNext('wallet:approve', { name: 'WalletError', code: 'DECLINED', message: 'You declined.' });
     await press(screen.getByRole('button', { name: 'Sign …' }));
-    expect(screen.getByText('Nothing was signed. You can still sign it, or go back.')).toBeTruthy();
+    expect(screen.getByText('Nothing was signed. To sign it after all, go back and review it once more.')).toBeTruthy();
+    // The node has forgotten the draft.
+    expect(screen.queryByRole('button', { name: 'Sign …' })).toBeNull();
+    await press(screen.getByRole('button', { name: 'Back' }));
+    await press(screen.getByRole('button', { name: 'Review' }));
     fake.failNext('wallet:approve', { name: 'WalletError', code: 'PASSPHRASE_NEEDED', message: 'No dialog is here.' });
     await press(screen.getByRole('button', { name: 'Sign …' }));
     await type('Passphrase of the keys', FAKE_PASSPHRASE);
