@@ -107,8 +107,8 @@ export const sayAmount = (amount: number, unit: CapacityUnit): string => {
   if (unit === 'bytes') return scaled(amount, 1024, BINARY_UNITS);
   if (unit === 'bytesPerSecond') return scaled(amount, 1000, DECIMAL_UNITS);
   if (unit === 'millicores' || unit === 'millicards')
-    return `${amount / 1000} ${unit === 'millicores' ? 'cores' : 'cards'}`;
-  return unit === 'microCaes' ? `${amount / 1_000_000} CAES` : `${amount} ${unit}`;
+    return `${amount / 1000} ${unit === 'millicores' ? 'core' : 'card'}${amount === 1000 ? '' : 's'}`;
+  return unit === 'microCaes' ? `${amount / 1_000_000} CAES` : `${amount} container${amount === 1 ? '' : 's'}`;
 };
 
 /** What holds beside the terms. */
