@@ -101,7 +101,7 @@ export const examineCgroups = (examined: Examined): Finding => {
   return {
     result: 'good',
     sentence: `cgroup version ${version ?? 'unknown'} with ${controllers.join(', ')}, by the driver ${info.cgroupDriver || 'unknown'}${
-      version === '1' ? '; version 2 is newer, version 1 does' : ''
+      version === '1' ? '; version 2 is newer, and version 1 is enough' : ''
     }.`,
   };
 };
