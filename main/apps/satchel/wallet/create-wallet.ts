@@ -1,4 +1,4 @@
-import { type CaesarKind, type Sender, accountText } from '../../caesar/index.ts';
+import { type Sender, accountText } from '../../caesar/index.ts';
 import {
   Emitter,
   type Logger,
@@ -10,35 +10,26 @@ import {
   isNodeError,
   messageOf,
 } from '../../../base/index.ts';
-import { keyIdText } from '../../../base/crypto/index.ts';
 import type { FollowedLedger, Ledgers } from '../../../kernel/consensus/index.ts';
-import type { DraftRequest, PaymentRequest, WalletDraft } from '../../../../preload/contract/index.ts';
 import type { Identity } from '../interface.ts';
 import { type Accounts, createAccounts } from './accounts.ts';
-import { parseCaes } from './amount.ts';
 import { createAutoLock } from './auto-lock.ts';
-import {
-  DROPPED_KEPT,
-  DRAFT_MS,
-  MESSAGE_LENGTH_MAX,
-  REQUEST_MEMO_LENGTH_MAX,
-  REQUESTS_KEPT_MAX,
-  SETTLED_WAIT_MS,
-} from './constants.ts';
+import { DROPPED_KEPT, DRAFT_MS, SETTLED_WAIT_MS } from './constants.ts';
+import { createDrafting } from './drafting.ts';
 import { type Drafts, type Prepared, createDrafts } from './drafts.ts';
 import { bytesOfHex, hexOf, sameBytes } from './economy.ts';
 import { type OpenLine, exportEntries, linesOf, openEntry, readEntries } from './entries.ts';
 import { WalletError, ledgerNone } from './errors.ts';
 import { type Tracked, explainTransactions } from './explain.ts';
-import { guardedSigner, namedSigner } from './guard.ts';
+import { guardedSigner } from './guard.ts';
 import { type History, createHistory } from './history.ts';
 import type { ApprovalDialog, Approver, HistoryQuery, Wallet, WalletEvents } from './interface.ts';
-import { addressOf, encodePaymentLink, memoProblem } from './link.ts';
-import { type MessageOutcome, checkMessageSize, encodeMessage, messageOrThrow } from './message.ts';
+import { addressOf } from './link.ts';
+import { type MessageOutcome, checkMessageSize, messageOrThrow } from './message.ts';
 import { createWalletMetrics } from './metrics.ts';
 import { type Names, createNames } from './names.ts';
-import { looksLike, prepareTransaction } from './prepare.ts';
-import { type AccountRow, type EntryRow, type RequestRow, createWalletRows } from './rows.ts';
+import { createRequests } from './requests.ts';
+import { type EntryRow, createWalletRows } from './rows.ts';
 import { type WalletSettings, readWalletSettings, sortedPrices, writeWalletSettings } from './settings.ts';
 import { viewOf } from './view.ts';
 import { type Waiting, waitingOf } from './waiting.ts';
@@ -58,9 +49,6 @@ export interface WalletComponents {
   approval: ApprovalDialog | null;
 }
 
-/** Accounts that a payee is compared with, newest first. */
-const COMPARED_MAX = 1000;
-const REQUEST_ID_BYTES = 8;
 /** Refusals of the ledger that mean the same as ours. */
 const LOW_BALANCE = new Set(['NOT_ENOUGH', 'BALANCE_LOW']);
 
@@ -156,116 +144,19 @@ export const createWallet = (components: WalletComponents): Wallet => {
     if (history.problem !== null) throw history.problem;
   };
 
-  // Drafts
-
-  const warningsAbout = async (ledger: FollowedLedger, payee: Uint8Array): Promise<string[]> => {
-    const own = accounts.list().find(({ account }) => sameBytes(account, payee));
-    if (own !== undefined && own.place !== null) return [`This is your own account ${own.name}.`];
-    const ids = accounts.list().flatMap(({ id, place }) => (place === null ? [] : [id]));
-    const ledgerBytes = bytesOfHex(ledger.id);
-    const [paid, others] = await Promise.all([
-      rows.everPaid(ledgerBytes, ids, payee),
-      rows.others(ledgerBytes, ids, COMPARED_MAX),
-    ]);
-    if (paid) return [];
-    const address = accountText(payee);
-    const found: string[] = ['You have never paid this address before. Compare it with where it came from.'];
-    const known = [
-      ...names.contacts().map((contact) => contact.address),
-      ...accounts.list().map(({ account }) => accountText(account)),
-      ...others.map(accountText),
-    ];
-    const alike = known.find((one) => looksLike(one, address));
-    if (alike !== undefined)
-      found.unshift(
-        `This address looks like that of ${nameOf(alike) === '' ? alike : nameOf(alike)}, and is another: it only begins and ends alike. Somebody may want to be mistaken for them.`,
-      );
-    return found;
-  };
-  const ownAccount = (text: string | undefined): AccountRow & { place: number } => {
-    const row = accounts.find(text);
-    if (row.place === null)
-      throw new WalletError(
-        { code: 'WATCH_ONLY' },
-        `${row.name} is somebody’s account that is only watched, so nothing can be signed for it here; choose one of your own.`,
-      );
-    return { ...row, place: row.place };
-  };
-  const draftMessage = (request: Extract<DraftRequest, { kind: 'message' }>): WalletDraft => {
-    const account = ownAccount(request.account);
-    const message = request.message.normalize('NFC');
-    if (message.length > MESSAGE_LENGTH_MAX || !message.isWellFormed())
-      throw new WalletError(
-        { code: 'MEMO_WRONG' },
-        `A message has at most ${MESSAGE_LENGTH_MAX} characters, all of them whole; write it anew.`,
-      );
-    const atMs = clock.nowMs();
-    const address = accountText(account.account);
-    return drafts.add((draft, expiresAtMs) => ({
-      account,
-      payload: { type: 'message', bytes: encodeMessage({ message, atMs }), atMs },
-      view: {
-        draft,
-        kind: 'message',
-        account: address,
-        title: `Sign a message as ${account.name}?`,
-        lines: [
-          { label: 'As', value: `${account.name}, ${address}` },
-          { label: 'Message', value: message },
-          { label: 'Time', value: new Date(atMs).toISOString() },
-        ],
-        amountMicro: '0',
-        feeMicro: '0',
-        availableBeforeMicro: '0',
-        availableAfterMicro: '0',
-        warnings: ['Whoever gets the file can show to anybody that this account said so, for ever.'],
-        expiresAtMs,
-      },
-    })).view;
-  };
-  const draft = async (request: DraftRequest): Promise<WalletDraft> => {
-    demandUnlocked();
-    if (request.kind === 'message') return draftMessage(request);
-    const ledger = currentLedger();
-    const account = ownAccount(request.account);
-    const signer = namedSigner(keyIdText(account.account), account.account);
-    const sheet = prepareTransaction(request, {
-      ledger,
-      state: ledger.replica.state(),
-      account,
-      outgoingMicro: waitingOn(ledger).outgoingMicro(account.id),
-      certificate: account.place === 0 ? (identity.node()?.certificate ?? null) : null,
-      nowMs: clock.nowMs(),
-      nameOf,
-      byName: (name) => names.byName(name),
-      feeOf: (kind: CaesarKind, fields) => sender.quote({ signer, ledger: ledger.id, kind, fields }).feeMicro,
-    });
-    const about = sheet.payee === null ? [] : await warningsAbout(ledger, sheet.payee);
-    demandUnlocked();
-    return drafts.add((id, expiresAtMs) => ({
-      account,
-      payload: {
-        type: 'transaction',
-        ledger: ledger.id,
-        network: ledger.replica.network,
-        kind: sheet.kind,
-        fields: sheet.fields,
-      },
-      view: {
-        draft: id,
-        kind: request.kind,
-        account: accountText(account.account),
-        title: sheet.title,
-        lines: sheet.lines,
-        amountMicro: sheet.amountMicro.toString(),
-        feeMicro: sheet.feeMicro.toString(),
-        availableBeforeMicro: sheet.beforeMicro.toString(),
-        availableAfterMicro: sheet.afterMicro.toString(),
-        warnings: [...about, ...sheet.warnings],
-        expiresAtMs,
-      },
-    })).view;
-  };
+  const draft = createDrafting({
+    clock,
+    identity,
+    rows,
+    sender,
+    accounts,
+    names,
+    drafts,
+    currentLedger,
+    demandUnlocked,
+    waitingOn,
+  });
+  const requests = createRequests({ clock, random, rows, ledgers, accounts, currentLedger, changed });
 
   // Signing
 
@@ -375,35 +266,6 @@ export const createWallet = (components: WalletComponents): Wallet => {
       metrics?.approvals.inc(1, { outcome: 'refused' });
       throw told(error);
     }
-  };
-
-  // Requests
-
-  const linkOf = ({ ledger, amountMicro, memo }: RequestRow, account: Uint8Array): string =>
-    encodePaymentLink({ to: account, amountMicro, memo, network: hexOf(ledger) });
-  const requestView = async (row: RequestRow): Promise<PaymentRequest | null> => {
-    const account = accounts.list().find(({ id }) => id === row.accountId);
-    if (account === undefined) return null;
-    const paid = await rows.paidWith(row.ledger, row.accountId, row.memo, row.createdAtMs);
-    return {
-      id: row.id,
-      account: accountText(account.account),
-      amountMicro: row.amountMicro?.toString() ?? null,
-      memo: row.memo,
-      link: linkOf(row, account.account),
-      createdAtMs: row.createdAtMs,
-      paidMicro: paid.toString(),
-    };
-  };
-  const requests = async (): Promise<PaymentRequest[]> => {
-    const ledger = ledgers.current();
-    if (ledger === null) return [];
-    const found = await rows.requests(
-      bytesOfHex(ledger.id),
-      accounts.list().map(({ id }) => id),
-    );
-    const views = await Promise.all(found.map(requestView));
-    return views.filter((view) => view !== null);
   };
 
   const view: Wallet['view'] = async () => {
@@ -554,49 +416,9 @@ export const createWallet = (components: WalletComponents): Wallet => {
         changed();
         return names.contacts();
       }),
-    requests,
-    request: ({ account, amount, memo }) =>
-      inTurn(async () => {
-        const ledger = currentLedger();
-        const row = accounts.find(account);
-        const problem = memoProblem(memo);
-        if (problem !== null || memo.length > REQUEST_MEMO_LENGTH_MAX)
-          throw new WalletError(
-            { code: 'MEMO_WRONG' },
-            `The note cannot be part of a link: ${problem ?? 'it is too long'}. Write it anew, in one line.`,
-          );
-        if ((await rows.requestCount()) >= REQUESTS_KEPT_MAX)
-          throw new WalletError(
-            { code: 'REQUESTS_FULL', max: REQUESTS_KEPT_MAX },
-            `${REQUESTS_KEPT_MAX} payments were asked for already; take some off the list first.`,
-          );
-        const made: RequestRow = {
-          id: hexOf(random.bytes(REQUEST_ID_BYTES)),
-          ledger: bytesOfHex(ledger.id),
-          accountId: row.id,
-          amountMicro: amount === undefined ? null : parseCaes(amount),
-          memo: memo.normalize('NFC'),
-          createdAtMs: clock.nowMs(),
-        };
-        await rows.addRequest(made);
-        changed();
-        const shown = await requestView(made);
-        if (shown === null) throw new Error('A request that was just made has an account.');
-        return shown;
-      }),
-    removeRequest: (id) =>
-      inTurn(async () => {
-        const found = (await requests()).filter((one) => one.id.startsWith(id));
-        const [only, ...others] = found;
-        if (only === undefined || others.length > 0)
-          throw new WalletError(
-            { code: 'REQUEST_UNKNOWN' },
-            'There is no such request, or more than one begins like that; `hypermesh wallet requests` lists them.',
-          );
-        await rows.removeRequest(only.id);
-        changed();
-        return await requests();
-      }),
+    requests: () => requests.list(),
+    request: (wanted) => inTurn(() => requests.add(wanted)),
+    removeRequest: (id) => inTurn(() => requests.remove(id)),
     set: ({ lockAfterMinutes, priceList }) =>
       inTurn(async () => {
         const next: WalletSettings = {
