@@ -36,6 +36,8 @@ export const INTAKE_BYTES_MAX = 32 * 1024 * 1024;
 /** Signatures that go to the threads at once: some 150 ms of work there. */
 export const CHECK_BATCH_COUNT = 64;
 export const CHECK_BATCH_BYTES = 2 * 1024 * 1024;
+/** Transactions of a block whose check is asked for at once: hashing them takes some ms, and keeps all threads busy for a tenth of a second. */
+export const OPENED_AT_ONCE = 256;
 /** Unchecked votes from peers. */
 export const VOTES_WAITING_MAX = 8_192;
 /** What was seen is not looked at again: hashes of transactions, votes and proposals. */

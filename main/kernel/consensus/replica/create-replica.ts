@@ -40,7 +40,7 @@ export const createReplica = (components: ReplicaComponents, init: ReplicaInit):
   const networkHash = networkOf(genesis);
   const emitter = new Emitter<ReplicaEvents>();
   const ending = new AbortController();
-  const verify = createVerify(check, networkHash);
+  const verify = createVerify(check, turns, networkHash);
   const waiters = createWaiters();
   const evidencePool = createEvidencePool();
   /** For good. */

@@ -1,9 +1,7 @@
 import type { SignedTransaction } from '../../blocks/index.ts';
 import type { SignatureCheck } from '../interface.ts';
 import type { Turns } from '../turns.ts';
-
-/** Transactions that are asked for at once: hashing them takes a ms, and they keep all threads busy for a tenth of a second. */
-const OPENED_AT_ONCE = 256;
+import { OPENED_AT_ONCE } from './constants.ts';
 
 /** Takes the transactions of a block apart and checks them, with pauses; null where one does not hold. */
 export type OpenTransactions = (encoded: readonly Uint8Array[]) => Promise<readonly SignedTransaction[] | null>;

@@ -1,6 +1,8 @@
 import { ConsensusProofError } from '../errors.ts';
 import { verifyCommit, verifyEvidence } from '../light/index.ts';
 import type { Commit, Evidence, SignatureCheck, Validator, VoteContent } from '../interface.ts';
+import type { Turns } from '../turns.ts';
+import { OPENED_AT_ONCE } from './constants.ts';
 
 /** Signatures of those who agree. */
 export interface Verify {
@@ -24,7 +26,7 @@ export const contentOf = ({ network, kind, height, round, block }: VoteContent):
   block,
 });
 
-export const createVerify = (check: SignatureCheck, network: Uint8Array): Verify => {
+export const createVerify = (check: SignatureCheck, turns: Turns, network: Uint8Array): Verify => {
   /** What is wrong, as a sentence. */
   const problemOf = async (work: Promise<unknown>): Promise<string | null> => {
     try {
@@ -35,6 +37,12 @@ export const createVerify = (check: SignatureCheck, network: Uint8Array): Verify
       throw error;
     }
   };
+  const askAhead = async (transactions: readonly Uint8Array[]): Promise<void> => {
+    for (let from = 0; from < transactions.length; from += OPENED_AT_ONCE) {
+      if (from > 0) await turns.pause();
+      check.transactions(transactions.slice(from, from + OPENED_AT_ONCE)).catch(() => undefined);
+    }
+  };
   return {
     votes: async (items) => (items.length === 0 ? [] : await check.votes(items)),
     commit: (commit, validators) =>
@@ -42,7 +50,7 @@ export const createVerify = (check: SignatureCheck, network: Uint8Array): Verify
     evidence: (evidence, validators) =>
       problemOf(verifyEvidence({ check, network, setAt: () => Promise.resolve(validators) }, evidence)),
     ahead: (transactions) => {
-      if (transactions.length > 0) check.transactions(transactions).catch(() => undefined);
+      void askAhead(transactions);
     },
   };
 };

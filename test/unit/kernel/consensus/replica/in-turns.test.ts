@@ -127,7 +127,7 @@ const createTestHead = async (store = createMemoryReplicaStore()) => {
       store,
       app,
       turns: gate.turns,
-      verify: createVerify(check, network),
+      verify: createVerify(check, gate.turns, network),
       createTree: loadLedgerTree,
       open,
       stall: () => undefined,
