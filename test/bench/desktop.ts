@@ -10,7 +10,7 @@ import { startDisplay } from '../../scripts/test/services.mjs';
 import { type Figure, percentile } from './figure.ts';
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, '..', '..');
+export const root = join(import.meta.dirname, '..', '..');
 /** As the goals say. */
 const IDLE_MS = 60_000;
 /** Start-up work (first look at the hardware, caches of Chromium) is over by then. */
@@ -20,11 +20,11 @@ const START_MS_MAX = 60_000;
 /** Clock ticks per second that /proc counts in; fixed at 100 for programs on Linux. */
 const TICKS_PER_SECOND = 100;
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const sandboxArgs = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+export const sandboxArgs = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
 
 /** A screen: the one there is, or one in memory for as long as `body` runs. */
-const withDisplay = async <T>(body: (env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> => {
+export const withDisplay = async <T>(body: (env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> => {
   if (process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY'] || process.platform !== 'linux')
     return await body(process.env);
   const display = await startDisplay();
@@ -36,7 +36,7 @@ const withDisplay = async <T>(body: (env: NodeJS.ProcessEnv) => Promise<T>): Pro
   }
 };
 
-const withFolder = async <T>(body: (folder: string) => Promise<T>): Promise<T> => {
+export const withFolder = async <T>(body: (folder: string) => Promise<T>): Promise<T> => {
   const folder = await mkdtemp(join(tmpdir(), 'hypermesh-bench-'));
   try {
     return await body(folder);
@@ -58,7 +58,7 @@ const freePort = (): Promise<number> =>
   });
 
 /** A data folder as after the first run, on a port that nobody has. */
-const makeDataFolder = async (folder: string): Promise<string> => {
+export const makeDataFolder = async (folder: string): Promise<string> => {
   const data = join(folder, 'data');
   await mkdir(data, { mode: 0o700 });
   await writeFile(join(data, 'format'), 'hypermesh-data 1\n', { mode: 0o600 });
@@ -87,7 +87,7 @@ interface Started {
 }
 
 /** Starts a program and waits for a line that starts with `checkpoint`; at once when it is null. */
-const start = (
+export const start = (
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -120,7 +120,7 @@ const start = (
     if (checkpoint === null) child.once('spawn', settle);
   });
 
-const stop = async (child: ChildProcess): Promise<void> => {
+export const stop = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill('SIGTERM');
@@ -224,8 +224,8 @@ app.whenReady().then(() => process.stdout.write('app:ready\\n'));`,
   return path;
 };
 
-const electronProgram = async (): Promise<string> => (await findElectron({ allowRepublished: true })).executable;
-const requireBuild = (): void => {
+export const electronProgram = async (): Promise<string> => (await findElectron({ allowRepublished: true })).executable;
+export const requireBuild = (): void => {
   if (!existsSync(join(root, 'out', 'main', 'index.js')))
     throw new Error('out/ is not built; run `npm run build` first');
 };

@@ -60,7 +60,10 @@ const areas: Record<string, () => Promise<readonly (() => Promise<readonly Figur
   },
   ledger: async () => (await import('./ledger.ts')).ledgerBenches(),
   'ledger-turns': async () => [(await import('./ledger-turns.ts')).benchLedgerTurns],
-  wallet: async () => [(await import('./wallet.ts')).benchWallet],
+  wallet: async () => [
+    (await import('./wallet.ts')).benchWallet,
+    (await import('./wallet-scroll.ts')).benchWalletScroll,
+  ],
   vpn: async () => [(await import('./vpn.ts')).benchVpn],
   desktop: async () => {
     const desktop = await import('./desktop.ts');

@@ -9,10 +9,31 @@ import { createWalletWorld } from '../support/wallet/wallet-world.ts';
 import { sha } from '../unit/apps/caesar/ledger/world.ts';
 import { type Figure, percentile } from './figure.ts';
 
-const ENTRIES = 100_000;
+export const ENTRIES = 100_000;
 const ROUNDS = 15;
 const BATCH = 1000;
 const START_MS = Date.UTC(2025, 0, 1);
+
+export const INSERT_ENTRY =
+  "INSERT INTO wallet_entries (ledger, at_ms, place, account_id, height, kind, delta_micro, fee_micro, other, memo, lease, tx, detail, search) VALUES (?, ?, 0, ?, ?, ?, ?, 3489, ?, ?, NULL, ?, '', ?)";
+/** Of a line of an account's history: a minute after the one before. */
+export const entryParams = (ledger: Uint8Array, accountId: number, place: number): (Uint8Array | number | string)[] => {
+  const memo = `note ${place} of ${place % 7 === 0 ? 'March' : 'some month'}`;
+  const [other, transaction] = [sha('other', place % 500), sha('tx', place)];
+  const isSent = place % 3 === 0;
+  return [
+    ledger,
+    START_MS + place * 60_000,
+    accountId,
+    place + 1,
+    isSent ? 'sent' : 'received',
+    isSent ? -5000 : 7000,
+    other,
+    memo,
+    transaction,
+    `${memo}\ncaes1${Buffer.from(other).toString('hex').slice(0, 58)}\n\n${Buffer.from(transaction).toString('hex')}`.toLowerCase(),
+  ];
+};
 
 /** The wallet over a history of 100 000 lines on the disk, beside a bare read of the same rows in the same file. */
 export const benchWallet = async (): Promise<Figure[]> => {
@@ -27,26 +48,10 @@ export const benchWallet = async (): Promise<Figure[]> => {
     const first = await world.open();
     const ledger = world.ledger.replica.network;
     for (let at = 0; at < ENTRIES; at += BATCH) {
-      const statements: Statement[] = [];
-      for (let place = at; place < at + BATCH; place++) {
-        const memo = `note ${place} of ${place % 7 === 0 ? 'March' : 'some month'}`;
-        statements.push({
-          sql: "INSERT INTO wallet_entries VALUES (?, ?, 0, 1, ?, ?, ?, 3489, ?, ?, NULL, ?, '', ?)",
-          params: [
-            ledger,
-            START_MS + place * 60_000,
-            place + 1,
-            place % 3 === 0 ? 'sent' : 'received',
-            place % 3 === 0 ? -5000 : 7000,
-            sha('other', place % 500),
-            memo,
-            sha('tx', place),
-            `${memo}\ncaes1${Buffer.from(sha('other', place % 500))
-              .toString('hex')
-              .slice(0, 58)}\n\n${Buffer.from(sha('tx', place)).toString('hex')}`.toLowerCase(),
-          ],
-        });
-      }
+      const statements: Statement[] = Array.from({ length: BATCH }, (_, i) => ({
+        sql: INSERT_ENTRY,
+        params: entryParams(ledger, 1, at + i),
+      }));
       await store.transaction('bench', statements);
     }
     await first.stop();
@@ -54,7 +59,13 @@ export const benchWallet = async (): Promise<Figure[]> => {
     const statement = bare.prepare('SELECT * FROM wallet_entries WHERE ledger = ? ORDER BY at_ms DESC LIMIT 100');
     const opens: number[] = [];
     const reads: number[] = [];
-    const pages: Record<string, number[]> = { 'a page in the middle': [], 'one kind': [], 'a search': [] };
+    const pages: Record<string, number[]> = {
+      'a page in the middle': [],
+      'one kind': [],
+      'a search that one line in seven matches': [],
+      'a search that a hundred lines match': [],
+      'a search that nothing matches': [],
+    };
     for (let round = 0; round <= ROUNDS; round++) {
       const startMs = performance.now();
       statement.all(ledger);
@@ -70,7 +81,9 @@ export const benchWallet = async (): Promise<Figure[]> => {
       };
       await timed('a page in the middle', { limit: 100, before: `${START_MS + 50_000 * 60_000}-0-1` });
       await timed('one kind', { limit: 100, kind: 'sent' });
-      await timed('a search', { limit: 100, text: 'of march' });
+      await timed('a search that one line in seven matches', { limit: 100, text: 'of march' });
+      await timed('a search that a hundred lines match', { limit: 200, text: 'note 777' });
+      await timed('a search that nothing matches', { limit: 100, text: 'nobody said this' });
       await wallet.stop();
       // The first round reads the file from the disk.
       if (round === 0) continue;
