@@ -138,9 +138,9 @@ export const FAULTS: readonly PlantedFault[] = [
   {
     name: 'time-unchecked',
     what: 'A block may be of any time to come.',
-    file: HEAD,
-    find: 'if (!vouched && header.timeMs > outside.clock.nowMs() + at.params.clockAheadMs)',
-    replace: 'if (header.timeMs < 0)',
+    file: 'main/kernel/consensus/replica/block-checks.ts',
+    find: 'if (!vouched && said.timeMs > clock.nowMs() + at.params.clockAheadMs)',
+    replace: 'if (said.timeMs < 0)',
     level: 'replica',
     seedsMax: 1000,
   },

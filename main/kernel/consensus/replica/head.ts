@@ -1,12 +1,12 @@
 import { assert, isNodeError, type Logger, messageOf, type Outside } from '../../../base/index.ts';
 import { type LedgerState, type SignedTransaction, StateOverlay, type StateUpdate } from '../../blocks/index.ts';
-import { bodyBytesOf, createBlockSteps, encodeBlock } from '../formats/block.ts';
+import { createBlockSteps, encodeBlock } from '../formats/block.ts';
 import { decodeCommit, encodeCommit } from '../formats/commit.ts';
-import { decodeEvidence, encodeEvidence } from '../formats/evidence.ts';
+import { encodeEvidence } from '../formats/evidence.ts';
 import { encodeGenesis } from '../formats/genesis.ts';
 import { decodeHeader } from '../formats/header.ts';
-import { hexOf, sameBytes } from '../formats/reader.ts';
-import { decodeValidators, encodeValidators, placeOf, setHash, sortValidators } from '../formats/validators.ts';
+import { sameBytes } from '../formats/reader.ts';
+import { decodeValidators, encodeValidators, setHash, sortValidators } from '../formats/validators.ts';
 import type {
   AdoptedState,
   Application,
@@ -23,6 +23,7 @@ import type {
 import type { ConsensusMetrics } from '../metrics.ts';
 import type { LedgerTree } from '../state/interface.ts';
 import type { Steps, Turns } from '../turns.ts';
+import { createBlockChecks } from './block-checks.ts';
 import { DISK_PAUSE_MS } from './constants.ts';
 import { ReplicaError } from './errors.ts';
 import type { Executed, Refused, Tip } from './interface.ts';
@@ -202,59 +203,12 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
     return overlay;
   };
 
-  /** All that can be said of a header without its body. */
-  const problemOfHeader = (block: LedgerBlock, at: Tip, vouched: boolean): string | null => {
-    const { header } = block;
-    if (!sameBytes(header.network, network)) return 'it is of another network';
-    if (header.height !== at.height + 1 || !sameBytes(header.previous, at.hash))
-      return 'it does not follow the newest block';
-    if (header.timeMs <= at.timeMs) return 'its time is not after the block before';
-    if (!vouched && header.timeMs > outside.clock.nowMs() + at.params.clockAheadMs)
-      return 'its time is too far ahead of the clock here';
-    if (placeOf(at.validators, header.proposer) < 0) return 'its proposer is no validator';
-    if (!sameBytes(header.validators, setHash(at.validators))) return 'it names another set of validators';
-    if (block.transactions.length > at.params.transactionsMax) return 'it has too many transactions';
-    if (bodyBytesOf(block) > at.params.blockBytesMax) return 'it is too large';
-    return null;
-  };
-  const checkEvidence = async (evidence: Evidence, at: Tip): Promise<string | null> => {
-    const height = at.height + 1;
-    if (evidence.height > at.height + 1 || evidence.height < height - at.params.evidenceBlocksMax)
-      return 'its evidence is of a height that is too far away';
-    const set =
-      evidence.height === height
-        ? at.validators
-        : evidence.height === at.height
-          ? at.signers
-          : await validatorsAt(evidence.height);
-    if (set === null) return 'its evidence is of a height that is not known here';
-    return await verify.evidence(evidence, set);
-  };
   const validatorsAt = async (height: number): Promise<readonly Validator[] | null> => {
     if (height === 1) return sortValidators(genesis.validators);
     const encoded = await store.validators(height);
     return encoded === null ? null : decodeValidators(encoded);
   };
-  /** @returns what is wrong with it */
-  const readEvidence = async (block: LedgerBlock, at: Tip): Promise<Evidence[] | string> => {
-    const found: Evidence[] = [];
-    const names = new Set<string>();
-    for (const encoded of block.evidence) {
-      if (names.has(hexOf(encoded))) return 'it has the same evidence twice';
-      names.add(hexOf(encoded));
-      let evidence: Evidence;
-      try {
-        evidence = decodeEvidence(encoded);
-      } catch (error) {
-        if (!isNodeError(error)) throw error;
-        return error.message;
-      }
-      const problem = await checkEvidence(evidence, at);
-      if (problem !== null) return problem;
-      found.push(evidence);
-    }
-    return found;
-  };
+  const checks = createBlockChecks({ clock: outside.clock, verify, validatorsAt }, { network });
 
   const refused = (problem: string): Refused => ({ ok: false, problem, stale: false });
   const isStale = (at: Tip): boolean => tipNow().height !== at.height;
@@ -281,7 +235,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
     options: CheckOptions,
   ): Promise<Executed | Refused> => {
     const at = tipNow();
-    const problem = problemOfHeader(block, at, options.vouched);
+    const problem = checks.header(block, at, options.vouched);
     if (problem !== null) return refused(problem);
     if (block.lastCommit !== null && !options.vouched) {
       const wrong = await verify.commit(block.lastCommit, at.signers);
@@ -291,7 +245,7 @@ export const createHead = (components: HeadComponents, init: { genesis: Genesis;
       return refused('its commit is of another set');
     const transactions = await open(block.transactions);
     if (transactions === null) return refused('a transaction of it does not hold');
-    const evidence = await readEvidence(block, at);
+    const evidence = await checks.evidence(block, at);
     if (typeof evidence === 'string') return refused(evidence);
     const facts = await app.facts(transactions);
     await turns.pause();
