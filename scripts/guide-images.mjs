@@ -1,5 +1,6 @@
 // `npm run guide-images`: takes every picture of docs/guide/images from the built app, in light and dark, by using it as a person
-// would: first run, limits, benchmark, jobs. Needs out/ (`npm run build`) and a display, or Xvfb.
+// would: first run, limits, benchmark, jobs. Needs out/ (`npm run build`), a display or Xvfb, and a container engine for the pictures of
+// containers. `npm run guide-images -- home jobs` takes only those that are named and leaves out what no named one needs.
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -35,7 +36,25 @@ const PROOFS_MS_MAX = 20 * 60_000;
 /** A theme fades in, and the keyboard's last step is kept after 400 ms. */
 const REST_MS = 700;
 
+/** Pictures that were asked for; none means all. */
+const WANTED = new Set(process.argv.slice(2));
+const LEDGER_PICTURES = [
+  'wallet',
+  'wallet-send',
+  'wallet-receive',
+  'rewards',
+  'rewards-why',
+  'ledger',
+  'network-ledger',
+  'ledger-new',
+];
+const OTHER_PICTURES = ['machine', 'machine-end', 'settings', 'identity', 'diagnostics', 'diagnostics-bundle'];
+const NETWORK_PICTURES = ['network', 'network-end', 'network-invite', 'network-peer', 'lend', 'borrow', 'tunnels'];
+
 /** @typedef {import('@playwright/test').Page} Page */
+
+/** @param {...string} names */
+const wants = (...names) => WANTED.size === 0 || names.some((name) => WANTED.has(name));
 
 /**
  * Both themes of what the page shows now.
@@ -44,6 +63,7 @@ const REST_MS = 700;
  * @param {string} name
  */
 async function take(page, name) {
+  if (!wants(name)) return;
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     await page.emulateMedia({ colorScheme });
     await page.waitForTimeout(REST_MS);
@@ -239,10 +259,34 @@ async function jobPages(page) {
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Jobs' }).click();
   await page.getByRole('link', { name: 'Start a job' }).click();
   await page.getByRole('heading', { level: 1, name: 'Start a job' }).waitFor();
-  await page.locator('input[type=file]').setInputFiles(join(EXAMPLES, 'words.js'));
+  await page.locator('input[type=file]').first().setInputFiles(join(EXAMPLES, 'words.js'));
   await page.getByLabel('Arguments').fill('5 "two words"');
   await page.getByRole('heading', { level: 1 }).click();
   await take(page, 'job-new');
+}
+
+/**
+ * Containers, images and doctor, as they are before the first job in an image.
+ *
+ * @param {Page} page
+ */
+async function containerPages(page) {
+  const engine = (await call(page, 'containers:list', {})).problem;
+  if (engine !== '') throw new SetupError(`Pictures of containers need a container engine: ${engine}`);
+  await page.evaluate(() => {
+    /** @type {any} */ (globalThis).location.hash = '#/containers/doctor';
+  });
+  await page.getByRole('button', { name: 'Look again' }).click();
+  await page.getByText('Looked just now').waitFor({ timeout: WAIT_MS_MAX });
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'doctor-containers');
+  await page.getByRole('tab', { name: 'Images' }).click();
+  await page.getByRole('region', { name: 'Images' }).getByRole('row').nth(1).waitFor();
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'images');
+  await page.getByRole('tab', { name: 'Containers' }).click();
+  await page.mouse.move(WIDTH - 1, HEIGHT - 1);
+  await take(page, 'containers');
 }
 
 /** @param {Page} page */
@@ -337,6 +381,12 @@ async function ledgerPages(page) {
   await page.getByRole('region', { name: 'Validators' }).waitFor({ timeout: WAIT_MS_MAX });
   await page.mouse.move(WIDTH - 1, HEIGHT - 1);
   await take(page, 'network-ledger');
+  await open(page, 'Ledger');
+  await page.getByRole('link', { name: 'Found a network' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Found a network' }).waitFor();
+  await page.getByLabel('Name').fill('our-club');
+  await page.getByRole('heading', { level: 1 }).click();
+  await take(page, 'ledger-new');
 }
 
 /** @param {Page} page */
@@ -459,18 +509,19 @@ async function main() {
     await call(page, 'proof:setPlan', { spaceBytes: PLOT_BYTES });
     await firstRun(page);
     await limits(page);
-    await jobPages(page);
-    await sharePages(page);
-    await proofPages(page);
-    await ledgerPages(page);
-    await otherPages(page);
-    await browserPages(app, dataFolder);
+    if (wants('job', 'jobs', 'home', 'job-new')) await jobPages(page);
+    if (wants('containers', 'images', 'doctor-containers')) await containerPages(page);
+    if (wants('share', 'share-week', 'share-who', 'share-preview')) await sharePages(page);
+    if (wants('proofs', 'proof-file', 'blocks', 'block')) await proofPages(page);
+    if (wants(...LEDGER_PICTURES)) await ledgerPages(page);
+    if (wants(...OTHER_PICTURES)) await otherPages(page);
+    if (wants('browser-home', 'browser-share')) await browserPages(app, dataFolder);
   } finally {
     await app.close();
     if (display !== null && typeof display !== 'string') await display.stop();
     rmSync(base, { recursive: true, force: true });
   }
-  await networkPages();
+  if (wants(...NETWORK_PICTURES)) await networkPages();
   return 0;
 }
 
