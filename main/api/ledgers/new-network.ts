@@ -98,7 +98,7 @@ export const genesisOf = (
 };
 
 /** For validators anywhere on the internet: a round trip takes a quarter of a second at most, a signature some ten milliseconds. */
-export const GROUP_CONSENSUS = {
+const GROUP_CONSENSUS = {
   blockBytesMax: 1024 * 1024,
   transactionsMax: 1024,
   heartbeatMs: 60_000,

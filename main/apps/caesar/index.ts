@@ -2,7 +2,7 @@ export { accountText, parseAccount } from './address.ts';
 export { AccountTextError, CaesarError, ReceiptError } from './errors.ts';
 export type * from './interface.ts';
 export type * from './ledger/interface.ts';
-export { CAES, GROUP_BALANCE, GROUP_STAKE, groupEconomy, HOME_BALANCE, homeEconomy } from './ledger/economies.ts';
+export { CAES, GROUP_STAKE, groupEconomy, homeEconomy } from './ledger/economies.ts';
 export { type CaesarAppComponents, type CaesarAppInit, createCaesarApp } from './ledger/create-caesar-app.ts';
 export { readEconomyGenesis } from './ledger/genesis.ts';
 export * from './ledger/read-state.ts';

@@ -85,9 +85,9 @@ const COMMON: EconomyParams = {
 const HOME: Partial<EconomyParams> = { disputeMs: 5 * MINUTE_MS, unbondMs: DAY_MS, validatorStakeMin: CAES };
 
 /** What the owner of a home network begins with, in micro-CAES. */
-export const HOME_BALANCE = 1_000_000n * CAES;
+const HOME_BALANCE = 1_000_000n * CAES;
 /** What each founder of a group begins with: free to be spent, and staked by those who sign. */
-export const GROUP_BALANCE = 100_000n * CAES;
+const GROUP_BALANCE = 100_000n * CAES;
 export const GROUP_STAKE = 10_000n * CAES;
 
 /** One owner with one node that signs: everything is the owner's. */

@@ -148,7 +148,7 @@ const READERS: {
   'asset.unlist': { names: ['asset'], read: (fields) => ({ asset: asset(fields['asset']) }) },
 };
 export const CAESAR_KINDS = Object.keys(READERS) as readonly CaesarKind[];
-export const isCaesarKind = (kind: string): kind is CaesarKind => (CAESAR_KINDS as readonly string[]).includes(kind);
+const isCaesarKind = (kind: string): kind is CaesarKind => (CAESAR_KINDS as readonly string[]).includes(kind);
 
 /**
  * @returns null for a kind that is none of ours

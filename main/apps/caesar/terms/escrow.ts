@@ -16,7 +16,7 @@ const AFTER_END_MS = 10 * 60_000;
 /** A lease that costs nothing is told to the ledger where that is a small part of what there is. */
 const FREE_FEE_PART = 1_000n;
 
-export const escrowKeyOf = (lease: string): string => `escrow:${lease}`;
+const escrowKeyOf = (lease: string): string => `escrow:${lease}`;
 
 /** What is wrong with what was set aside for a lease, for a sentence; null when it is as agreed. */
 export const problemOfEscrow = (

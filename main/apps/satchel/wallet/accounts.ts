@@ -38,7 +38,7 @@ export interface AccountsComponents {
   onChanged(): void;
 }
 
-export const identityNone = (): WalletError =>
+const identityNone = (): WalletError =>
   new WalletError(
     { code: 'IDENTITY_NONE' },
     'This node has no identity yet, and so no account; create one in Settings or with `hypermesh identity create`, or bring one back with `hypermesh identity restore`.',

@@ -62,7 +62,7 @@ const shortName = (text: string): string =>
   text.length <= PLACEHOLDER_NAME_MAX ? text : `${text.slice(0, PLACEHOLDER_NAME_MAX)}…`;
 
 /** An address, a name, or a payment link. @throws {WalletError} */
-export const resolvePayee = (
+const resolvePayee = (
   text: string,
   { ledger, byName }: Pick<PrepareContext, 'ledger' | 'byName'>,
 ): { account: KeyIdBytes; amountMicro: bigint | null; memo: string } => {

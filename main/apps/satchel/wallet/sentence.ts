@@ -84,7 +84,7 @@ export const entryView = (
   };
 };
 
-export const entryId = ({ atMs, place, accountId }: Pick<EntryRow, 'atMs' | 'place' | 'accountId'>): string =>
+const entryId = ({ atMs, place, accountId }: Pick<EntryRow, 'atMs' | 'place' | 'accountId'>): string =>
   `${atMs}-${place}-${accountId}`;
 const ENTRY_ID = /^(\d{1,16})-(\d{1,10})-(\d{1,10})$/;
 /** @returns null for what is none */

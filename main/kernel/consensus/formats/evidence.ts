@@ -1,5 +1,4 @@
-import { encodeCbor, sha256 } from '../../../base/index.ts';
-import type { Hash } from '../../blocks/index.ts';
+import { encodeCbor } from '../../../base/index.ts';
 import { EVIDENCE_BYTES_MAX, LEDGER_VERSION } from '../constants.ts';
 import type { Evidence, Proposal, Vote } from '../interface.ts';
 import { createReader, sameBytes } from './reader.ts';
@@ -75,5 +74,3 @@ export const decodeEvidence = (encoded: Uint8Array): Evidence => {
   if (!sameBytes(encodeEvidence(evidence), encoded)) throw read.malformed('its two halves are the wrong way round');
   return evidence;
 };
-
-export const evidenceHash = (evidence: Evidence): Hash => sha256(encodeEvidence(evidence));
