@@ -71,6 +71,17 @@ export const Fact = ({ name, children }: { name: string; children: ReactNode }) 
   </div>
 );
 
+/** One figure of several beside each other, and below it what it counts. Within a `dl` of the page's own. */
+export const Figure = ({ name, hint, children }: { name: string; hint: string; children: ReactNode }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>
+      {children}
+      <span className="hm-small hm-dim">{hint}</span>
+    </dd>
+  </div>
+);
+
 /** Where a list will be once there is something in it: what it is for and how to begin. */
 export const Empty = ({
   icon,

@@ -5,7 +5,7 @@ import type { RewardEntry, RewardsView } from '../../../preload/contract/index.t
 import { Age } from '../../components/age.tsx';
 import { Caes, LargeCaes } from '../../components/caes.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
-import { Bar, Empty, Loading, PageHeader, Panel, Tag } from '../../components/layout.tsx';
+import { Bar, Empty, Figure, Loading, PageHeader, Panel, Tag } from '../../components/layout.tsx';
 import { resourceName } from '../../components/quantity.ts';
 import { useNode } from '../../state/node-context.tsx';
 import { hrefOf } from '../../state/route.ts';
@@ -17,16 +17,6 @@ import { RewardChart } from './reward-chart.tsx';
 import { PERIODS, type Period, REWARD_KINDS, stepText } from './rewards-text.ts';
 import { useAsked } from './use-rewards.ts';
 import './rewards.css';
-
-const Figure = ({ name, hint, children }: { name: string; hint: string; children: ReactNode }) => (
-  <div>
-    <dt>{name}</dt>
-    <dd>
-      {children}
-      <span className="hm-small hm-dim">{hint}</span>
-    </dd>
-  </div>
-);
 
 const Sums = ({ view, period, onPeriod }: { view: RewardsView; period: Period; onPeriod(period: Period): void }) => {
   const step = PERIODS.find(({ value }) => value === view.period)?.step ?? 'day';

@@ -1,21 +1,10 @@
 import { Button } from '@mantine/core';
 import { IconArrowDownLeft, IconArrowUpRight } from '@tabler/icons-react';
-import type { ReactNode } from 'react';
 import type { WalletView } from '../../../preload/contract/index.ts';
 import { Caes, LargeCaes } from '../../components/caes.tsx';
-import { Panel } from '../../components/layout.tsx';
+import { Figure, Panel } from '../../components/layout.tsx';
 import { hrefOf } from '../../state/route.ts';
 import { ownAccounts, sumsOf } from './wallet-text.ts';
-
-const Part = ({ name, hint, children }: { name: string; hint: string; children: ReactNode }) => (
-  <div>
-    <dt>{name}</dt>
-    <dd>
-      {children}
-      <span className="hm-small hm-dim">{hint}</span>
-    </dd>
-  </div>
-);
 
 /** What own accounts have together, and on which network. */
 export const BalancePanel = ({ view, ledger }: { view: WalletView; ledger: WalletView['ledger'] }) => {
@@ -59,15 +48,15 @@ export const BalancePanel = ({ view, ledger }: { view: WalletView; ledger: Walle
         </div>
       </div>
       <dl className="hm-balance-parts">
-        <Part name="Available" hint="can be sent now">
+        <Figure name="Available" hint="can be sent now">
           <Caes micro={sums.available} />
-        </Part>
-        <Part name="Escrowed" hint="set aside for leases that run">
+        </Figure>
+        <Figure name="Escrowed" hint="set aside for leases that run">
           <Caes micro={sums.escrowed} />
-        </Part>
-        <Part name="Staked" hint="earns the stake’s yield">
+        </Figure>
+        <Figure name="Staked" hint="earns the stake’s yield">
           <Caes micro={sums.staked} />
-        </Part>
+        </Figure>
         <div>
           <dt>On its way</dt>
           <dd>
