@@ -43,7 +43,7 @@ const ReceiptFacts = ({ receipt }: { receipt: NonNullable<ReceiptVerdict['receip
           <Caes micro={receipt.paidMicro} />
         </strong>
       </Fact>
-      <Fact name="Burnt of it">
+      <Fact name="Burnt besides">
         <Caes micro={receipt.burntMicro} />
       </Fact>
       <Fact name="Lender">

@@ -366,6 +366,10 @@ export const createWallet = (components: WalletComponents): Wallet => {
       const ledger = ledgers.list().find(({ id }) => id === sent.get(transaction)?.ledger) ?? currentLedger();
       const [found] = await rows.byTransaction(bytesOfHex(ledger.id), hash);
       if (found !== undefined) return { state: 'final', height: found.height, reason: '' };
+      const dropped = trackedOf()
+        .flatMap(({ account }) => sender.dropped(account))
+        .find((one) => sameBytes(one.hash, hash));
+      if (dropped !== undefined) return { state: 'dropped', height: null, reason: dropped.reason };
       const isKnown =
         sent.has(transaction) ||
         waitingOn(ledger).lines.some((line) => line.transaction !== null && sameBytes(line.transaction, hash));
