@@ -64,9 +64,7 @@ const make = async (): Promise<CaesarControl> => {
         },
       ],
       share: () => ({
-        resources: [
-          { resource: 'cpu', percentMax: 50, terms: { privacyLevel, price: { mode: 'market' } } },
-        ],
+        resources: [{ resource: 'cpu', percentMax: 50, terms: { privacyLevel, price: { mode: 'market' } } }],
       }),
       on: () => () => undefined,
     } as never,

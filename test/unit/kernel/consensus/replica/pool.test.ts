@@ -143,12 +143,12 @@ describe('the pool of waiting transactions', () => {
 
   test('a hundred thousand of no worth leave it as it was, and cost no more each than one that is taken', () => {
     const { pool } = setUp();
-    const add = (count: number, name: string, fee: number): { taken: number; microsEach: number } => {
-      const offered = Array.from({ length: count }, (_, i) => make({ account: `${name}${i}`, fee }));
+    const add = (offers: number, name: string, fee: number): { taken: number; microsEach: number } => {
+      const offered = Array.from({ length: offers }, (_, i) => make({ account: `${name}${i}`, fee }));
       const began = process.cpuUsage();
       const taken = offered.reduce((sum, one) => sum + (pool.add(one).taken ? 1 : 0), 0);
       const { user, system } = process.cpuUsage(began);
-      return { taken, microsEach: (user + system) / count };
+      return { taken, microsEach: (user + system) / offers };
     };
     const worthy = add(20_000, 'x', 20);
     const junk = add(100_000, 'junk', 1);
