@@ -38,6 +38,10 @@ const plural = (count: number, one: string, many: string): string =>
 /** Groups of three with a narrow space that keeps the number on one line: `1 234 567`. */
 const grouped = (digits: string): string => digits.replace(/\B(?=(\d{3})+$)/g, '\u202f');
 
+/** A number of things; in groups from five digits on: `1000`, `10 000`. */
+export const countText = (count: number): string =>
+  Math.abs(count) < 10_000 ? String(count) : grouped(String(Math.round(count)));
+
 /** Micro-CAES as a number of CAES without the unit, exactly, at most six places: `-1250000` is `−1.25`. */
 export const caesNumberText = (micro: bigint): string => {
   const amount = micro < 0n ? -micro : micro;

@@ -4,7 +4,7 @@ import type { QueueState, RequestInputOf } from '../../../preload/contract/index
 import { confirm } from '../../components/confirm.tsx';
 import { ErrorNote, Note, showDone, showError } from '../../components/error-note.tsx';
 import { Bar, Loading, Panel } from '../../components/layout.tsx';
-import { percentText } from '../../components/quantity.ts';
+import { countText, percentText } from '../../components/quantity.ts';
 import { useTold } from '../../components/use-told.ts';
 import { useNodeAccess } from '../../state/node-context.tsx';
 import { AIMS } from './job-text.ts';
@@ -108,7 +108,7 @@ export const QueuePanel = () => {
       hint={
         queue === null
           ? undefined
-          : `${queue.running} running, ${queue.queued} of at most ${queue.queuedMax} waiting for room.`
+          : `${queue.running} running, ${queue.queued} of at most ${countText(queue.queuedMax)} waiting for room.`
       }
       actions={
         queue === null ? undefined : finishing ? (
