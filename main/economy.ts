@@ -1,5 +1,5 @@
 import type { Logger, MetricsRegistry, Outside, Settings, Startable, Store, WorkerPool } from './base/index.ts';
-import { type Signer, verifySelfMadeCertificate } from './base/crypto/index.ts';
+import { peerIdOf, type Signer, verifySelfMadeCertificate } from './base/crypto/index.ts';
 import { createCaesarApp, homeEconomy } from './apps/caesar/index.ts';
 import type { Identity } from './apps/satchel/index.ts';
 import {
@@ -9,19 +9,21 @@ import {
   createSignatureCheck,
   createTurns,
   createVoteSigner,
+  type Doubt,
   type Genesis,
   GENESIS_NONCE_BYTES,
   type Ledgers,
   networkOf,
   type Replica,
   type VoteSigner,
+  watchValidators,
 } from './kernel/consensus/index.ts';
 import { createMeshNetwork } from './kernel/consensus/mesh/index.ts';
 import { createReplica, type VoteKeys } from './kernel/consensus/replica/index.ts';
 import { loadLedgerTree } from './kernel/consensus/state/index.ts';
 import { createReplicaStore, listNetworks, removeNetwork } from './kernel/consensus/store/index.ts';
 import { HOME_CONSENSUS } from './api/ledgers/index.ts';
-import type { Mesh, NetworkId } from './transport/stoq/index.ts';
+import type { Mesh, NetworkId, Offence, PeerId } from './transport/stoq/index.ts';
 
 export interface LedgerComponents {
   outside: Outside;
@@ -41,6 +43,8 @@ export interface LedgerComponents {
 const HOME_NAME = 'home';
 /** Of the only one there is. */
 const HOME_POWER = 1;
+
+const DOUBTS: Readonly<Record<Doubt, Offence>> = { silent: 'timedOut', slow: 'tooSlow', censoring: 'leftOut' };
 
 /** Who votes for this node, while its keys are unlocked. */
 const voteKeysOf = (identity: Identity): VoteKeys => {
@@ -121,5 +125,23 @@ export const createNodeLedgers = (components: LedgerComponents): { ledgers: Ledg
     homeGenesis: () => homeGenesisOf(outside, identity),
     identity,
   });
-  return { ledgers, app, start: () => ledgers.start(), stop: () => ledgers.stop() };
+  let endWatch = (): void => undefined;
+  return {
+    ledgers,
+    app,
+    start: async () => {
+      await ledgers.start();
+      endWatch = watchValidators(ledgers, {
+        doubt: (peerId, what, sentence) => {
+          // Nobody has standing with itself.
+          const own = identity.node()?.signer.keys.ed25519;
+          if (own === undefined || peerId !== peerIdOf(own)) mesh.book.offend(peerId as PeerId, DOUBTS[what], sentence);
+        },
+      });
+    },
+    stop: async () => {
+      endWatch();
+      await ledgers.stop();
+    },
+  };
 };

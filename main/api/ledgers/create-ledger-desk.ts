@@ -20,7 +20,7 @@ import {
   type SignerKeys,
 } from '../../base/crypto/index.ts';
 import type { SignedTransaction } from '../../kernel/blocks/index.ts';
-import { type FinalBlock, type FollowedLedger, type Ledgers } from '../../kernel/consensus/index.ts';
+import { type FinalBlock, type FollowedLedger, type Ledgers, stateOfValidator } from '../../kernel/consensus/index.ts';
 import { UNIT_OF } from '../../kernel/leases/formats/index.ts';
 import { type Mesh, parsePeerId, type PeerId } from '../../transport/stoq/index.ts';
 import type {
@@ -35,7 +35,6 @@ import type { NetworkControl } from '../interface.ts';
 import { LedgerDeskError } from './errors.ts';
 import { genesisOf } from './new-network.ts';
 import { parametersOf } from './parameters.ts';
-import { stateOfValidator } from './validator-state.ts';
 
 /** Networks as their keepers and members see and steer them. Errors of {@link Ledgers} pass through. */
 export interface LedgerDesk {

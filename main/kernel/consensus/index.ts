@@ -6,5 +6,7 @@ export * from './errors.ts';
 export * from './formats/index.ts';
 export * from './light/index.ts';
 export { createLedgers, type LedgersComponents } from './create-ledgers.ts';
+export { stateOfValidator } from './validator-state.ts';
+export { type Doubt, watchValidators } from './watch-validators.ts';
 export { createConsensusMetrics } from './metrics.ts';
 export { atOnce, createTurns, type Steps, type Turns } from './turns.ts';

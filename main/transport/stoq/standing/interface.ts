@@ -13,6 +13,7 @@ export const OFFENCES = {
   flooding: 10,
   lied: 30,
   wrongResult: 30,
+  leftOut: 10,
   timedOut: 1,
 } as const;
 export type Offence = keyof typeof OFFENCES;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { stateOfValidator } from '../../../../main/api/ledgers/validator-state.ts';
+import { stateOfValidator } from '../../../../main/kernel/consensus/validator-state.ts';
 
 const well = { signed: 100, blocks: 100, missedProposals: 0, leftOut: 0 };
 const there = { down: false, power: 10 };

@@ -1,5 +1,11 @@
-import type { ValidatorReport } from '../../kernel/consensus/index.ts';
-import type { ValidatorView } from '../../../preload/contract/index.ts';
+import type { ValidatorReport } from './interface.ts';
+
+/** How a validator is doing: `out` has lost its power, and what the others say nobody can prove. */
+export interface ValidatorState {
+  state: 'signing' | 'slow' | 'silent' | 'censoring' | 'out';
+  /** In words, with numbers. */
+  sentence: string;
+}
 
 /** Fewer blocks say nothing about anybody. */
 const BLOCKS_MIN = 5;
@@ -11,7 +17,7 @@ const LEFT_OUT_MIN = 5;
 export const stateOfValidator = (
   report: Pick<ValidatorReport, 'signed' | 'blocks' | 'missedProposals' | 'leftOut'> | null,
   { down, power }: { down: boolean; power: number },
-): Pick<ValidatorView, 'state' | 'sentence'> => {
+): ValidatorState => {
   if (down || power === 0)
     return {
       state: 'out',
