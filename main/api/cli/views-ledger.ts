@@ -138,7 +138,10 @@ const viewLedger = (ledger: LedgerView, style: Style): string =>
           ]),
           style,
         )}`,
-    ...ledger.evidence.map((found) => `${style.bad('Lied')}: ${text(found.sentence)}\n`),
+    ...ledger.evidence.map(
+      (found) =>
+        `${style.bad('Lied')}: ${text(found.sentence)}${found.slashedMicro === null ? '' : ` ${formatCaes(found.slashedMicro)} were burnt.`}\n`,
+    ),
   ].join('');
 
 const viewBlocks = ({ blocks }: ResponseOf<'ledgers:blocks'>, style: Style): string =>

@@ -5,6 +5,7 @@ import {
   readMembers,
   readParams,
   readPrices,
+  readSlashing,
   readSlashings,
   readSupply,
   readValidators,
@@ -105,6 +106,7 @@ export const createLedgerDesk = ({
     const { height, timeMs } = block.block.header;
     return block.evidence.map((one) => {
       const name = nameOfValidator(ledger, one.validator);
+      const paid = readSlashing(ledger.replica.state(), one.validator);
       const what = one.kind === 'votes' ? 'two votes that contradict each other' : 'two blocks in the place of one';
       return {
         validator: keyIdText(one.validator),
@@ -112,7 +114,8 @@ export const createLedgerDesk = ({
         height: one.height,
         inBlock: height,
         atMs: timeMs,
-        slashedMicro: null,
+        // Of several in one block, or of earlier ones, the ledger remembers the last.
+        slashedMicro: paid?.height === height ? paid.burnt.toString() : null,
         sentence: `${name} signed ${what} at block ${one.height}; block ${height} put it out and took of its stake.`,
       };
     });

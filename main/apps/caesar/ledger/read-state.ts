@@ -74,9 +74,12 @@ export const readValidators = (state: LedgerState): ValidatorView[] =>
   });
 /** Blocks that put somebody out for contradicting signatures, newest first: the evidence stands in them. */
 export const readSlashings = (state: LedgerState): number[] => {
-  const heights = new Set([...state.entries(keys.SLASHED)].map(([, value]) => records.decodeSlashed(value)));
+  const heights = new Set([...state.entries(keys.SLASHED)].map(([, value]) => records.decodeSlashed(value).height));
   return [...heights].sort((one, other) => other - one);
 };
+/** What the last contradicting signatures of a node, or of an account for its node, cost, micro-CAES; null where it signed none. */
+export const readSlashing = (state: LedgerState, id: KeyIdBytes): { height: number; burnt: bigint } | null =>
+  read(state, keys.slashedKey(id), records.decodeSlashed);
 export const readEscrow = (state: LedgerState, lease: Uint8Array): EscrowView | null => {
   const record = read(state, keys.escrowKey(lease), records.decodeEscrow);
   return record === null ? null : { lease, ...record };

@@ -249,8 +249,15 @@ export const decodePoints = (value: Uint8Array): bigint => big(decodeCbor(value)
 /** Bits of the last blocks that were not signed, by height. */
 export const encodeMissed = (bits: Uint8Array): Uint8Array => encodeCbor(bits);
 export const decodeMissed = (value: Uint8Array): Uint8Array => decodeCbor(value) as Uint8Array;
-/** Height up to which contradicting signatures were paid for. */
-export const encodeSlashed = (height: number): Uint8Array => encodeCbor(height);
-export const decodeSlashed = (value: Uint8Array): number => decodeCbor(value) as number;
+/** Height up to which contradicting signatures were paid for, and what was burnt for them there, micro-CAES. */
+export interface Slashed {
+  height: number;
+  burnt: bigint;
+}
+export const encodeSlashed = ({ height, burnt }: Slashed): Uint8Array => encodeCbor([height, burnt]);
+export const decodeSlashed = (value: Uint8Array): Slashed => {
+  const [height, burnt] = decodeCbor(value) as [number, number | bigint];
+  return { height, burnt: big(burnt) };
+};
 /** What only a key says. */
 export const NOTHING = encodeCbor(null);

@@ -23,13 +23,13 @@ const MISSED_BYTES = Math.ceil(SIGNED_WINDOW / 8);
 /** What contradicting signatures cost: once for all of them up to now. */
 export const punish = (books: Books, evidence: Evidence, height: number): void => {
   const { validator: node } = evidence;
-  const paidUpTo = books.read(slashedKey(node), decodeSlashed) ?? -1;
+  const paidUpTo = books.read(slashedKey(node), decodeSlashed)?.height ?? -1;
   const account = books.read(nodeKey(node), decodeNode)?.liable ?? null;
   // Paid for already, or nobody's any more.
   if (evidence.height <= paidUpTo || account === null) return;
-  books.set(slashedKey(node), encodeSlashed(height));
-  books.set(slashedKey(account), encodeSlashed(height));
-  slash(books, account, books.params.slashPermille);
+  const slashed = encodeSlashed({ height, burnt: slash(books, account, books.params.slashPermille) });
+  books.set(slashedKey(node), slashed);
+  books.set(slashedKey(account), slashed);
   const member = books.member(account);
   if (member !== null) books.set(memberKey(account), encodeMember({ ...member, validator: false }));
   // The node that it signs with now, which may be another than the one that lied.

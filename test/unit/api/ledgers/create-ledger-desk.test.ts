@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { readSlashing } from '../../../../main/apps/caesar/index.ts';
 import { createLedgerDesk, type LedgerDesk } from '../../../../main/api/ledgers/index.ts';
 import { keyIdText } from '../../../../main/base/crypto/index.ts';
 import type { Evidence } from '../../../../main/kernel/consensus/index.ts';
@@ -89,6 +90,9 @@ it('shows who was put out, also before the node was started', async () => {
   expect(await shown()).toEqual(both);
   expect(await shown()).toEqual(both);
   expect((await desk.view('current')).evidence[0]?.sentence).toMatch(/two votes that contradict each other at block 3/);
+  const burnt = (await desk.view('current')).evidence.map(({ slashedMicro }) => BigInt(slashedMicro ?? -1));
+  expect(burnt).toEqual([readSlashing(world.tree, nodeId(0))?.burnt, readSlashing(world.tree, nodeId(1))?.burnt]);
+  expect(burnt.every((micro) => micro > 0n)).toBe(true);
   expect(read).toEqual([2]);
   desk.stop();
 });

@@ -3,6 +3,7 @@ import {
   readAccount,
   readMembers,
   readParams,
+  readSlashing,
   readSupply,
   readValidators,
 } from '../../../../../main/apps/caesar/ledger/read-state.ts';
@@ -124,6 +125,9 @@ describe('liars', () => {
       validator: null,
     });
     expect(readSupply(world.tree).burnt - burnt).toBe(staked / 10n);
+    expect(readSlashing(world.tree, nodeId(1))).toEqual({ height: 2, burnt: staked / 10n });
+    expect(readSlashing(world.tree, one)).toEqual({ height: 2, burnt: staked / 10n });
+    expect(readSlashing(world.tree, nodeId(2))).toBeNull();
     expect(powerOf(world, nodeId(1))).toBeNull();
     expect(auditState(world.tree)).toEqual([]);
     // For good, until an admin says otherwise; and what is past is past.
