@@ -29,6 +29,8 @@ const PARKED_MAX = 8;
 /** Below so many bytes it is not worth it. */
 const PARKED_BYTES_MIN = 1024 * 1024;
 const READ_BYTES = 64 * 1024;
+/** The same file from the same peer waits so long for the end of the one before. */
+const SAME_AGAIN_MS = 5_000;
 
 export interface ContentExchangeComponents {
   links: Pick<Links, 'handle'>;
@@ -51,7 +53,37 @@ export const createContentExchange = (
   const parked = new Map<string, { intake: ContentIntake; forget: () => void }>();
   let incoming = 0;
 
-  /** A file that comes in, from where it broke off if it did. */
+  /** Ends of those that come in now. */
+  const receiving = new Map<string, Promise<void>>();
+  /**
+   * A file that comes in, from where it broke off if it did: kept for another try when the line breaks, thrown away for any other
+   * reason. Resolves with all of it, not sealed yet.
+   */
+  const comeIn = async (
+    key: string,
+    file: { sha256: string; bytes: number },
+    work: (intake: ContentIntake) => Promise<void>,
+  ): Promise<ContentIntake> => {
+    // Whoever lost a line opens another one before the end of the first is noticed here; a disk may be slow, too.
+    const before = receiving.get(key);
+    if (before !== undefined) await Promise.race([before, outside.clock.sleep(SAME_AGAIN_MS)]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    receiving.set(key, promise);
+    try {
+      const intake = await takeUp(key, file.sha256, file.bytes);
+      try {
+        await work(intake);
+      } catch (error) {
+        if (isBroken(error)) await park(key, intake);
+        else await intake.drop();
+        throw error;
+      }
+      return intake;
+    } finally {
+      if (receiving.get(key) === promise) receiving.delete(key);
+      resolve();
+    }
+  };
   const takeUp = async (key: string, sha256: string, bytes: number): Promise<ContentIntake> => {
     const waiting = parked.get(key);
     if (waiting === undefined) return await content.begin(sha256, bytes);
@@ -175,18 +207,11 @@ export const createContentExchange = (
     incoming += 1;
     const key = keyOf(link, scope, sha256, bytes);
     try {
-      const intake = await takeUp(key, sha256, bytes);
-      try {
-        await tell(stream, { kind: 'take', offset: intake.bytes });
-        await receive(stream, intake, bytes, watch, () => undefined);
+      const intake = await comeIn(key, { sha256, bytes }, async (into) => {
+        await tell(stream, { kind: 'take', offset: into.bytes });
+        await receive(stream, into, bytes, watch, () => undefined);
         if ((await stream.read(1)) !== null) throw malformedContent('a file is longer than was said');
-      } catch (error) {
-        if (isBroken(error)) await park(key, intake);
-        else await intake.drop();
-        if (error instanceof ContentError && error.code === 'CONTENT_FULL')
-          return tell(stream, { kind: 'refused', code: 'full' });
-        throw error;
-      }
+      });
       // Writing out what is in memory may take the disk a while.
       watch.stop();
       await intake.done();
@@ -300,22 +325,19 @@ export const createContentExchange = (
         if ((await content.sizeOf(sha256)) !== null) return;
         await over(link, both, async (stream, watch) => {
           const key = keyOf(link, scope, sha256, bytes);
-          const intake = await takeUp(key, sha256, bytes);
-          try {
-            const answer = await ask(stream, { kind: 'get', scope, sha256, offset: intake.bytes });
+          const intake = await comeIn(key, { sha256, bytes }, async (into) => {
+            const answer = await ask(stream, { kind: 'get', scope, sha256, offset: into.bytes });
             if (answer.kind === 'refused') throw contentMissing(sha256);
             if (answer.kind !== 'file') throw unexpected();
             if (answer.bytes > bytes) throw contentTooLarge(bytes, 'reject');
             if (answer.bytes !== bytes) throw contentMismatch(sha256, 'reject');
-            await receive(stream, intake, bytes, watch, (more) => progress?.((doneBytes += more)));
+            await receive(stream, into, bytes, watch, (more) => progress?.((doneBytes += more)));
             if ((await stream.read(1)) !== null) throw malformedContent('a file is longer than was said');
             await stream.finish();
-          } catch (error) {
-            if (isBroken(error)) await park(key, intake);
-            else await intake.drop();
+          }).catch((error: unknown) => {
             metrics?.transfers.inc(1, { way: 'in', outcome: 'failed' });
             throw error;
-          }
+          });
           watch.stop();
           await intake.done();
           metrics?.transfers.inc(1, { way: 'in', outcome: 'done' });

@@ -146,7 +146,7 @@ describe('sending and bringing', () => {
     });
     await expect(sending).rejects.toMatchObject({ code: 'RESET' });
     link = await near.links.open({ peer: 'far' as PeerId, route: 'direct' });
-    await expect.poll(() => far.content.usage().bytes).toBeGreaterThan(2_000_000);
+    // At once: the other side may still be writing what came before.
     let first = 0;
     await near.exchange.send(link, SCOPE, [file.sha256], { progress: (done) => (first ||= done) });
     expect(first).toBeGreaterThan(2_000_000);
