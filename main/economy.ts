@@ -1,5 +1,5 @@
 import type { Logger, MetricsRegistry, Outside, Settings, Startable, Store, WorkerPool } from './base/index.ts';
-import { peerIdOf, type Signer, verifySelfMadeCertificate } from './base/crypto/index.ts';
+import { type Signer, verifySelfMadeCertificate } from './base/crypto/index.ts';
 import { createCaesarApp, homeEconomy } from './apps/caesar/index.ts';
 import type { Identity } from './apps/satchel/index.ts';
 import {
@@ -132,11 +132,8 @@ export const createNodeLedgers = (components: LedgerComponents): { ledgers: Ledg
     start: async () => {
       await ledgers.start();
       endWatch = watchValidators(ledgers, {
-        doubt: (peerId, what, sentence) => {
-          // Nobody has standing with itself.
-          const own = identity.node()?.signer.keys.ed25519;
-          if (own === undefined || peerId !== peerIdOf(own)) mesh.book.offend(peerId as PeerId, DOUBTS[what], sentence);
-        },
+        // The book takes nothing of this node against itself.
+        doubt: (peerId, what, sentence) => mesh.book.offend(peerId as PeerId, DOUBTS[what], sentence),
       });
     },
     stop: async () => {

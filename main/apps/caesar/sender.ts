@@ -44,6 +44,16 @@ export interface SenderComponents {
 }
 
 /** Signs and sends for all accounts of this node; docs/formats/caesar-rows.md. Started after the ledgers. */
+const pendingOf = ({ hash, ledger, kind, fields, nonce, feeMicro, atMs }: SentRow): PendingTransaction => ({
+  hash,
+  ledger,
+  kind,
+  fields,
+  nonce,
+  feeMicro,
+  atMs,
+});
+
 export const createSender = (components: SenderComponents): SenderControl => {
   const { ledgers, store, clock, metrics } = components;
   const logger = components.logger.child('sender');
@@ -304,38 +314,15 @@ export const createSender = (components: SenderComponents): SenderControl => {
       const nonce = nonceFor(ledger, signer.keyIdBytes);
       return { nonce, feeMicro: feeFor(ledger, kind, fields, nonce) };
     },
-    pending: (account) =>
-      [...waiting.values()]
-        .filter((row) => sameBytes(row.account, account))
-        .map(
-          ({ hash, ledger, kind, fields, nonce, feeMicro, atMs }): PendingTransaction => ({
-            hash,
-            ledger,
-            kind,
-            fields,
-            nonce,
-            feeMicro,
-            atMs,
-          }),
-        ),
+    pending: (account) => [...waiting.values()].filter((row) => sameBytes(row.account, account)).map(pendingOf),
     dropped: (account) => {
       const sinceMs = clock.nowMs() - DROPPED_TOLD_MS;
       return dropped
         .filter((row) => row.atMs >= sinceMs && sameBytes(row.account, account))
-        .map(
-          ({ hash, ledger, kind, fields, nonce, feeMicro, atMs, key, code, reason }): DroppedTransaction => ({
-            hash,
-            ledger,
-            kind,
-            fields,
-            nonce,
-            feeMicro,
-            atMs,
-            key,
-            code,
-            reason,
-          }),
-        );
+        .map((row): DroppedTransaction => {
+          const { key, code, reason } = row;
+          return { ...pendingOf(row), key, code, reason };
+        });
     },
     outcome: async (hash) => (await rows.byHash(hash)) ?? null,
     outcomeOf: async (key) => (await rows.byKey(key)) ?? null,

@@ -1,6 +1,6 @@
 import type { ValidatorReport } from './interface.ts';
 
-/** How a validator is doing: `out` has lost its power, and what the others say nobody can prove. */
+/** How a validator is doing: `out` has lost its power, and nobody can prove what the others say. */
 export interface ValidatorState {
   state: 'signing' | 'slow' | 'silent' | 'censoring' | 'out';
   /** In words, with numbers. */
@@ -13,7 +13,7 @@ const SLOW_PERMILLE = 800;
 /** Transactions that waited through proposals with room for them: one may be chance. */
 const LEFT_OUT_MIN = 5;
 
-/** How a validator has been doing, by what this node saw. What it cannot prove it only says. */
+/** How a validator has been doing, by what this node saw. */
 export const stateOfValidator = (
   report: Pick<ValidatorReport, 'signed' | 'blocks' | 'missedProposals' | 'leftOut'> | null,
   { down, power }: { down: boolean; power: number },

@@ -66,7 +66,11 @@ export const createContentExchange = (
   ): Promise<ContentIntake> => {
     // Whoever lost a line opens another one before the end of the first is noticed here; a disk may be slow, too.
     const before = receiving.get(key);
-    if (before !== undefined) await Promise.race([before, outside.clock.sleep(SAME_AGAIN_MS)]);
+    if (before !== undefined) {
+      const waiting = new AbortController();
+      await Promise.race([before, outside.clock.sleep(SAME_AGAIN_MS, waiting.signal).catch(() => undefined)]);
+      waiting.abort();
+    }
     const { promise, resolve } = Promise.withResolvers<void>();
     receiving.set(key, promise);
     try {
